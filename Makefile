@@ -1,0 +1,199 @@
+# prism - one Makefile, no configure.
+#
+#   make               build into build/
+#   make BUILD=asan    the same with ASan and UBSan, into build-asan/
+#   make BUILD=crash   with crash points, for the crash tests, into build-crash/
+#   make check         all tests          make lint    all linters
+#   make demo          pull an image and run it
+#   make bench         the figures, next to the peers that are installed
+#   make install DESTDIR= PREFIX=/usr/local
+#   V=1 shows the commands, WERROR=1 makes warnings errors, O=DIR builds there.
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+BUILD   ?= release
+O       ?= build$(if $(filter-out release,$(BUILD)),-$(BUILD))
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+MUSL_CC ?= musl-gcc
+PKG     ?= pkg-config
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@echo "  $(1)	$(patsubst $(O)/%,%,$(2))")
+
+LAYERS  := base store registry runtime cmd
+
+# ---- flags -----------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Walloca -Wundef -Wformat=2 \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wwrite-strings -Wcast-qual -Wnull-dereference \
+	-Wimplicit-fallthrough -Wdate-time -Wno-missing-field-initializers \
+	-Werror=implicit-function-declaration \
+	-Werror=incompatible-pointer-types -Werror=int-conversion \
+	-Werror=return-type -Werror=format-security
+IS_GCC := $(shell $(CC) --version 2>/dev/null | grep -qi clang || echo 1)
+ifeq ($(IS_GCC),1)
+WARN += -Wlogical-op -Wcast-align=strict -Wduplicated-cond \
+	-Wduplicated-branches -Wjump-misses-init
+HARDEN_CC := -ftrivial-auto-var-init=zero
+endif
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	-fno-strict-overflow $(HARDEN_CC)
+HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack
+
+CPPFLAGS := -I. -I$(O) -D_GNU_SOURCE -DPRISM_VERSION='"$(VERSION)"' \
+	-DPRISM_LIBEXEC='"$(PREFIX)/libexec/prism"'
+CFLAGS  ?= -O2 -g
+STD     := -std=gnu17
+
+ifeq ($(BUILD),asan)
+SAN     := -fsanitize=address,undefined -fno-omit-frame-pointer \
+	-fno-sanitize-recover=undefined -DPRISM_CRASH_POINTS
+PRISM_STATIC :=
+else
+SAN     :=
+PRISM_STATIC := -static-pie
+CPPFLAGS += -D_FORTIFY_SOURCE=3
+endif
+ifeq ($(BUILD),crash)
+CPPFLAGS += -DPRISM_CRASH_POINTS
+endif
+
+ALL_CFLAGS = $(STD) $(CFLAGS) $(WARN) $(HARDEN) $(SAN) -fPIE -MMD -MP
+
+# ---- sources ---------------------------------------------------------------
+
+# The generators and pid1 are programs of their own.
+NOT_LIB  := runtime/seccomp_gen.c $(wildcard runtime/pid1*.c)
+src       = $(filter-out $(NOT_LIB),$(sort $(wildcard $(1)/*.c)))
+obj       = $(patsubst %.c,$(O)/%.o,$(call src,$(1)))
+
+# cmd/image_*.c and cmd/image.c are prism-image; what both use is cmd/common_*.c
+IMAGE_CMD  := $(filter cmd/image%,$(call src,cmd))
+COMMON_CMD := $(filter cmd/common%,$(call src,cmd))
+PRISM_CMD  := $(filter-out $(IMAGE_CMD) $(COMMON_CMD),$(call src,cmd))
+cmdobj      = $(patsubst %.c,$(O)/%.o,$(1))
+
+LIBS_PRISM := -ljansson -lcap -lseccomp
+LIBS_IMAGE := $(shell $(PKG) --libs libcurl libarchive libcrypto libisal \
+	libzstd jansson) -lcap
+
+.PHONY: all install check lint format demo bench deps clean vars
+all: $(O)/prism $(O)/prism-image
+
+# ---- how things are made ---------------------------------------------------
+
+$(O)/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# Rebuild when the flags change.
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || \
+		echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' > $@
+FORCE:
+
+define layer_lib
+$(O)/lib$(1).a: $$(call obj,$(1))
+	$$(call say,AR,$$@)
+	$(Q)rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach l,base store registry runtime,$(eval $(call layer_lib,$(l))))
+
+# prism is linked statically against the small libraries that it needs: what
+# the dynamic linker costs is a quarter of a container start.
+$(O)/prism: $(call cmdobj,$(PRISM_CMD) $(COMMON_CMD)) $(O)/libstore.a \
+		$(O)/libruntime.a $(O)/libbase.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) $(if $(PRISM_STATIC),$(PRISM_STATIC),-pie) \
+		$(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(LIBS_PRISM)
+
+$(O)/prism-image: $(call cmdobj,$(IMAGE_CMD) $(COMMON_CMD)) \
+		$(O)/libregistry.a $(O)/libstore.a $(O)/libbase.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -pie $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS) \
+		-o $@ $^ $(LIBS_IMAGE)
+
+# PID 1 of a container: a small static musl program whose bytes prism carries.
+PID1_SRC := runtime/pid1.c base/err.c
+$(O)/pid1: $(PID1_SRC) $(wildcard runtime/*.h base/*.h) $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,MUSL,$@)
+	$(Q)$(MUSL_CC) $(STD) -Os $(WARN) -Wno-undef -I. -D_GNU_SOURCE \
+		-fno-asynchronous-unwind-tables -ffunction-sections \
+		-fdata-sections -idirafter /usr/include \
+		-idirafter /usr/include/$(shell $(CC) -dumpmachine) \
+		-static -s -Wl,--gc-sections,--build-id=none,-z,noexecstack \
+		-o $@ $(PID1_SRC)
+$(O)/runtime/pid1_blob.h: $(O)/pid1
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)od -An -v -tu1 $< | sed 's/\([0-9][0-9]*\)/\1,/g' > $@
+
+# The default seccomp profile as BPF, compiled now instead of at each start.
+$(O)/seccomp_gen: runtime/seccomp_gen.c $(wildcard runtime/seccomp*.h)
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)
+	$(Q)$(CC) $(STD) -O1 -g $(WARN) $(CPPFLAGS) -o $@ $< -lseccomp
+$(O)/runtime/seccomp_default.h: $(O)/seccomp_gen
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)$< > $@
+
+$(O)/runtime/seccomp.o: $(O)/runtime/seccomp_default.h
+$(O)/runtime/start.o: $(O)/runtime/pid1_blob.h
+
+# ---- tests -----------------------------------------------------------------
+
+UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*_test.c))
+
+$(O)/unit/%: tests/unit/%.c $(O)/libstore.a $(O)/libregistry.a \
+		$(O)/libruntime.a $(O)/libbase.a
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie $(HARDEN_LD) $(LDFLAGS) \
+		-MF $@.d -o $@ $< $(filter %.a,$^) -lcmocka $(LIBS_IMAGE) \
+		-lseccomp
+
+unit: $(UNIT)
+.PHONY: unit
+
+check: deps
+	$(Q)tests/run
+
+bench: all
+	$(Q)tests/bench/run
+
+demo: deps
+	$(Q)tests/demo
+
+deps:
+	$(Q)tests/deps
+
+lint:
+	$(Q)tests/lint/run
+
+format:
+	clang-format -i $(wildcard $(addsuffix /*.[ch],$(LAYERS) tests/unit))
+
+# ---- install ---------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/prism
+	install -m 0755 $(O)/prism $(DESTDIR)$(PREFIX)/bin/prism
+	install -m 0755 $(O)/prism-image \
+		$(DESTDIR)$(PREFIX)/libexec/prism/prism-image
+
+clean:
+	rm -rf build build-asan build-crash
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,238 @@
+#include "fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "own.h"
+#include "str.h"
+
+int fs_open_in_root(int root_fd, const char *path, int flags, mode_t mode)
+{
+	const struct open_how how = {
+		.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
+		.mode = (flags & O_CREAT) ? mode : 0,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd;
+
+	/* EAGAIN: a rename raced with "..", the kernel asks to try again. */
+	do {
+		fd = (int)syscall(SYS_openat2, root_fd, path, &how,
+				  sizeof(how));
+	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	return fd;
+}
+
+int fs_read_at(int dirfd, const char *name, struct buf *b, struct err *e)
+{
+	autoclose int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ERR_NOTFOUND, "%s: does not exist", name);
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", name);
+	return io_read_all(fd, b, name, e);
+}
+
+int fs_sync_dir(int fd, const char *what, struct err *e)
+{
+	if (fsync(fd) < 0)
+		return err_sys(e, "fsync", "%s", what);
+	return 0;
+}
+
+static int sync_parent(int dirfd, const char *name, struct err *e)
+{
+	const char *const slash = strrchr(name, '/');
+	autofree char *dir =
+		slash ? xstrndup(name, (size_t)(slash - name)) : xstrdup(".");
+	autoclose int fd =
+		openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", dir);
+	return fs_sync_dir(fd, dir, e);
+}
+
+static int write_tmp(int dirfd, const char *tmp, const void *p, size_t n,
+		     mode_t mode, bool sync, struct err *e)
+{
+	autoclose int fd = openat(
+		dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", tmp);
+	if (io_write_all(fd, p, n, tmp, e) < 0)
+		return -1;
+	if (sync && fsync(fd) < 0)
+		return err_sys(e, "fsync", "%s", tmp);
+	return 0;
+}
+
+int fs_replace_at(int dirfd, const char *name, const void *p, size_t n,
+		  mode_t mode, bool sync, struct err *e)
+{
+	const char *const slash = strrchr(name, '/');
+	const int dir_len = slash ? (int)(slash - name) + 1 : 0;
+	char unique[17];
+	autofree char *tmp = NULL;
+
+	str_random_hex(unique, 8);
+	tmp = xasprintf("%.*s.tmp-%s", dir_len, name, unique);
+	if (write_tmp(dirfd, tmp, p, n, mode, sync, e) < 0) {
+		(void)unlinkat(dirfd, tmp, 0);
+		return -1;
+	}
+	if (renameat(dirfd, tmp, dirfd, name) < 0) {
+		(void)err_sys(e, "renameat", "%s -> %s", tmp, name);
+		(void)unlinkat(dirfd, tmp, 0);
+		return -1;
+	}
+	return sync ? sync_parent(dirfd, name, e) : 0;
+}
+
+int fs_mkdirs_at(int dirfd, const char *path, mode_t mode, struct err *e)
+{
+	autofree char *part = xstrdup(path);
+
+	if (mkdirat(dirfd, path, mode) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return err_sys(e, "mkdirat", "%s", path);
+	for (char *p = part + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdirat(dirfd, part, mode) < 0 && errno != EEXIST)
+			return err_sys(e, "mkdirat", "%s", part);
+		*p = '/';
+	}
+	if (mkdirat(dirfd, path, mode) < 0 && errno != EEXIST)
+		return err_sys(e, "mkdirat", "%s", path);
+	return 0;
+}
+
+int fs_opendir_at(int dirfd, const char *name, struct err *e)
+{
+	const int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ERR_NOTFOUND, "%s: does not exist", name);
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", name);
+	return fd;
+}
+
+int fs_mkdir_open_at(int dirfd, const char *name, mode_t mode, struct err *e)
+{
+	const int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno != ENOENT)
+		return err_sys(e, "openat", "%s", name);
+	if (fs_mkdirs_at(dirfd, name, mode, e) < 0)
+		return -1;
+	return fs_opendir_at(dirfd, name, e);
+}
+
+static int remove_level(int fd, struct err *e);
+
+static int open_to_remove(int dirfd, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dirfd, name, flags);
+
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+		fd = openat(dirfd, name, flags);
+	return fd;
+}
+
+static int remove_one(int dirfd, const char *name, struct err *e)
+{
+	autoclose int fd = -1;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM && errno != EACCES)
+		return err_sys(e, "unlinkat", "%s", name);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES)
+		return err_sys(e, "unlinkat", "%s", name);
+	fd = open_to_remove(dirfd, name);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", name);
+	if (remove_level(fd, e) < 0)
+		return err_prefix(e, "%s", name);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_sys(e, "unlinkat", "%s", name);
+	return 0;
+}
+
+static int remove_level(int fd, struct err *e)
+{
+	const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	autodir DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	struct stat st;
+
+	if (!d) {
+		const int rc = err_sys(e, "fdopendir", "directory");
+
+		if (copy >= 0)
+			(void)close(copy);
+		return rc;
+	}
+	/* Entries of a 0555 directory can be removed only by its owner. */
+	if (fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700);
+	for (;;) {
+		struct dirent *const de = readdir(d);
+
+		if (!de)
+			return 0;
+		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+			continue;
+		if (remove_one(fd, de->d_name, e) < 0)
+			return -1;
+	}
+}
+
+int fs_remove_tree_at(int dirfd, const char *name, struct err *e)
+{
+	ERR_IN(e, "remove %s", name);
+	return remove_one(dirfd, name, e);
+}
+
+int fs_lock_at(int dirfd, const char *name, enum fs_lock mode, bool wait,
+	       struct err *e)
+{
+	const int op = (mode == FS_LOCK_SHARED ? LOCK_SH : LOCK_EX) |
+		       (wait ? 0 : LOCK_NB);
+	autoclose int fd =
+		openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int rc;
+
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", name);
+	do {
+		rc = flock(fd, op);
+	} while (rc < 0 && errno == EINTR);
+	if (rc < 0 && errno == EWOULDBLOCK)
+		return err_set(e, ERR_BUSY, "%s: held by another process",
+			       name);
+	if (rc < 0)
+		return err_sys(e, "flock", "%s", name);
+	return take_fd(&fd);
+}

@@ -1,0 +1,28 @@
+/*
+ * log - what is worth saying while things go on; the only state is the level
+ *
+ * Results go to stdout by cmd/. Everything else is one line to stderr:
+ * warnings and notes always (unless --quiet), info with --verbose, debug
+ * with --debug. Errors are struct err and are printed by cmd/ alone.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+
+enum log_level {
+	LOG_QUIET,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG,
+};
+
+void log_set_level(enum log_level level);
+bool log_on(enum log_level level);
+
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * oci - OCI and Docker documents as structs (image-spec descriptor.md,
+ * image-index.md, manifest.md, config.md; Docker schema 2)
+ *
+ * Parsed once from verified bytes, bounded by base/limits.h. Every string is
+ * owned by the struct; the _free functions take the zero value.
+ */
+#ifndef BASE_OCI_H
+#define BASE_OCI_H
+
+#include "digest.h"
+#include "err.h"
+#include "str.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OCI_MT_INDEX    "application/vnd.oci.image.index.v1+json"
+#define OCI_MT_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+#define OCI_MT_CONFIG   "application/vnd.oci.image.config.v1+json"
+#define DOCKER_MT_LIST \
+	"application/vnd.docker.distribution.manifest.list.v2+json"
+#define DOCKER_MT_MANIFEST \
+	"application/vnd.docker.distribution.manifest.v2+json"
+#define DOCKER_MT_CONFIG "application/vnd.docker.container.image.v1+json"
+
+struct oci_platform {
+	char os[32];
+	char arch[32];    /* GOARCH words: amd64, arm64, arm, 386, ... */
+	char variant[16]; /* v6, v7, v8, v3, or empty */
+};
+
+/* "linux/arm64[/v8]", "amd64", "linux/x86_64": normalised to GOARCH words. */
+int oci_platform_parse(const char *s, struct oci_platform *ret, struct err *e);
+/* What this machine runs natively (uname(2)). */
+void oci_platform_host(struct oci_platform *ret);
+/* "linux/arm64/v8"; buf of 96; returns buf. */
+#define OCI_PLATFORM_TEXT_MAX 96
+const char *oci_platform_text(const struct oci_platform *p, char *buf);
+/*
+ * How well `have` serves `want`: 0 = not at all, higher is better. arm/v7
+ * falls back to v6, then v5; arm64 = arm64/v8; plain amd64 before amd64/v3.
+ */
+int oci_platform_match(const struct oci_platform *want,
+		       const struct oci_platform *have);
+
+struct oci_desc {
+	char media_type[128];
+	struct digest digest;
+	uint64_t size;
+	bool has_platform;
+	struct oci_platform platform;
+};
+
+struct oci_index {
+	struct oci_desc *v;
+	size_t n;
+};
+
+struct oci_manifest {
+	char media_type[128];
+	struct oci_desc config;
+	struct oci_desc *layers; /* bottom first */
+	size_t n_layers;
+};
+
+/* What `docker inspect` shows as .Config, and rootfs.diff_ids. */
+struct oci_image {
+	struct oci_platform platform;
+	char *created; /* RFC 3339 text or NULL */
+	char *author;
+	char *user;        /* "", "name", "uid:gid", ... or NULL */
+	char *working_dir; /* or NULL */
+	char *stop_signal; /* or NULL */
+	struct strv env;   /* K=V, order of the document */
+	struct strv entrypoint;
+	struct strv cmd;
+	struct strv volumes;       /* paths */
+	struct strv exposed_ports; /* "80/tcp" */
+	struct strv labels;        /* K=V, order of the document */
+	struct digest *diff_ids;   /* bottom first */
+	size_t n_diff_ids;
+};
+
+enum oci_doc {
+	OCI_DOC_INDEX,
+	OCI_DOC_MANIFEST,
+};
+
+/*
+ * What a manifest document is, by its mediaType or, failing that, its members
+ * (an index has "manifests"); never by the Content-Type alone, which only
+ * breaks ties. Schema 1 and artifacts are refused by name.
+ */
+int oci_doc_kind(const char *p, size_t len, const char *content_type,
+		 enum oci_doc *ret, struct err *e);
+
+int oci_index_parse(const char *p, size_t len, struct oci_index *ret,
+		    struct err *e);
+int oci_manifest_parse(const char *p, size_t len, struct oci_manifest *ret,
+		       struct err *e);
+int oci_image_parse(const char *p, size_t len, struct oci_image *ret,
+		    struct err *e);
+void oci_index_free(struct oci_index *x);
+void oci_manifest_free(struct oci_manifest *m);
+void oci_image_free(struct oci_image *c);
+
+/*
+ * The best descriptor for `want`: attestations (unknown/unknown) and unknown
+ * media types are skipped, the first of the best matches wins. Descriptors
+ * without a platform are returned only if nothing with one matches
+ * (*ret_unjudged = true: the caller checks the config). ERR_NOTFOUND lists the
+ * platforms that there are.
+ */
+int oci_index_select(const struct oci_index *x, const struct oci_platform *want,
+		     const struct oci_desc **ret, bool *ret_unjudged,
+		     struct err *e);
+
+#endif

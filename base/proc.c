@@ -1,0 +1,164 @@
+#include "proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "own.h"
+
+const char *proc_status_text(int wait_status, char *buf, size_t n)
+{
+	if (WIFSIGNALED(wait_status))
+		(void)snprintf(buf, n, "killed by signal %d (%s)",
+			       WTERMSIG(wait_status),
+			       strsignal(WTERMSIG(wait_status)));
+	else
+		(void)snprintf(buf, n, "exited with status %d",
+			       WEXITSTATUS(wait_status));
+	return buf;
+}
+
+/* What a child does first: live no longer than its parent, alone. */
+static void child_begin(pid_t parent)
+{
+	sigset_t none;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(125);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
+	       struct err *e)
+{
+	const pid_t parent = getpid();
+	autoclose int mine = -1;
+	autoclose int theirs = -1;
+	int sv[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, "socketpair", "for worker %s", name);
+	mine = sv[0];
+	theirs = sv[1];
+	pid = fork();
+	if (pid < 0)
+		return err_sys(e, "fork", "worker %s", name);
+	if (pid == 0) {
+		struct err child = {0};
+		int rc;
+
+		child_begin(parent);
+		rc = fn(arg, &child);
+		(void)send(theirs, &child, sizeof(child), MSG_NOSIGNAL);
+		_exit(rc == 0 && !err_is(&child) ? 0 : 1);
+	}
+	*w = (struct worker){.pid = pid, .err_fd = take_fd(&mine)};
+	(void)snprintf(w->name, sizeof(w->name), "%s", name);
+	return 0;
+}
+
+static int reap(struct worker *w, int *ret_status)
+{
+	pid_t pid;
+
+	do {
+		pid = waitpid(w->pid, ret_status, 0);
+	} while (pid < 0 && errno == EINTR);
+	w->pid = 0;
+	return pid < 0 ? -1 : 0;
+}
+
+int proc_wait(struct worker *w, struct err *e)
+{
+	autoclose int fd = take_fd(&w->err_fd);
+	struct err child = {0};
+	ssize_t n;
+	int status = 0;
+
+	do {
+		n = recv(fd, &child, sizeof(child), 0);
+	} while (n < 0 && errno == EINTR);
+	if (reap(w, &status) < 0)
+		return err_sys(e, "waitpid", "worker %s", w->name);
+	if (n == (ssize_t)sizeof(child) && err_is(&child)) {
+		*e = child;
+		return -1;
+	}
+	if (n != (ssize_t)sizeof(child) || status != 0)
+		return err_set(e, ERR_GONE, "worker %s: %s", w->name,
+			       proc_status_text(status, (char[80]){0}, 80));
+	return 0;
+}
+
+void proc_kill(struct worker *w)
+{
+	own_kill(&w->pid);
+	own_close(&w->err_fd);
+}
+
+static void exec_quietly(const char *const argv[], int out)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0)
+		(void)dup2(null, STDIN_FILENO);
+	(void)dup2(out, STDOUT_FILENO);
+	(void)dup2(out, STDERR_FILENO);
+	(void)execvp(argv[0], (char *const *)(const void *)argv);
+	(void)dprintf(STDERR_FILENO, "%s: %s", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static void one_line(char *s)
+{
+	size_t n = strlen(s);
+
+	while (n > 0 && s[n - 1] == '\n')
+		s[--n] = '\0';
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20)
+			*s = ' ';
+}
+
+int proc_run(const char *const argv[], struct err *e)
+{
+	autoclose int out = -1;
+	char said[4096] = "";
+	struct worker w = WORKER_NONE;
+	struct err ignored = {0};
+	int status = 0;
+	int p[2];
+	int64_t n;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe2", "for %s", argv[0]);
+	out = p[0];
+	w.pid = fork();
+	if (w.pid == 0)
+		exec_quietly(argv, p[1]);
+	(void)close(p[1]);
+	if (w.pid < 0)
+		return err_sys(e, "fork", "%s", argv[0]);
+	n = io_read_full(out, said, sizeof(said) - 1, argv[0], &ignored);
+	/* Whatever more it says is not ours to keep; a full pipe blocks it. */
+	own_close(&out);
+	said[n > 0 ? n : 0] = '\0';
+	if (reap(&w, &status) < 0)
+		return err_sys(e, "waitpid", "%s", argv[0]);
+	if (status == 0)
+		return 0;
+	one_line(said);
+	return err_set(e, ERR_SYS, "%s: %s%s%s", argv[0],
+		       proc_status_text(status, (char[80]){0}, 80),
+		       said[0] ? ": " : "", said);
+}

@@ -1,0 +1,52 @@
+/*
+ * proc - forked workers that report in a struct err
+ *
+ * A worker is a child that runs one function and ends; its struct err (or the
+ * absence of one) comes back through a socket, so the sentence is written by
+ * the process that knows. A worker dies with its parent (PDEATHSIG SIGKILL).
+ *
+ * Life: proc_start -> (use the child's fds) -> proc_wait; own: autoworker.
+ */
+#ifndef BASE_PROC_H
+#define BASE_PROC_H
+
+#include "err.h"
+#include <sys/types.h>
+
+struct worker {
+	pid_t pid;  /* 0: none */
+	int err_fd; /* the child's report; readable at its end */
+	char name[32];
+};
+
+#define WORKER_NONE                    \
+	{                              \
+		.pid = 0, .err_fd = -1 \
+	}
+
+/* Runs in the child; its result and *e are sent to the parent. */
+typedef int (*worker_fn)(void *arg, struct err *e);
+
+int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
+	       struct err *e);
+
+/*
+ * Wait for the end. 0 if fn returned 0; else e is the child's error, or
+ * ERR_GONE with the signal that killed it.
+ */
+int proc_wait(struct worker *w, struct err *e);
+
+/* SIGKILL and reap, if it still runs. */
+void proc_kill(struct worker *w);
+#define autoworker __attribute__((cleanup(proc_kill)))
+
+/* Words for a wait status: "exited with status 3", "killed by SIGKILL". */
+const char *proc_status_text(int wait_status, char *buf, size_t n);
+
+/*
+ * Run a program, stdin from /dev/null, stdout+stderr captured (for messages,
+ * at most 4 KiB); its non-zero end is an error with what it printed.
+ */
+int proc_run(const char *const argv[], struct err *e);
+
+#endif

@@ -1,0 +1,264 @@
+#include "trace.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/*
+ * The ring is one anonymous shared mapping, so children write into it without
+ * a word to the parent. A slot belongs to whoever drew its number; when the
+ * numbers pass the size the oldest spans are overwritten. It holds a whole
+ * start several times over.
+ */
+#define RING_SPANS 256
+
+enum span_state {
+	SPAN_OPEN,
+	SPAN_OK,
+	SPAN_FAILED,
+	SPAN_MARK,
+};
+
+struct span {
+	uint64_t start_ns;
+	uint64_t end_ns;
+	uint32_t state; /* enum span_state */
+	uint32_t depth;
+	char role[12];
+	char name[20];
+	char text[112];
+};
+
+struct ring {
+	_Atomic uint32_t next;
+	uint64_t zero_ns;
+	struct span spans[RING_SPANS];
+};
+
+/*
+ * The one piece of state besides the log level: which timeline this process
+ * writes to. It is inherited by fork, which is the point.
+ */
+static struct ring *ring;
+static char role[12] = "prism";
+static uint32_t depth;
+static bool live;
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+void trace_init(void)
+{
+	void *p = MAP_FAILED;
+
+	if (ring)
+		return;
+	p = mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return;
+	ring = p;
+	ring->zero_ns = now_ns();
+}
+
+void trace_role(const char *name)
+{
+	(void)snprintf(role, sizeof(role), "%s", name);
+	depth = 0;
+}
+
+void trace_live(bool on)
+{
+	live = on;
+}
+
+/* Cut to fit: a slot is fixed-size. */
+static void put(char *to, size_t size, const char *from)
+{
+	const size_t n = strnlen(from, size - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+static int64_t slot_draw(const char *name, const char *text,
+			 enum span_state state)
+{
+	uint32_t n;
+	struct span *s = NULL;
+
+	if (!ring)
+		return -1;
+	n = atomic_fetch_add(&ring->next, 1);
+	s = &ring->spans[n % RING_SPANS];
+	*s = (struct span){
+		.start_ns = now_ns(), .state = (uint32_t)state, .depth = depth};
+	put(s->role, sizeof(s->role), role);
+	put(s->name, sizeof(s->name), name);
+	put(s->text, sizeof(s->text), text);
+	return (int64_t)n;
+}
+
+struct step step_begin(struct err *e, const char *name, const char *fmt, ...)
+{
+	struct step s = {.e = e, .name = name, .slot = -1, .had = err_is(e)};
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(s.text, sizeof(s.text), fmt, ap);
+	va_end(ap);
+	s.slot = slot_draw(name, s.text, SPAN_OPEN);
+	depth++;
+	return s;
+}
+
+void step_end(struct step *s)
+{
+	const bool failed = err_is(s->e) && !s->had;
+
+	if (depth > 0)
+		depth--;
+	if (s->slot >= 0) {
+		struct span *const sp = &ring->spans[s->slot % RING_SPANS];
+
+		sp->end_ns = now_ns();
+		sp->state = failed ? SPAN_FAILED : SPAN_OK;
+		if (live)
+			(void)fprintf(stderr, "prism: %-8s %-10s %s%s\n", role,
+				      s->name, s->text,
+				      failed ? " FAILED" : "");
+	}
+	if (!failed)
+		return;
+	(void)err_prefix(s->e, "%s", s->text);
+	if (!s->e->step[0])
+		put(s->e->step, sizeof(s->e->step), s->name);
+}
+
+void trace_mark(const char *name, const char *fmt, ...)
+{
+	char text[112];
+	va_list ap;
+
+	if (!ring)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)slot_draw(name, text, SPAN_MARK);
+}
+
+static uint32_t first_kept(uint32_t end)
+{
+	return end > RING_SPANS ? end - RING_SPANS : 0;
+}
+
+static const char *state_text(uint32_t state)
+{
+	switch ((enum span_state)state) {
+	case SPAN_OPEN:
+		return "open";
+	case SPAN_OK:
+		return "ok";
+	case SPAN_FAILED:
+		return "FAILED";
+	case SPAN_MARK:
+		return "";
+	}
+	return "?";
+}
+
+static void print_span(FILE *out, const struct span *s)
+{
+	const uint64_t at = (s->start_ns - ring->zero_ns) / 1000;
+
+	if (s->state == SPAN_OPEN || s->state == SPAN_MARK)
+		(void)fprintf(out, "%8llu %8s  %-8s ", (unsigned long long)at,
+			      "-", s->role);
+	else
+		(void)fprintf(
+			out, "%8llu %8llu  %-8s ", (unsigned long long)at,
+			(unsigned long long)((s->end_ns - s->start_ns) / 1000),
+			s->role);
+	(void)fprintf(out, "%*s%-10s %s%s%s\n", (int)(2 * s->depth), "",
+		      s->name, s->text, s->state == SPAN_OK ? "" : "  ",
+		      s->state == SPAN_OK ? "" : state_text(s->state));
+}
+
+static void print_from(FILE *out, uint32_t from, uint32_t end)
+{
+	(void)fprintf(out, "%8s %8s  %-8s %-10s %s\n", "start us", "took us",
+		      "process", "step", "what");
+	for (uint32_t i = from; i < end; i++)
+		print_span(out, &ring->spans[i % RING_SPANS]);
+}
+
+void trace_print(FILE *out)
+{
+	if (ring)
+		print_from(out, first_kept(ring->next), ring->next);
+}
+
+void trace_print_tail(FILE *out, unsigned int n)
+{
+	uint32_t from;
+
+	if (!ring)
+		return;
+	from = first_kept(ring->next);
+	if (ring->next - from > n)
+		from = ring->next - n;
+	print_from(out, from, ring->next);
+}
+
+static void json_text(FILE *out, const char *s)
+{
+	for (; *s; s++) {
+		const unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			(void)fprintf(out, "\\%c", c);
+		else if (c < 0x20)
+			(void)fprintf(out, "\\u%04x", c);
+		else
+			(void)fputc(c, out);
+	}
+}
+
+void trace_print_json(FILE *out)
+{
+	const char *comma = "";
+
+	(void)fputs("[", out);
+	for (uint32_t i = ring ? first_kept(ring->next) : 0;
+	     ring && i < ring->next; i++) {
+		const struct span *const s = &ring->spans[i % RING_SPANS];
+		const bool whole = s->end_ns >= s->start_ns;
+
+		(void)fprintf(out, "%s\n{\"name\":\"", comma);
+		json_text(out, s->name);
+		(void)fputs("\",\"cat\":\"", out);
+		json_text(out, s->role);
+		(void)fprintf(out,
+			      "\",\"ph\":\"%s\",\"ts\":%.3f,\"dur\":%.3f,"
+			      "\"pid\":1,\"tid\":\"",
+			      whole ? "X" : "i",
+			      (double)(s->start_ns - ring->zero_ns) / 1e3,
+			      whole ? (double)(s->end_ns - s->start_ns) / 1e3
+				    : 0.0);
+		json_text(out, s->role);
+		(void)fputs("\",\"args\":{\"what\":\"", out);
+		json_text(out, s->text);
+		(void)fprintf(out, "\",\"result\":\"%s\"}}",
+			      state_text(s->state));
+		comma = ",";
+	}
+	(void)fputs("\n]\n", out);
+}

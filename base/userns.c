@@ -1,0 +1,375 @@
+#include "userns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "io.h"
+#include "log.h"
+#include "own.h"
+#include "proc.h"
+#include "str.h"
+
+/* ---- subuid and subgid ------------------------------------------------- */
+
+/* "name:start:count" into its three parts; false for anything else. */
+static bool parse_line(const char *p, size_t n, size_t *ret_name,
+		       struct idrange *r)
+{
+	const char *const c1 = memchr(p, ':', n);
+	const char *c2 = NULL;
+	uint64_t start, count;
+
+	if (!c1)
+		return false;
+	c2 = memchr(c1 + 1, ':', n - (size_t)(c1 + 1 - p));
+	if (!c2)
+		return false;
+	if (!str_to_u64n(c1 + 1, (size_t)(c2 - c1 - 1), UINT32_MAX - 1,
+			 &start) ||
+	    !str_to_u64n(c2 + 1, n - (size_t)(c2 + 1 - p), UINT32_MAX, &count))
+		return false;
+	if (count == 0 || start + count > UINT32_MAX)
+		return false;
+	*ret_name = (size_t)(c1 - p);
+	*r = (struct idrange){.outside = (uint32_t)start,
+			      .count = (uint32_t)count};
+	return true;
+}
+
+static bool same(const char *p, size_t n, const char *s)
+{
+	return s && strlen(s) == n && memcmp(p, s, n) == 0;
+}
+
+int idmap_parse_ranges(const char *text, size_t len, const char *user,
+		       uint32_t uid, struct idrange *ret, size_t max,
+		       size_t *ret_n, struct err *e)
+{
+	const char *const end = text + len;
+	char number[16];
+	size_t n = 0;
+
+	(void)snprintf(number, sizeof(number), "%u", uid);
+	for (const char *p = text; p < end;) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		const char *const stop = nl ? nl : end;
+		struct idrange r;
+		size_t name_len;
+
+		if (parse_line(p, (size_t)(stop - p), &name_len, &r) &&
+		    (same(p, name_len, user) || same(p, name_len, number))) {
+			if (n == max)
+				return err_set(e, ERR_TOOBIG,
+					       "more than %zu id ranges", max);
+			ret[n++] = r;
+		}
+		p = nl ? nl + 1 : end;
+	}
+	*ret_n = n;
+	return 0;
+}
+
+/*
+ * The caller's name as /etc/passwd has it. Users who live only in a directory
+ * service are found by $USER: newuidmap checks the name itself, so a wrong one
+ * gains nothing.
+ */
+static char *name_of_uid(uid_t uid, struct err *e)
+{
+	autobuf struct buf b = buf_make(ETC_FILE_MAX);
+	const char *env = getenv("USER");
+	char number[16];
+
+	(void)snprintf(number, sizeof(number), "%u", uid);
+	if (fs_read_at(AT_FDCWD, "/etc/passwd", &b, e) < 0)
+		err_clear(e);
+	for (const char *p = buf_str(&b); *p;) {
+		const size_t n = strcspn(p, "\n");
+		const char *const c1 = memchr(p, ':', n);
+		const char *const c2 =
+			c1 ? memchr(c1 + 1, ':', n - (size_t)(c1 + 1 - p))
+			   : NULL;
+
+		if (c2 && same(c2 + 1, strcspn(c2 + 1, ":\n"), number))
+			return xstrndup(p, (size_t)(c1 - p));
+		p += n + (p[n] == '\n');
+	}
+	return xstrdup(env ? env : number);
+}
+
+static int ranges_of(const char *file, const char *user, uid_t uid,
+		     struct idrange *ret, size_t *ret_n, struct err *e)
+{
+	autobuf struct buf b = buf_make(ETC_FILE_MAX);
+
+	*ret_n = 0;
+	if (fs_read_at(AT_FDCWD, file, &b, e) < 0) {
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	return idmap_parse_ranges(buf_str(&b), b.len, user, uid, ret,
+				  ID_RANGES_MAX, ret_n, e);
+}
+
+/* 0 -> own, then the ranges one behind the other. */
+static size_t lay_out(struct idrange *r, size_t n, uint32_t own)
+{
+	uint64_t next = 1;
+	size_t used = 1;
+
+	memmove(r + 1, r, n * sizeof(*r));
+	r[0] = (struct idrange){.inside = 0, .outside = own, .count = 1};
+	for (size_t i = 1; i <= n && next + r[i].count <= UINT32_MAX; i++) {
+		r[i].inside = (uint32_t)next;
+		next += r[i].count;
+		used++;
+	}
+	return used;
+}
+
+static bool find_helper(const char *name)
+{
+	static const char *const dirs[] = {"/usr/bin", "/bin", "/usr/sbin",
+					   "/usr/local/bin"};
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		autofree char *p = xasprintf("%s/%s", dirs[i], name);
+
+		if (access(p, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void go_single(struct idmap *m, const char *user, const char *why)
+{
+	m->single = true;
+	m->helpers = false;
+	m->n_uid = lay_out(m->uid, 0, getuid());
+	m->n_gid = lay_out(m->gid, 0, getgid());
+	(void)snprintf(m->why_single, sizeof(m->why_single), "%.100s%s%.24s",
+		       why, user ? " for " : "", user ? user : "");
+}
+
+int idmap_of_caller(struct idmap *ret, struct err *e)
+{
+	autofree char *user = name_of_uid(getuid(), e);
+	struct idmap m = {.helpers = true};
+
+	if (ranges_of("/etc/subuid", user, getuid(), m.uid, &m.n_uid, e) < 0 ||
+	    ranges_of("/etc/subgid", user, getuid(), m.gid, &m.n_gid, e) < 0)
+		return -1;
+	if (m.n_uid == 0 || m.n_gid == 0) {
+		go_single(&m, user,
+			  m.n_uid ? "no range in /etc/subgid"
+				  : "no range in /etc/subuid");
+	} else if (!find_helper("newuidmap") || !find_helper("newgidmap")) {
+		go_single(&m, NULL,
+			  "newuidmap and newgidmap (package uidmap) are not "
+			  "installed");
+	} else {
+		m.n_uid = lay_out(m.uid, m.n_uid, getuid());
+		m.n_gid = lay_out(m.gid, m.n_gid, getgid());
+	}
+	*ret = m;
+	return 0;
+}
+
+/* ---- lookups ----------------------------------------------------------- */
+
+static bool to_outside(const struct idrange *r, size_t n, uint32_t id,
+		       uint32_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= r[i].inside && id - r[i].inside < r[i].count) {
+			*ret = r[i].outside + (id - r[i].inside);
+			return true;
+		}
+	return false;
+}
+
+static bool to_inside(const struct idrange *r, size_t n, uint32_t id,
+		      uint32_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= r[i].outside && id - r[i].outside < r[i].count) {
+			*ret = r[i].inside + (id - r[i].outside);
+			return true;
+		}
+	return false;
+}
+
+bool idmap_uid_outside(const struct idmap *m, uint32_t inside, uint32_t *ret)
+{
+	return to_outside(m->uid, m->n_uid, inside, ret);
+}
+
+bool idmap_gid_outside(const struct idmap *m, uint32_t inside, uint32_t *ret)
+{
+	return to_outside(m->gid, m->n_gid, inside, ret);
+}
+
+bool idmap_uid_inside(const struct idmap *m, uint32_t outside, uint32_t *ret)
+{
+	return to_inside(m->uid, m->n_uid, outside, ret);
+}
+
+bool idmap_gid_inside(const struct idmap *m, uint32_t outside, uint32_t *ret)
+{
+	return to_inside(m->gid, m->n_gid, outside, ret);
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+static int write_file(pid_t pid, const char *file, const char *text, size_t n,
+		      struct err *e)
+{
+	autofree char *path = xasprintf("/proc/%d/%s", (int)pid, file);
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "open", "%s", path);
+	/* The kernel takes a map in one write or not at all. */
+	if (write(fd, text, n) != (ssize_t)n)
+		return err_sys(e, "write", "%s", path);
+	return 0;
+}
+
+static int write_direct(pid_t pid, const char *file, const struct idrange *r,
+			size_t n, struct err *e)
+{
+	autobuf struct buf b = buf_make(KIB(4));
+
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&b, "%u %u %u\n", r[i].inside, r[i].outside,
+			 r[i].count);
+	return write_file(pid, file, buf_str(&b), b.len, e);
+}
+
+static int write_by_helper(pid_t pid, const char *helper,
+			   const struct idrange *r, size_t n, struct err *e)
+{
+	autostrv struct strv argv = {0};
+
+	strv_add(&argv, helper);
+	strv_take(&argv, xasprintf("%d", (int)pid));
+	for (size_t i = 0; i < n; i++) {
+		strv_take(&argv, xasprintf("%u", r[i].inside));
+		strv_take(&argv, xasprintf("%u", r[i].outside));
+		strv_take(&argv, xasprintf("%u", r[i].count));
+	}
+	if (proc_run((const char *const *)argv.v, e) < 0)
+		return err_hint(e,
+				"check that %s is setuid root (or has "
+				"cap_set%cid) and that /etc/sub%cid names "
+				"this range for you",
+				helper, helper[3], helper[3]);
+	return 0;
+}
+
+int idmap_write(pid_t pid, const struct idmap *m, struct err *e)
+{
+	if (m->helpers) {
+		if (write_by_helper(pid, "newuidmap", m->uid, m->n_uid, e) < 0)
+			return -1;
+		return write_by_helper(pid, "newgidmap", m->gid, m->n_gid, e);
+	}
+	/* Without privilege a gid map is taken only when setgroups is off. */
+	if (m->single && geteuid() != 0 &&
+	    write_file(pid, "setgroups", "deny", 4, e) < 0)
+		return -1;
+	if (write_direct(pid, "uid_map", m->uid, m->n_uid, e) < 0)
+		return -1;
+	return write_direct(pid, "gid_map", m->gid, m->n_gid, e);
+}
+
+/* ---- entering ---------------------------------------------------------- */
+
+void userns_explain(struct err *e)
+{
+	if (e->sys == ENOSPC || e->sys == EUSERS)
+		(void)err_hint(e, "not a matter of disk space: a limit on "
+				  "namespaces; see sysctl user.max_user_"
+				  "namespaces and its siblings user.max_*_"
+				  "namespaces");
+	else if (e->sys == EPERM || e->sys == EACCES)
+		(void)err_hint(
+			e, "user namespaces are refused here: look at sysctl "
+			   "kernel.unprivileged_userns_clone, "
+			   "kernel.apparmor_restrict_unprivileged_userns, or "
+			   "the seccomp filter of an outer container");
+	else if (e->sys == EINVAL || e->sys == ENOSYS)
+		(void)err_hint(e, "this kernel is built without one of the "
+				  "namespaces (CONFIG_USER_NS and others)");
+}
+
+struct map_job {
+	const struct idmap *map;
+	pid_t target;
+	int go; /* one byte says that the target is in its new namespace */
+};
+
+static int map_parent(void *arg, struct err *e)
+{
+	const struct map_job *const job = arg;
+	char c;
+
+	if (read(job->go, &c, 1) != 1)
+		return 0; /* the target failed and says why itself */
+	return idmap_write(job->target, job->map, e);
+}
+
+/*
+ * A process cannot run newuidmap for itself once it is inside, so a child that
+ * stays outside does it.
+ */
+int userns_enter(const struct idmap *m, struct err *e)
+{
+	autoworker struct worker w = WORKER_NONE;
+	autoclose int read_end = -1;
+	autoclose int write_end = -1;
+	struct map_job job = {.map = m, .target = getpid()};
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe2", "for the id map");
+	read_end = job.go = p[0];
+	write_end = p[1];
+	if (proc_start(&w, "idmap", map_parent, &job, e) < 0)
+		return -1;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
+		(void)err_sys(e, "unshare", "CLONE_NEWUSER|CLONE_NEWNS");
+		userns_explain(e);
+		return -1;
+	}
+	if (io_write_all(write_end, "", 1, "id map pipe", e) < 0)
+		return -1;
+	if (proc_wait(&w, e) < 0)
+		return -1;
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return err_sys(e, "setresuid", "0 in the user namespace");
+	/* What is mounted here later must not reach the outer namespace. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_sys(e, "mount", "/ as private");
+	return 0;
+}
+
+int userns_enter_for_store(struct idmap *ret_map, struct err *e)
+{
+	*ret_map = (struct idmap){0};
+	if (geteuid() == 0)
+		return 0;
+	if (idmap_of_caller(ret_map, e) < 0)
+		return -1;
+	return userns_enter(ret_map, e);
+}

@@ -1,0 +1,75 @@
+/*
+ * cmd - what a command is, and how its options become fields
+ *
+ * Each command is one file with one exported `const struct command cmd_NAME`.
+ * Its option table is the only description of its options: parsing, --help and
+ * shell completion come from it. Values land in a zeroed struct of the
+ * command's own, passed down to run(); there are no globals.
+ *
+ * prism and prism-image share main (common_main.c). A command whose table
+ * entry in prism says `in_image` is executed by prism-image with the same argv.
+ *
+ * run() returns the exit code, or -1 with e set: then main prints the error and
+ * exits with fail_code.
+ */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+enum opt_type {
+	OPT_BOOL, /* bool; --x, --x=true|false|1|0 */
+	OPT_STR,  /* const char *; the last one wins */
+	OPT_LIST, /* struct strv; every occurrence is added */
+	OPT_MAYBE /* const char *; value only with '=': --init[=no]; "" alone */
+};
+
+struct opt {
+	char letter;      /* 0: none */
+	const char *name; /* long name without "--" */
+	enum opt_type type;
+	size_t offset;    /* offsetof(struct X_opts, field) */
+	const char *arg;  /* what the value is called in help; NULL for bools */
+	const char *help;
+};
+
+/* Global options, the same before every command. */
+struct globals {
+	const char *root;    /* --root, PRISM_ROOT; NULL: the default place */
+	const char *run_dir; /* --run-dir, PRISM_RUN; NULL: the default */
+	const char *config;  /* --config, PRISM_CONFIG; NULL: the default */
+	bool debug;
+	bool quiet;
+};
+
+struct command {
+	const char *name;
+	const char *operands; /* "IMAGE [CMD...]" */
+	const char *summary;
+	const struct opt *opts; /* ends with a zero entry; NULL: none */
+	size_t fields_size;     /* of the struct that the offsets point into */
+	bool options_first;     /* the first operand ends the options (run) */
+	int min_operands;
+	int max_operands; /* -1: any number */
+	int fail_code;    /* exit code of an error: 125 for run, else 1 */
+	bool in_image;    /* lives in prism-image; run is NULL in prism */
+	int (*run)(const struct globals *g, void *fields, int argc, char **argv,
+		   struct err *e); /* argv: the operands only */
+};
+
+/*
+ * Parse, run, print the error, return the exit code. table ends with NULL.
+ */
+int cmd_main(const struct command *const *table, int argc, char **argv);
+
+/* Print an error as the user sees it; used where no main follows. */
+void cmd_print_error(const char *command, const struct err *e);
+
+/* Open the store that the global options name. */
+struct store;
+int cmd_open_store(const struct globals *g, struct store **ret, struct err *e);
+
+#endif
