@@ -1,0 +1,187 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "cmd/cmd.h"
+#include "cmd/common_opts.h"
+#include "store/store.h"
+
+#define PROGRAM "prism"
+
+void cmd_print_error(const char *command, const struct err *e)
+{
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "%s: %s%s%s\n", PROGRAM, command ? command : "",
+		      command ? ": " : "", e->text);
+	if (e->step[0])
+		(void)fprintf(stderr, "step: %s\n", e->step);
+	if (e->hint[0])
+		(void)fprintf(stderr, "hint: %s\n", e->hint);
+}
+
+int cmd_open_store(const struct globals *g, struct store **ret, struct err *e)
+{
+	return store_open(g->root, false, ret, e);
+}
+
+static const struct command *find(const struct command *const *table,
+				  const char *name)
+{
+	for (; *table; table++)
+		if (strcmp((*table)->name, name) == 0)
+			return *table;
+	return NULL;
+}
+
+static const struct opt global_opts[] = {
+	{0, "root", OPT_STR, offsetof(struct globals, root), "DIR",
+	 "The store (default: /var/lib/prism, or ~/.local/share/prism)"},
+	{0, "run-dir", OPT_STR, offsetof(struct globals, run_dir), "DIR",
+	 "What need not survive a reboot (default: /run/prism)"},
+	{0, "config", OPT_STR, offsetof(struct globals, config), "FILE",
+	 "Mirrors and insecure registries (/etc/prism/config.json)"},
+	{'D', "debug", OPT_BOOL, offsetof(struct globals, debug), NULL,
+	 "Print each step as it ends"},
+	{0, "quiet", OPT_BOOL, offsetof(struct globals, quiet), NULL,
+	 "No notes and warnings"},
+	{0},
+};
+
+/* The global options are parsed like those of a command without a name. */
+static const struct command global_command = {
+	.name = "",
+	.operands = "COMMAND [ARG...]",
+	.summary = "An image-layer store and a run tool.",
+	.opts = global_opts,
+	.options_first = true,
+	.max_operands = -1,
+};
+
+static int help_all(FILE *out, const struct command *const *table)
+{
+	(void)fprintf(out, "Usage: %s [OPTIONS] COMMAND [ARG...]\n\n%s\n\n",
+		      PROGRAM, global_command.summary);
+	(void)fputs("Commands:\n", out);
+	for (; *table; table++)
+		(void)fprintf(out, "  %-12s %s\n", (*table)->name,
+			      (*table)->summary);
+	(void)fputs("\nGlobal options:\n", out);
+	for (const struct opt *o = global_opts; o->name; o++)
+		(void)fprintf(out, "      --%-10s %s\n", o->name, o->help);
+	(void)fprintf(out, "\n'%s COMMAND --help' says more.\n", PROGRAM);
+	return 0;
+}
+
+/* Two trees: installed (PREFIX/libexec) and built (beside prism). */
+static int exec_image(char **argv, struct err *e)
+{
+	char self[4096];
+	const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	autofree char *beside = NULL;
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash) {
+		*slash = '\0';
+		beside = xasprintf("%s/prism-image", self);
+		(void)execv(beside, argv);
+		free(take_ptr(&beside));
+		beside = xasprintf("%s/../libexec/prism/prism-image", self);
+		(void)execv(beside, argv);
+	}
+	(void)execv(PRISM_LIBEXEC "/prism-image", argv);
+	(void)err_sys(e, "execv", "%s/prism-image", PRISM_LIBEXEC);
+	return err_hint(e, "prism-image is installed beside prism by 'make "
+			   "install'");
+}
+
+static int run_command(const struct command *c, const struct globals *g,
+		       int argc, char **argv, struct err *e)
+{
+	void *const fields = xcalloc(1, c->fields_size);
+	bool help = false;
+	int n = 0;
+	int rc = opts_parse(c, fields, argc, argv, &n, &help, e);
+
+	if (rc == 0 && help)
+		opts_help(stdout, PROGRAM, c);
+	else if (rc == 0)
+		rc = c->run(g, fields, n, argv, e);
+	opts_free(c, fields);
+	free(fields);
+	/* Results that could not be written are a failure. */
+	if (fflush(stdout) != 0 && rc == 0 && errno != EPIPE)
+		return err_sys(e, "write", "standard output");
+	return rc;
+}
+
+static void apply_globals(struct globals *g)
+{
+	if (!g->root)
+		g->root = getenv("PRISM_ROOT");
+	if (!g->run_dir)
+		g->run_dir = getenv("PRISM_RUN");
+	if (!g->config)
+		g->config = getenv("PRISM_CONFIG");
+	if (g->quiet)
+		log_set_level(LOG_QUIET);
+	if (g->debug) {
+		log_set_level(LOG_DEBUG);
+		trace_init();
+		trace_live(true);
+	}
+}
+
+static int fail(const char *name, int code, const struct err *e)
+{
+	assert(err_is(e));
+	cmd_print_error(name, e);
+	if (e->kind == ERR_USAGE && !e->hint[0] && name)
+		(void)fprintf(stderr, "hint: '%s %s --help' says more\n",
+			      PROGRAM, name);
+	return code;
+}
+
+int cmd_main(const struct command *const *table, int argc, char **argv)
+{
+	struct globals g = {0};
+	struct err e = {0};
+	/* opts_parse moves operands; prism-image gets argv as it was. */
+	char **const args = xcalloc((size_t)argc + 1, sizeof(*args));
+	const struct command *c = NULL;
+	bool help = false;
+	int n = 0;
+	int rc;
+
+	memcpy(args, argv, (size_t)argc * sizeof(*args));
+	if (opts_parse(&global_command, &g, argc - 1, args + 1, &n, &help, &e) <
+	    0) {
+		free(args);
+		return fail(NULL, 125, &e);
+	}
+	apply_globals(&g);
+	if (help || n == 0 || !strcmp(args[1], "help")) {
+		free(args);
+		(void)help_all(n == 0 && !help ? stderr : stdout, table);
+		return n == 0 && !help;
+	}
+	c = find(table, args[1]);
+	if (!c) {
+		(void)err_set(&e, ERR_USAGE, "unknown command '%s'", args[1]);
+		(void)err_hint(&e, "'%s --help' lists the commands", PROGRAM);
+		free(args);
+		return fail(NULL, 125, &e);
+	}
+	rc = c->run ? run_command(c, &g, n - 1, args + 2, &e)
+		    : exec_image(argv, &e);
+	free(args);
+	return rc < 0 ? fail(c->name, c->fail_code ? c->fail_code : 1, &e) : rc;
+}

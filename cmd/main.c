@@ -1,0 +1,38 @@
+/*
+ * main - the table of commands of prism
+ *
+ * Commands that need tar, HTTP or hashing live in prism-image; the table marks
+ * them and main executes prism-image with the same argv.
+ */
+#include "cmd/cmd.h"
+
+#include <stddef.h>
+
+extern const struct command cmd_run;
+extern const struct command cmd_list_images;
+extern const struct command cmd_rmi;
+extern const struct command cmd_inspect;
+extern const struct command cmd_rm;
+extern const struct command cmd_version;
+
+static const struct command pull_elsewhere = {
+	.name = "pull",
+	.summary = "Fetch an image from a registry",
+	.in_image = true,
+};
+static const struct command fsck_elsewhere = {
+	.name = "fsck",
+	.summary = "Check the store",
+	.in_image = true,
+};
+
+int main(int argc, char **argv)
+{
+	static const struct command *const table[] = {
+		&cmd_run,        &pull_elsewhere, &cmd_list_images,
+		&cmd_rmi,        &cmd_inspect,    &cmd_rm,
+		&fsck_elsewhere, &cmd_version,    NULL,
+	};
+
+	return cmd_main(table, argc, argv);
+}
