@@ -1,8 +1,10 @@
 #include "proc.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -37,8 +39,47 @@ static void child_begin(pid_t parent)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
-	       struct err *e)
+static void close_from_to(unsigned int first, unsigned int last)
+{
+	if (first <= last)
+		(void)close_range(first, last, 0);
+}
+
+/* Close everything from 3 on but keep[] and report. */
+static void close_others(const int *keep, size_t n_keep, int report)
+{
+	int fds[PROC_KEEP_MAX + 1];
+	unsigned int next = 3;
+	size_t n = 0;
+
+	assert(n_keep <= PROC_KEEP_MAX);
+	for (size_t i = 0; i <= n_keep; i++) {
+		const int fd = i < n_keep ? keep[i] : report;
+		size_t at = n++;
+
+		for (; at > 0 && fds[at - 1] > fd; at--)
+			fds[at] = fds[at - 1];
+		fds[at] = fd;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (fds[i] < (int)next)
+			continue;
+		close_from_to(next, (unsigned int)fds[i] - 1);
+		next = (unsigned int)fds[i] + 1;
+	}
+	close_from_to(next, ~0U);
+}
+
+struct start {
+	worker_fn fn;
+	void *arg;
+	bool alone;
+	const int *keep;
+	size_t n_keep;
+};
+
+static int start(struct worker *w, const char *name, const struct start *how,
+		 struct err *e)
 {
 	const pid_t parent = getpid();
 	autoclose int mine = -1;
@@ -58,13 +99,37 @@ int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
 		int rc;
 
 		child_begin(parent);
-		rc = fn(arg, &child);
+		if (how->alone)
+			close_others(how->keep, how->n_keep, theirs);
+		rc = how->fn(how->arg, &child);
 		(void)send(theirs, &child, sizeof(child), MSG_NOSIGNAL);
 		_exit(rc == 0 && !err_is(&child) ? 0 : 1);
 	}
 	*w = (struct worker){.pid = pid, .err_fd = take_fd(&mine)};
 	(void)snprintf(w->name, sizeof(w->name), "%s", name);
 	return 0;
+}
+
+int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
+	       struct err *e)
+{
+	const struct start how = {.fn = fn, .arg = arg};
+
+	return start(w, name, &how, e);
+}
+
+int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
+		     void *arg, const int *keep, size_t n_keep, struct err *e)
+{
+	const struct start how = {
+		.fn = fn,
+		.arg = arg,
+		.alone = true,
+		.keep = keep,
+		.n_keep = n_keep,
+	};
+
+	return start(w, name, &how, e);
 }
 
 static int reap(struct worker *w, int *ret_status)

@@ -11,6 +11,7 @@
 #define BASE_PROC_H
 
 #include "err.h"
+#include <stddef.h>
 #include <sys/types.h>
 
 struct worker {
@@ -29,6 +30,15 @@ typedef int (*worker_fn)(void *arg, struct err *e);
 
 int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
 	       struct err *e);
+
+/*
+ * The same for a worker that is to meet untrusted bytes: of the parent's fds
+ * from 3 on it keeps only these (sorted by us), so no lock outlives the parent
+ * in it and no directory leads out.
+ */
+#define PROC_KEEP_MAX 8
+int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
+		     void *arg, const int *keep, size_t n_keep, struct err *e);
 
 /*
  * Wait for the end. 0 if fn returned 0; else e is the child's error, or
