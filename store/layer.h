@@ -12,15 +12,25 @@
 #include "base/err.h"
 #include "store/image.h"
 #include "store/store.h"
+#include <stdint.h>
 
 /* O_PATH fd of the layer's tree; ERR_NOTFOUND if it is not unpacked. */
 int layer_open(struct store *s, const struct digest *diff_id, struct err *e);
 bool layer_has(struct store *s, const struct digest *diff_id);
 
+/* The list of what is in it (layerlist.h), readable. */
+int layer_open_list(struct store *s, const struct digest *diff_id,
+		    struct err *e);
+
+/* Bytes of all files in it. */
+int layer_size(struct store *s, const struct digest *diff_id, uint64_t *ret,
+	       struct err *e);
+
 /*
  * The lower directories of an image for overlayfs, top first, skeleton
- * included, cut below an opaque root. O_PATH fds; ret has room for max.
- * Returns the count.
+ * included, cut below an opaque root. A layer that an image names twice is
+ * there once, at its upper place (overlayfs refuses it twice). O_PATH fds; ret
+ * has room for max. Returns the count; on error no fd is left open.
  */
 int layer_open_stack(struct store *s, const struct image *img, int *ret,
 		     int max, struct err *e);

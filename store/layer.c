@@ -1,0 +1,196 @@
+#include "store/layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "store/stack.h"
+
+/* "layers/sha256/<hex>/fs", "skeletons/sha256/<hex>/<own>" */
+#define PATH_ROOM (DIGEST_TEXT_MAX + STACK_NAME_MAX + 16)
+
+static int open_below(struct store *s, const char *path, int flags,
+		      struct err *e)
+{
+	return openat(store_dirfd(s, STORE_ROOT, e), path, flags | O_CLOEXEC);
+}
+
+static int open_of_layer(struct store *s, const struct digest *diff_id,
+			 const char *what, int flags, struct err *e)
+{
+	char path[PATH_ROOM];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "layers/%s/%s", DIGEST_PATH(diff_id),
+		       what);
+	fd = open_below(s, path, flags, e);
+	if (fd < 0 && errno == ENOENT) {
+		(void)err_set(e, ERR_NOTFOUND, "layer %s is not unpacked",
+			      DIGEST_SHORT(diff_id));
+		return err_hint(e,
+				"'prism pull' of the image unpacks it again");
+	}
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", path);
+	return fd;
+}
+
+int layer_open(struct store *s, const struct digest *diff_id, struct err *e)
+{
+	return open_of_layer(s, diff_id, "fs", O_PATH | O_DIRECTORY, e);
+}
+
+int layer_open_list(struct store *s, const struct digest *diff_id,
+		    struct err *e)
+{
+	return open_of_layer(s, diff_id, "list", O_RDONLY, e);
+}
+
+bool layer_has(struct store *s, const struct digest *diff_id)
+{
+	struct err ignored = {0};
+	char path[PATH_ROOM];
+
+	(void)snprintf(path, sizeof(path), "layers/%s", DIGEST_PATH(diff_id));
+	return faccessat(store_dirfd(s, STORE_ROOT, &ignored), path, F_OK, 0) ==
+	       0;
+}
+
+int layer_size(struct store *s, const struct digest *diff_id, uint64_t *ret,
+	       struct err *e)
+{
+	autoclose int fd = open_of_layer(s, diff_id, "size", O_RDONLY, e);
+	char text[32];
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof(text));
+	if (n < 0)
+		return err_sys(e, "read", "layers/%s/size",
+			       DIGEST_PATH(diff_id));
+	if (n < 2 || text[n - 1] != '\n' ||
+	    !str_to_u64n(text, (size_t)n - 1, UINT64_MAX, ret))
+		return err_set(e, ERR_INVALID, "layers/%s/size: not a number",
+			       DIGEST_PATH(diff_id));
+	return 0;
+}
+
+/* ---- the stack ----------------------------------------------------------- */
+
+/* The fds that were opened so far; closed when something fails. */
+struct fds {
+	int *v;
+	int n;
+	int max;
+};
+
+static int fds_add(struct fds *f, int fd, struct err *e)
+{
+	if (fd < 0)
+		return -1;
+	if (f->n >= f->max) {
+		(void)close(fd);
+		return err_set(e, ERR_TOOBIG,
+			       "more than %d lower directories, the most that "
+			       "overlayfs takes",
+			       f->max);
+	}
+	f->v[f->n++] = fd;
+	return 0;
+}
+
+static int fds_drop(struct fds *f)
+{
+	while (f->n > 0)
+		(void)close(f->v[--f->n]);
+	return -1;
+}
+
+static bool is_again_above(const struct image *img, size_t i)
+{
+	const struct digest *const d = img->config.diff_ids;
+
+	for (size_t j = i + 1; j < img->config.n_diff_ids; j++)
+		if (digest_eq(&d[i], &d[j]))
+			return true;
+	return false;
+}
+
+static int plain_stack(struct store *s, const struct image *img, struct fds *f,
+		       struct err *e)
+{
+	for (size_t i = img->config.n_diff_ids; i-- > 0;) {
+		if (is_again_above(img, i))
+			continue;
+		if (fds_add(f, layer_open(s, &img->config.diff_ids[i], e), e))
+			return fds_drop(f);
+	}
+	return f->n;
+}
+
+static int open_own(struct store *s, const struct digest *manifest,
+		    const char *own, struct err *e)
+{
+	char path[PATH_ROOM];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "skeletons/%s/%s",
+		       DIGEST_PATH(manifest), own);
+	fd = open_below(s, path, O_PATH | O_DIRECTORY, e);
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", path);
+	return fd;
+}
+
+static int own_stack(struct store *s, const struct image *img, int stack_fd,
+		     struct fds *f, struct err *e)
+{
+	autobuf struct buf text = buf_make(KIB(256));
+	/* A patch and a layer each, and the top. */
+	const size_t max = 2 * LAYERS_MAX + 1;
+	autofree struct stack_item *item = NULL;
+	size_t n = 0;
+
+	if (io_read_all(stack_fd, &text, "stack of the image", e))
+		return -1;
+	item = xcalloc(max, sizeof(*item));
+	if (stack_parse(buf_str(&text), text.len, item, max, &n, e))
+		return -1;
+
+	for (size_t i = 0; i < n; i++) {
+		const int fd =
+			item[i].own[0]
+				? open_own(s, &img->manifest, item[i].own, e)
+				: layer_open(s, &item[i].layer, e);
+
+		if (fds_add(f, fd, e))
+			return fds_drop(f);
+	}
+	return f->n;
+}
+
+int layer_open_stack(struct store *s, const struct image *img, int *ret,
+		     int max, struct err *e)
+{
+	struct fds f = {.v = ret, .max = max};
+	char path[PATH_ROOM];
+	autoclose int fd = -1;
+
+	/* Most images have none: this one call is what that costs. */
+	(void)snprintf(path, sizeof(path), "skeletons/%s/stack",
+		       DIGEST_PATH(&img->manifest));
+	fd = open_below(s, path, O_RDONLY, e);
+	if (fd >= 0)
+		return own_stack(s, img, fd, &f, e);
+	if (errno != ENOENT && errno != ENOTDIR)
+		return err_sys(e, "openat", "%s", path);
+	return plain_stack(s, img, &f, e);
+}

@@ -1,0 +1,358 @@
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/str.h"
+
+struct store {
+	char *root;
+	int dir[STORE_DIRS]; /* -1 until asked for */
+	int lock;
+	int *held; /* entry locks */
+	size_t n_held;
+};
+
+static const char *const dir_name[] = {
+	[STORE_ROOT] = ".",        [STORE_BLOBS] = "blobs",
+	[STORE_LAYERS] = "layers", [STORE_SKELETONS] = "skeletons",
+	[STORE_IMAGES] = "images", [STORE_CONTAINERS] = "containers",
+	[STORE_TMP] = "tmp",
+};
+_Static_assert(ARRAY_LEN(dir_name) == STORE_DIRS, "a folder has no name");
+
+char *store_default_root(void)
+{
+	const char *const given = getenv("PRISM_ROOT");
+	const char *const data = getenv("XDG_DATA_HOME");
+	const char *const home = getenv("HOME");
+
+	if (!str_empty(given))
+		return xstrdup(given);
+	if (getuid() == 0)
+		return xstrdup("/var/lib/prism");
+	/* The XDG specification: a relative path is to be ignored. */
+	if (data && data[0] == '/')
+		return xasprintf("%s/prism", data);
+	if (home && home[0] == '/')
+		return xasprintf("%s/.local/share/prism", home);
+	return xasprintf("/var/tmp/prism-%ju", (uintmax_t)getuid());
+}
+
+/* mkdir -p of the root itself. */
+static int make_root(const char *root, struct err *e)
+{
+	autoclose int slash = -1;
+	const char *rel = root;
+
+	if (root[0] != '/')
+		return fs_mkdirs_at(AT_FDCWD, root, 0700, e);
+
+	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (slash < 0)
+		return err_sys(e, "open", "/");
+
+	while (*rel == '/')
+		rel++;
+	return *rel ? fs_mkdirs_at(slash, rel, 0700, e) : 0;
+}
+
+static int open_root(const char *root, struct err *e)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	int fd = open(root, flags);
+
+	if (fd < 0 && errno == ENOENT) {
+		if (make_root(root, e))
+			return -1;
+		fd = open(root, flags);
+	}
+	if (fd < 0)
+		return err_sys(e, "open", "%s", root);
+	return fd;
+}
+
+/*
+ * A folder without a version is a new store only if nothing of somebody else's
+ * is in it: `--root /home/me` must not strew our folders there.
+ */
+static int check_new(int root_fd, struct err *e)
+{
+	autodir DIR *d = NULL;
+	const struct dirent *ent;
+	const int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "openat", ".");
+	d = fdopendir(fd);
+	if (!d) {
+		(void)close(fd);
+		return err_sys(e, "fdopendir", ".");
+	}
+	while ((ent = readdir(d))) {
+		/* A dot: ".." and what a killed first start left. */
+		if (ent->d_name[0] == '.' || !strcmp(ent->d_name, "lock") ||
+		    !strcmp(ent->d_name, "version"))
+			continue;
+		return err_set(e, ERR_INVALID,
+			       "not a prism store: it has no file 'version', "
+			       "but other things ('%s')",
+			       ent->d_name);
+	}
+	return 0;
+}
+
+static int check_version(int root_fd, struct err *e)
+{
+	char text[32];
+	uint64_t version = 0;
+	ssize_t n;
+	autoclose int fd = openat(root_fd, "version", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT) {
+		static const char now[] = "1\n";
+
+		_Static_assert(STORE_VERSION == 1, "write the right number");
+		if (check_new(root_fd, e))
+			return -1;
+		return fs_replace_at(root_fd, "version", now, strlen(now), 0600,
+				     true, e);
+	}
+	if (fd < 0)
+		return err_sys(e, "openat", "version");
+
+	n = read(fd, text, sizeof(text));
+	if (n < 0)
+		return err_sys(e, "read", "version");
+
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (!str_to_u64n(text, (size_t)n, 1000000, &version) || version == 0)
+		return err_set(e, ERR_INVALID,
+			       "the file 'version' holds no number");
+	if (version > STORE_VERSION)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "version %" PRIu64 " of the store is newer than "
+			       "this prism, which knows %d",
+			       version, STORE_VERSION);
+	return 0;
+}
+
+static int lock_wait(int fd, int mode)
+{
+	int r;
+
+	do
+		r = flock(fd, mode);
+	while (r && errno == EINTR);
+	return r;
+}
+
+static int take_lock(struct store *s, bool exclusive, struct err *e)
+{
+	const int mode = exclusive ? LOCK_EX : LOCK_SH;
+
+	s->lock = openat(s->dir[STORE_ROOT], "lock",
+			 O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock < 0)
+		return err_sys(e, "openat", "lock");
+
+	if (flock(s->lock, mode | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK && errno != EINTR)
+		return err_sys(e, "flock", "lock");
+
+	log_note("waiting for another prism that uses %s", s->root);
+	if (lock_wait(s->lock, mode))
+		return err_sys(e, "flock", "lock");
+	return 0;
+}
+
+int store_open(const char *root, bool exclusive, struct store **ret,
+	       struct err *e)
+{
+	autostore struct store *s = xcalloc(1, sizeof(*s));
+
+	s->root = root ? xstrdup(root) : store_default_root();
+	s->lock = -1;
+	for (int i = 0; i < STORE_DIRS; i++)
+		s->dir[i] = -1;
+	ERR_IN(e, "store %s", s->root);
+
+	s->dir[STORE_ROOT] = open_root(s->root, e);
+	if (s->dir[STORE_ROOT] < 0)
+		return -1;
+	if (check_version(s->dir[STORE_ROOT], e))
+		return -1;
+	if (take_lock(s, exclusive, e))
+		return -1;
+
+	*ret = take_ptr(&s);
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < STORE_DIRS; i++)
+		own_close(&s->dir[i]);
+	store_forget_locks(s);
+	free(s->held);
+	free(s->root);
+	free(s);
+}
+
+void own_store(struct store **s)
+{
+	store_close(*s);
+}
+
+int store_dirfd(struct store *s, enum store_dir which, struct err *e)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	const int root = s->dir[STORE_ROOT];
+	int fd;
+
+	if (s->dir[which] >= 0)
+		return s->dir[which];
+
+	fd = openat(root, dir_name[which], flags);
+	if (fd < 0 && errno == ENOENT) {
+		if (mkdirat(root, dir_name[which], 0700) && errno != EEXIST)
+			return err_sys(e, "mkdirat", "%s/%s", s->root,
+				       dir_name[which]);
+		fd = openat(root, dir_name[which], flags);
+	}
+	if (fd < 0)
+		return err_sys(e, "openat", "%s/%s", s->root, dir_name[which]);
+	s->dir[which] = fd;
+	return fd;
+}
+
+const char *store_root(const struct store *s)
+{
+	return s->root;
+}
+
+void store_unlock(struct store *s)
+{
+	own_close(&s->lock);
+}
+
+bool store_try_exclusive(struct store *s)
+{
+	if (s->lock < 0)
+		return false;
+	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	/* A conversion that fails has dropped the old lock (flock(2)). */
+	(void)lock_wait(s->lock, LOCK_SH);
+	return false;
+}
+
+void store_share(struct store *s)
+{
+	if (s->lock >= 0)
+		(void)lock_wait(s->lock, LOCK_SH);
+}
+
+/*
+ * Whoever finishes removes (or renames) the file while holding its lock, so a
+ * lock that was waited for may be one of a file without a name: try again.
+ */
+static int lock_named(int tmp, const char *name, bool wait, struct err *e)
+{
+	for (;;) {
+		struct err lost = {0};
+		struct stat mine;
+		struct stat named;
+		autoclose int fd =
+			fs_lock_at(tmp, name, FS_LOCK_EXCLUSIVE, wait, &lost);
+
+		if (fd < 0) {
+			*e = lost;
+			return -1;
+		}
+		if (fstat(fd, &mine))
+			return err_sys(e, "fstat", "tmp/%s", name);
+		if (fstatat(tmp, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    mine.st_ino == named.st_ino)
+			return take_fd(&fd);
+	}
+}
+
+int store_entry_lock(struct store *s, const char *name, bool wait,
+		     struct err *e)
+{
+	const int tmp = store_dirfd(s, STORE_TMP, e);
+	int fd;
+
+	if (tmp < 0)
+		return -1;
+	fd = lock_named(tmp, name, wait, e);
+	if (fd < 0)
+		return -1;
+
+	s->held = xrealloc(s->held, (s->n_held + 1) * sizeof(*s->held));
+	s->held[s->n_held++] = fd;
+	return fd;
+}
+
+void store_entry_unlock(struct store *s, int fd, const char *remove_name)
+{
+	if (fd < 0)
+		return;
+	if (remove_name)
+		(void)unlinkat(s->dir[STORE_TMP], remove_name, 0);
+	for (size_t i = 0; i < s->n_held; i++) {
+		if (s->held[i] != fd)
+			continue;
+		s->held[i] = s->held[--s->n_held];
+		(void)close(fd);
+		return;
+	}
+}
+
+void store_forget_locks(struct store *s)
+{
+	while (s->n_held > 0)
+		(void)close(s->held[--s->n_held]);
+	own_close(&s->lock);
+}
+
+int store_sync(struct store *s, struct err *e)
+{
+	if (syncfs(s->dir[STORE_ROOT]))
+		return err_sys(e, "syncfs", "%s", s->root);
+	return 0;
+}
+
+void store_explain(struct store *s, struct err *e)
+{
+	struct statfs fs;
+
+	if (e->kind != ERR_SYS || (e->sys != ENOSPC && e->sys != EDQUOT))
+		return;
+	if (fstatfs(s->dir[STORE_ROOT], &fs))
+		return;
+
+	(void)err_hint(e,
+		       "the file system of %s has %" PRIu64 " MB and %" PRIu64
+		       " inodes free; remove images with 'prism rmi', or put "
+		       "the store elsewhere with --root",
+		       s->root,
+		       (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize / 1000000,
+		       (uint64_t)fs.f_ffree);
+}
