@@ -164,8 +164,21 @@ $(O)/unit/%: tests/unit/%.c $(O)/libstore.a $(O)/libregistry.a \
 		-MF $@.d -o $@ $< $(filter %.a,$^) -lcmocka $(LIBS_IMAGE) \
 		-lseccomp
 
+# The fuzz targets with a plain main that replays files (tests/fuzz/replay.c).
+FUZZ := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+
+$(O)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/libstore.a \
+		$(O)/libregistry.a $(O)/libruntime.a $(O)/libbase.a
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie $(HARDEN_LD) $(LDFLAGS) \
+		-MF $@.d -o $@ $(filter %.c,$^) $(filter %.a,$^) \
+		$(LIBS_IMAGE) -lseccomp
+
+generated: $(O)/runtime/seccomp_default.h $(O)/runtime/pid1_blob.h
 unit: $(UNIT)
-.PHONY: unit
+fuzz: $(FUZZ)
+.PHONY: unit fuzz generated
 
 check: deps
 	$(Q)tests/run
