@@ -85,33 +85,11 @@ int layer_size(struct store *s, const struct digest *diff_id, uint64_t *ret,
 
 /* ---- the stack ----------------------------------------------------------- */
 
-/* The fds that were opened so far; closed when something fails. */
-struct fds {
-	int *v;
-	int n;
-	int max;
-};
-
-static int fds_add(struct fds *f, int fd, struct err *e)
+static void add_layer(struct store *s, const struct digest *diff_id,
+		      struct strv *ret)
 {
-	if (fd < 0)
-		return -1;
-	if (f->n >= f->max) {
-		(void)close(fd);
-		return err_set(e, ERR_TOOBIG,
-			       "more than %d lower directories, the most that "
-			       "overlayfs takes",
-			       f->max);
-	}
-	f->v[f->n++] = fd;
-	return 0;
-}
-
-static int fds_drop(struct fds *f)
-{
-	while (f->n > 0)
-		(void)close(f->v[--f->n]);
-	return -1;
+	strv_take(ret, xasprintf("%s/layers/%s/fs", store_root(s),
+				 DIGEST_PATH(diff_id)));
 }
 
 static bool is_again_above(const struct image *img, size_t i)
@@ -124,34 +102,16 @@ static bool is_again_above(const struct image *img, size_t i)
 	return false;
 }
 
-static int plain_stack(struct store *s, const struct image *img, struct fds *f,
-		       struct err *e)
+static void plain_stack(struct store *s, const struct image *img,
+			struct strv *ret)
 {
-	for (size_t i = img->config.n_diff_ids; i-- > 0;) {
-		if (is_again_above(img, i))
-			continue;
-		if (fds_add(f, layer_open(s, &img->config.diff_ids[i], e), e))
-			return fds_drop(f);
-	}
-	return f->n;
-}
-
-static int open_own(struct store *s, const struct digest *manifest,
-		    const char *own, struct err *e)
-{
-	char path[PATH_ROOM];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "skeletons/%s/%s",
-		       DIGEST_PATH(manifest), own);
-	fd = open_below(s, path, O_PATH | O_DIRECTORY, e);
-	if (fd < 0)
-		return err_sys(e, "openat", "%s", path);
-	return fd;
+	for (size_t i = img->config.n_diff_ids; i-- > 0;)
+		if (!is_again_above(img, i))
+			add_layer(s, &img->config.diff_ids[i], ret);
 }
 
 static int own_stack(struct store *s, const struct image *img, int stack_fd,
-		     struct fds *f, struct err *e)
+		     struct strv *ret, struct err *e)
 {
 	autobuf struct buf text = buf_make(KIB(256));
 	/* A patch and a layer each, and the top. */
@@ -166,21 +126,20 @@ static int own_stack(struct store *s, const struct image *img, int stack_fd,
 		return -1;
 
 	for (size_t i = 0; i < n; i++) {
-		const int fd =
-			item[i].own[0]
-				? open_own(s, &img->manifest, item[i].own, e)
-				: layer_open(s, &item[i].layer, e);
-
-		if (fds_add(f, fd, e))
-			return fds_drop(f);
+		if (item[i].own[0])
+			strv_take(ret,
+				  xasprintf("%s/skeletons/%s/%s", store_root(s),
+					    DIGEST_PATH(&img->manifest),
+					    item[i].own));
+		else
+			add_layer(s, &item[i].layer, ret);
 	}
-	return f->n;
+	return 0;
 }
 
-int layer_open_stack(struct store *s, const struct image *img, int *ret,
-		     int max, struct err *e)
+int layer_stack(struct store *s, const struct image *img, struct strv *ret,
+		struct err *e)
 {
-	struct fds f = {.v = ret, .max = max};
 	char path[PATH_ROOM];
 	autoclose int fd = -1;
 
@@ -188,9 +147,15 @@ int layer_open_stack(struct store *s, const struct image *img, int *ret,
 	(void)snprintf(path, sizeof(path), "skeletons/%s/stack",
 		       DIGEST_PATH(&img->manifest));
 	fd = open_below(s, path, O_RDONLY, e);
-	if (fd >= 0)
-		return own_stack(s, img, fd, &f, e);
-	if (errno != ENOENT && errno != ENOTDIR)
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
 		return err_sys(e, "openat", "%s", path);
-	return plain_stack(s, img, &f, e);
+	if (fd >= 0 && own_stack(s, img, fd, ret, e) < 0)
+		return -1;
+	if (fd < 0)
+		plain_stack(s, img, ret);
+	if (ret->n > LAYERS_MAX)
+		return err_set(e, ERR_TOOBIG,
+			       "%zu lower directories, and overlayfs takes %d",
+			       ret->n, LAYERS_MAX);
+	return 0;
 }

@@ -29,10 +29,11 @@ int layer_size(struct store *s, const struct digest *diff_id, uint64_t *ret,
 /*
  * The lower directories of an image for overlayfs, top first, skeleton
  * included, cut below an opaque root. A layer that an image names twice is
- * there once, at its upper place (overlayfs refuses it twice). O_PATH fds; ret
- * has room for max. Returns the count; on error no fd is left open.
+ * there once, at its upper place (overlayfs refuses it twice). Absolute
+ * paths, since overlayfs takes only what was opened in the mount namespace
+ * of the container; whether they are there is seen when they are mounted.
  */
-int layer_open_stack(struct store *s, const struct image *img, int *ret,
-		     int max, struct err *e);
+int layer_stack(struct store *s, const struct image *img, struct strv *ret,
+		struct err *e);
 
 #endif
