@@ -19,9 +19,9 @@
 #include "store/store.h"
 
 struct image {
-	struct ref ref;         /* the name it was found by */
-	struct digest top;      /* index or manifest */
-	struct digest manifest; /* of the platform */
+	struct ref ref;              /* the name it was found by */
+	struct digest top;           /* index or manifest */
+	struct digest manifest;      /* of the platform */
 	struct digest config_digest; /* the image id */
 	struct oci_manifest doc;
 	struct oci_image config;
@@ -58,5 +58,21 @@ typedef int (*image_fn)(void *ctx, const struct ref *ref,
 			const struct digest *top, const struct digest *manifest,
 			const struct err *bad);
 int image_each(struct store *s, image_fn fn, void *ctx, struct err *e);
+
+/* The image behind one name that image_each passed. */
+int image_load(struct store *s, const struct ref *ref, const struct digest *top,
+	       const struct digest *manifest, struct image *ret, struct err *e);
+
+/*
+ * What a name points at, without opening it. ERR_NOTFOUND if absent. For a
+ * reference with a digest a tag of the same repository that resolved to it
+ * counts too.
+ */
+int image_resolve(struct store *s, const struct ref *ref,
+		  struct digest *ret_top, struct digest *ret_manifest,
+		  struct err *e);
+
+void own_image(struct image *i);
+#define autoimage __attribute__((cleanup(own_image)))
 
 #endif
