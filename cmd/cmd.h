@@ -31,8 +31,8 @@ struct opt {
 	char letter;      /* 0: none */
 	const char *name; /* long name without "--" */
 	enum opt_type type;
-	size_t offset;    /* offsetof(struct X_opts, field) */
-	const char *arg;  /* what the value is called in help; NULL for bools */
+	size_t offset;   /* offsetof(struct X_opts, field) */
+	const char *arg; /* what the value is called in help; NULL for bools */
 	const char *help;
 };
 
@@ -67,6 +67,14 @@ int cmd_main(const struct command *const *table, int argc, char **argv);
 
 /* Print an error as the user sees it; used where no main follows. */
 void cmd_print_error(const char *command, const struct err *e);
+
+/*
+ * Run prism-image with these arguments (ending with NULL) and the same global
+ * options, its standard output on ours of errors; it prints its own error.
+ * Returns its exit code, or -1 with e set if it could not be run.
+ */
+int cmd_run_image(const struct globals *g, const char *const args[],
+		  struct err *e);
 
 /* Open the store that the global options name. */
 struct store;

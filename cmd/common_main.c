@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -103,6 +104,37 @@ static int exec_image(char **argv, struct err *e)
 			   "install'");
 }
 
+int cmd_run_image(const struct globals *g, const char *const args[],
+		  struct err *e)
+{
+	const pid_t pid = fork();
+	int status = 0;
+
+	if (pid < 0)
+		return err_sys(e, "fork", "prism-image");
+	if (pid == 0) {
+		autostrv struct strv v = {0};
+
+		strv_add(&v, PROGRAM);
+		if (g->root)
+			strv_take(&v, xasprintf("--root=%s", g->root));
+		if (g->config)
+			strv_take(&v, xasprintf("--config=%s", g->config));
+		if (g->quiet)
+			strv_add(&v, "--quiet");
+		for (; *args; args++)
+			strv_add(&v, *args);
+		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+		(void)exec_image(v.v, e);
+		cmd_print_error(NULL, e);
+		_exit(125);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "waitpid", "prism-image");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 static int run_command(const struct command *c, const struct globals *g,
 		       int argc, char **argv, struct err *e)
 {
@@ -150,6 +182,19 @@ static int fail(const char *name, int code, const struct err *e)
 	return code;
 }
 
+/* 126 and 127 come from the final execve in a container and nothing else. */
+static int exit_code(const struct command *c, const struct err *e)
+{
+	switch ((enum err_kind)e->kind) {
+	case ERR_NOPROG:
+		return 127;
+	case ERR_NOEXEC:
+		return 126;
+	default:
+		return c->fail_code ? c->fail_code : 1;
+	}
+}
+
 int cmd_main(const struct command *const *table, int argc, char **argv)
 {
 	struct globals g = {0};
@@ -183,5 +228,5 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 	rc = c->run ? run_command(c, &g, n - 1, args + 2, &e)
 		    : exec_image(argv, &e);
 	free(args);
-	return rc < 0 ? fail(c->name, c->fail_code ? c->fail_code : 1, &e) : rc;
+	return rc < 0 ? fail(c->name, exit_code(c, &e), &e) : rc;
 }

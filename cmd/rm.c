@@ -1,0 +1,57 @@
+#include <stdio.h>
+
+#include "base/own.h"
+#include "cmd/cmd.h"
+#include "runtime/container.h"
+#include "store/store.h"
+
+struct rm_opts {
+	bool force;
+};
+
+static const struct opt rm_options[] = {
+	{'f', "force", OPT_BOOL, offsetof(struct rm_opts, force), NULL,
+	 "Kill it if it runs; no error if there is none"},
+	{0},
+};
+
+static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
+		  struct err *e)
+{
+	const struct rm_opts *const o = fields;
+	struct store *st = NULL;
+	struct container_home home = {0};
+	int code = 0;
+
+	if (cmd_open_store(g, &st, e) < 0)
+		return -1;
+	home.root_path = store_root(st);
+	home.root_fd = store_dirfd(st, STORE_ROOT, e);
+	(void)container_sweep(&home, e);
+	err_clear(e);
+	for (int i = 0; i < argc; i++) {
+		char id[CONTAINER_ID_MAX];
+
+		if (container_remove(&home, argv[i], o->force, id, e) == 0) {
+			(void)printf("%s\n", argv[i]);
+			continue;
+		}
+		cmd_print_error("rm", e);
+		if (!(o->force && e->kind == ERR_NOTFOUND))
+			code = 1;
+		err_clear(e);
+	}
+	store_close(st);
+	return code;
+}
+
+const struct command cmd_rm = {
+	.name = "rm",
+	.operands = "CONTAINER...",
+	.summary = "Remove containers",
+	.opts = rm_options,
+	.fields_size = sizeof(struct rm_opts),
+	.min_operands = 1,
+	.max_operands = -1,
+	.run = rm_run,
+};

@@ -1,0 +1,376 @@
+/*
+ * run - an image (or a directory) and a program: the whole way to its end
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crash.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "cmd/run_opts.h"
+#include "runtime/autorange.h"
+#include "runtime/container.h"
+#include "runtime/start.h"
+#include "store/image.h"
+#include "store/layer.h"
+#include "store/store.h"
+
+#define F(field) offsetof(struct run_opts, field)
+
+static const struct opt run_options[] = {
+	{0, "cap-add", OPT_LIST, F(cap_add), "CAP", "Add a capability"},
+	{0, "cap-drop", OPT_LIST, F(cap_drop), "CAP", "Drop a capability"},
+	{0, "entrypoint", OPT_STR, F(entrypoint), "CMD",
+	 "Instead of the image's entrypoint ('' clears it)"},
+	{'e', "env", OPT_LIST, F(env), "K[=V]", "Set or pass on a variable"},
+	{0, "group-add", OPT_LIST, F(groups), "GROUP", "Add a group"},
+	{'h', "hostname", OPT_STR, F(hostname), "NAME", "Host name"},
+	{0, "init", OPT_MAYBE, F(init), "no",
+	 "PID 1 that reaps and forwards signals (default; =no: none)"},
+	{'i', "interactive", OPT_BOOL, F(interactive), NULL, "Keep stdin open"},
+	{0, "name", OPT_STR, F(name), "NAME", "Name of the container"},
+	{0, "network", OPT_STR, F(network), "none|host", "Network"},
+	{0, "net", OPT_STR, F(network), "none|host", "The same"},
+	{0, "platform", OPT_STR, F(platform), "OS/ARCH",
+	 "Platform of the image"},
+	{0, "pull", OPT_STR, F(pull), "always|missing|never",
+	 "When to pull the image (default: missing)"},
+	{'q', "quiet", OPT_BOOL, F(quiet), NULL, "No progress of the pull"},
+	{0, "read-only", OPT_BOOL, F(read_only), NULL, "Root read-only"},
+	{0, "rm", OPT_BOOL, F(rm), NULL, "Remove the container at its end"},
+	{0, "rootfs", OPT_STR, F(rootfs), "DIR",
+	 "Run in this directory instead of an image"},
+	{0, "security-opt", OPT_LIST, F(security), "OPT",
+	 "seccomp=FILE|unconfined, no-new-privileges[=false]"},
+	{0, "stop-signal", OPT_STR, F(stop_signal), "SIGNAL",
+	 "Signal that stops the container"},
+	{0, "trace", OPT_MAYBE, F(trace), "FILE.json",
+	 "Print the timeline of all steps (or write it as Chrome trace)"},
+	{'t', "tty", OPT_BOOL, F(tty), NULL, "Give it a terminal"},
+	{'u', "user", OPT_STR, F(user), "USER[:GROUP]", "Who it runs as"},
+	{0, "userns", OPT_STR, F(userns), "auto|host", "User namespace"},
+	{'v', "volume", OPT_LIST, F(volumes), "SRC:DST[:ro]", "Bind mount"},
+	{'w', "workdir", OPT_STR, F(workdir), "DIR", "Working directory"},
+	{0},
+};
+
+/* ---- the image ------------------------------------------------------------ */
+
+static int pull(const struct globals *g, const struct run_opts *o,
+		const char *ref, struct err *e)
+{
+	const char *args[8];
+	int n = 0;
+
+	args[n++] = "pull";
+	if (o->quiet)
+		args[n++] = "--quiet";
+	if (o->platform) {
+		args[n++] = "--platform";
+		args[n++] = o->platform;
+	}
+	args[n++] = "--";
+	args[n++] = ref;
+	args[n] = NULL;
+	return cmd_run_image(g, args, e);
+}
+
+enum pull_policy {
+	PULL_MISSING,
+	PULL_ALWAYS,
+	PULL_NEVER,
+};
+
+static int pull_policy(const char *w, enum pull_policy *ret, struct err *e)
+{
+	static const char *const words[] = {"missing", "always", "never"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!strcmp(w ? w : "missing", words[i])) {
+			*ret = (enum pull_policy)i;
+			return 0;
+		}
+	return err_set(e, ERR_USAGE,
+		       "--pull '%s': not one of always, missing, never", w);
+}
+
+/*
+ * 0 with the image; 1 when a pull failed and has said why; -1.
+ */
+static int get_image(const struct globals *g, const struct run_opts *o,
+		     struct store *st, const char *text, struct image *ret,
+		     struct err *e)
+{
+	struct oci_platform platform;
+	const struct oci_platform *want = NULL;
+	enum pull_policy policy = PULL_MISSING;
+	struct ref ref;
+	int rc;
+	STEP(e, "image", "find %s", text);
+
+	if (ref_parse(text, &ref, e) < 0 ||
+	    pull_policy(o->pull, &policy, e) < 0)
+		return -1;
+	if (o->platform) {
+		if (oci_platform_parse(o->platform, &platform, e) < 0)
+			return -1;
+		want = &platform;
+	}
+	if (policy != PULL_ALWAYS) {
+		rc = image_find(st, &ref, want, ret, e);
+		if (rc == 0 || e->kind != ERR_NOTFOUND || policy == PULL_NEVER)
+			return rc;
+		err_clear(e);
+	}
+	rc = pull(g, o, text, e);
+	if (rc != 0)
+		return rc < 0 ? -1 : 1;
+	return image_find(st, &ref, want, ret, e);
+}
+
+/* ---- the parts of a start -------------------------------------------------- */
+
+struct run {
+	const struct globals *g;
+	const struct run_opts *o;
+	struct run_spec spec;
+	struct store *store;
+	struct image image;
+	struct container_home home;
+	struct container container;
+	int range; /* lock of --userns auto */
+};
+
+static int set_userns(struct run *r, struct err *e)
+{
+	const char *const w = r->o->userns;
+	const bool is_auto = w && !strcmp(w, "auto");
+
+	if (w && !is_auto && *w && strcmp(w, "host") != 0)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--userns %s: not in this version (auto, host)",
+			       w);
+	if (geteuid() != 0) {
+		r->spec.userns = true;
+		if (idmap_of_caller(&r->spec.map, e) < 0)
+			return -1;
+		if (r->spec.map.single)
+			log_note("only your own id is mapped (%s): all files "
+				 "in the container belong to you",
+				 r->spec.map.why_single);
+		return 0;
+	}
+	if (!is_auto)
+		return 0;
+	r->spec.userns = true;
+	r->spec.map_auto = true;
+	r->range = autorange_take(r->g->run_dir ? r->g->run_dir : "/run/prism",
+				  &r->spec.map, e);
+	return r->range < 0 ? -1 : 0;
+}
+
+/* Mode and owner of the root directory: the topmost layer's. */
+static int root_attributes(const struct run *r, struct container_new *n,
+			   struct err *e)
+{
+	struct stat st;
+	const char *const top = r->spec.lowers.n ? r->spec.lowers.v[0] : NULL;
+
+	n->root_mode = 0755;
+	n->root_uid = geteuid();
+	n->root_gid = getegid();
+	if (!top)
+		return 0;
+	if (stat(top, &st) < 0) {
+		(void)err_sys(e, "stat", "layer %s", top);
+		return err_hint(e, "'prism fsck' tells what is wrong with the "
+				   "store; 'prism pull' unpacks a layer again");
+	}
+	n->root_mode = st.st_mode & 07777;
+	if (geteuid() != 0)
+		return 0;
+	n->root_uid = st.st_uid;
+	n->root_gid = st.st_gid;
+	if (r->spec.map_auto &&
+	    (!idmap_uid_outside(&r->spec.map, st.st_uid, &n->root_uid) ||
+	     !idmap_gid_outside(&r->spec.map, st.st_gid, &n->root_gid)))
+		return err_set(e, ERR_INVALID,
+			       "the image's root belongs to %u:%u, outside "
+			       "the range",
+			       st.st_uid, st.st_gid);
+	return 0;
+}
+
+static int host_text(const char *path, struct buf *b, struct err *e)
+{
+	if (fs_read_at(AT_FDCWD, path, b, e) == 0)
+		return 0;
+	if (e->kind != ERR_NOTFOUND)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
+/* With the host's network go the host's names. */
+static int host_names(struct run *r, struct container_new *n, struct buf *hosts,
+		      struct buf *resolv, struct err *e)
+{
+	char name[65] = "";
+
+	if (r->spec.net != NET_HOST)
+		return 0;
+	if (host_text("/etc/hosts", hosts, e) < 0 ||
+	    host_text("/etc/resolv.conf", resolv, e) < 0)
+		return -1;
+	n->hosts = buf_str(hosts);
+	n->resolv = buf_str(resolv);
+	if (!r->spec.hostname && gethostname(name, sizeof(name) - 1) == 0)
+		r->spec.hostname = xstrdup(name);
+	return 0;
+}
+
+static int make_container(struct run *r, const char *image_text, struct err *e)
+{
+	autobuf struct buf hosts = buf_make(MIB(1));
+	autobuf struct buf resolv = buf_make(MIB(1));
+	char digest[DIGEST_TEXT_MAX];
+	struct container_new n = {
+		.name = r->o->name,
+		.image = image_text,
+		.args = (const char *const *)r->spec.args.v,
+		.keep = r->spec.keep,
+	};
+	autofree char *env = NULL;
+
+	if (host_names(r, &n, &hosts, &resolv, e) < 0 ||
+	    root_attributes(r, &n, e) < 0)
+		return -1;
+	n.hostname = r->spec.hostname;
+	if (image_text)
+		n.manifest = digest_text(&r->image.manifest, digest);
+	if (container_create(&r->home, &n, &r->container, e) < 0)
+		return -1;
+	env = r->spec.hostname ? xasprintf("HOSTNAME=%s", r->spec.hostname)
+			       : xasprintf("HOSTNAME=%.12s", r->container.id);
+	if (!strv_getenv(&r->spec.env, "HOSTNAME"))
+		strv_add(&r->spec.env, env);
+	return 0;
+}
+
+/* Everything before the container is made; 1: a pull failed and said why. */
+static int prepare(struct run *r, int argc, char **argv, struct err *e)
+{
+	const bool has_image = !r->o->rootfs;
+	struct err ignored = {0};
+	int rc;
+
+	if (has_image && argc < 1)
+		return err_set(e, ERR_USAGE, "no image given");
+	if (run_opts_to_spec(r->o, &r->spec, e) < 0 || set_userns(r, e) < 0 ||
+	    run_opts_caps(r->o, &r->spec, e) < 0 ||
+	    run_opts_security(r->o, &r->spec, e) < 0)
+		return -1;
+	if (cmd_open_store(r->g, &r->store, e) < 0)
+		return -1;
+	r->home.root_path = store_root(r->store);
+	r->home.root_fd = store_dirfd(r->store, STORE_ROOT, &ignored);
+	if (!has_image)
+		return run_opts_merge_image(r->o, NULL, argv, (size_t)argc,
+					    &r->spec, e);
+	rc = get_image(r->g, r->o, r->store, argv[0], &r->image, e);
+	if (rc != 0)
+		return rc;
+	if (layer_stack(r->store, &r->image, &r->spec.lowers, e) < 0)
+		return -1;
+	return run_opts_merge_image(r->o, &r->image.config, argv + 1,
+				    (size_t)argc - 1, &r->spec, e);
+}
+
+/* While the program runs there is time to clean up after dead monitors. */
+static void while_running(void *ctx)
+{
+	const struct run *const r = ctx;
+	struct err e = {0};
+
+	if (container_sweep(&r->home, &e) < 0)
+		log_warn("ignoring: %s", e.text);
+}
+
+static int run_container(struct run *r, int *ret_code, struct err *e)
+{
+	struct err end = {0};
+	int userns = -1;
+	/* The container's own files now say what it needs. */
+	int rc;
+
+	store_unlock(r->store);
+	rc = container_run(&r->spec, &r->container, while_running, r, &userns,
+			   ret_code, e);
+	/* One that never ran leaves nothing, as with --rm. */
+	if (rc < 0)
+		r->container.keep = false;
+	if (container_finish(&r->home, &r->container, *ret_code, userns, &end) <
+	    0)
+		log_warn("ignoring: %s", end.text);
+	own_close(&userns);
+	return rc;
+}
+
+static void print_trace(const char *how)
+{
+	autofile FILE *f = NULL;
+
+	if (!how)
+		return;
+	if (!*how) {
+		trace_print(stderr);
+		return;
+	}
+	f = fopen(how, "we");
+	if (!f)
+		log_warn("ignoring --trace: %s: %s", how, strerror(errno));
+	else
+		trace_print_json(f);
+}
+
+static int run_run(const struct globals *g, void *fields, int argc, char **argv,
+		   struct err *e)
+{
+	const struct run_opts *const o = fields;
+	struct run r = {.g = g, .o = o, .range = -1};
+	int code = 125;
+	int rc;
+
+	trace_init();
+	rc = prepare(&r, argc, argv, e);
+	if (rc == 0)
+		rc = make_container(&r, o->rootfs ? NULL : argv[0], e);
+	if (rc == 0)
+		rc = run_container(&r, &code, e);
+	print_trace(o->trace);
+	image_free(&r.image);
+	spec_free(&r.spec);
+	own_close(&r.range);
+	store_close(r.store);
+	return rc < 0 ? -1 : code;
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.operands = "IMAGE [CMD...]",
+	.summary = "Run a program in a new container",
+	.opts = run_options,
+	.fields_size = sizeof(struct run_opts),
+	.options_first = true,
+	.min_operands = 0,
+	.max_operands = -1,
+	.fail_code = 125,
+	.run = run_run,
+};

@@ -1,0 +1,23 @@
+/*
+ * init - the child's role: from clone3 to PID 1 of the container
+ *
+ * It runs in the new namespaces as the one process there, and never returns.
+ * Its steps have the same names as those of start.c.
+ */
+#ifndef RUNTIME_INIT_H
+#define RUNTIME_INIT_H
+
+#include "runtime/container.h"
+#include "runtime/spec.h"
+
+struct init_args {
+	const struct run_spec *spec;
+	const struct container *container;
+	int sync;         /* its end of the pair */
+	const void *pid1; /* the ELF file */
+	size_t pid1_len;
+};
+
+_Noreturn void init_main(const struct init_args *a);
+
+#endif

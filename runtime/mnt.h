@@ -1,0 +1,56 @@
+/*
+ * mnt - mounting, with the kernel's own words in the error
+ *
+ * All of it happens in the mount namespace of a container, by its init, while
+ * nothing else runs there. Paths in the container are used only after
+ * pivot_root, when no symlink can lead out any more.
+ */
+#ifndef RUNTIME_MNT_H
+#define RUNTIME_MNT_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* mount(2) of a new file system; target is named in the error. */
+int mnt_new(const char *type, const char *target, unsigned long flags,
+	    const char *data, struct err *e);
+
+/*
+ * A detached copy of the mount (and with recursive all below it) at path;
+ * close it or attach it. propagation: MS_PRIVATE, MS_SLAVE, MS_SHARED or 0.
+ */
+int mnt_clone(int dirfd, const char *path, bool recursive, bool readonly,
+	      uint64_t propagation, struct err *e);
+
+/* Attach a detached mount at an absolute path of the container. */
+int mnt_attach(int tree, const char *target, struct err *e);
+
+/*
+ * The same where the target may be missing: a directory or an empty file is
+ * made (as is_dir says), symlinks are resolved inside the root.
+ */
+int mnt_attach_make(int tree, const char *target, bool is_dir, struct err *e);
+
+/* The mount at target read-only, with recursive all below it. */
+int mnt_readonly(const char *target, bool recursive, struct err *e);
+
+/*
+ * Overlay: lowers top first, as absolute paths or as fds. The fds must be of
+ * the caller's own mount namespace, or detached mounts (since 6.15):
+ * overlayfs refuses mounts of another namespace.
+ */
+struct mnt_overlay {
+	char *const *lower_paths;
+	const int *lower_fds; /* instead of paths */
+	int n_lowers;
+	const char *upper; /* absolute path */
+	const char *work;  /* absolute path */
+	bool userxattr;
+	bool is_volatile;
+};
+/* Mount it on target, by trying the ways that kernels know (see mnt.c). */
+int mnt_overlay(const struct mnt_overlay *o, const char *target, struct err *e);
+
+#endif

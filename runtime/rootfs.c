@@ -1,0 +1,425 @@
+#include "rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "runtime/mnt.h"
+
+extern int mount(const char *source, const char *target, const char *type,
+		 unsigned long flags, const void *data);
+extern int umount2(const char *target, int flags);
+
+/* <sys/mount.h> and <linux/mount.h> cannot be had together on Debian 12. */
+#define UMOUNT_DETACH 2
+
+#define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+static const struct node {
+	const char *path;
+	unsigned int major, minor;
+} nodes[] = {
+	{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
+	{"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
+};
+
+/* What of the host goes into the container: detached, before the pivot. */
+struct host {
+	int *trees; /* the user's volumes, in spec order */
+	int files[CONTAINER_FILES];
+	int nodes[ARRAY_LEN(nodes)];
+	int sys;
+};
+
+/* ---- prepare -------------------------------------------------------------- */
+
+static const char *const file_names[CONTAINER_FILES] = {
+	[CONTAINER_HOSTS] = "hosts",
+	[CONTAINER_HOSTNAME] = "hostname",
+	[CONTAINER_RESOLV] = "resolv.conf",
+};
+
+static const char *const file_targets[CONTAINER_FILES] = {
+	[CONTAINER_HOSTS] = "/etc/hosts",
+	[CONTAINER_HOSTNAME] = "/etc/hostname",
+	[CONTAINER_RESOLV] = "/etc/resolv.conf",
+};
+
+static int prepare_volumes(const struct run_spec *s, struct host *h,
+			   struct err *e)
+{
+	h->trees = xcalloc(s->n_mounts, sizeof(*h->trees));
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const struct mount_spec *const m = &s->mounts[i];
+		STEP(e, "volume", "copy mount %s", m->source);
+
+		h->trees[i] = mnt_clone(AT_FDCWD, m->source, true, m->readonly,
+					m->propagation, e);
+		if (h->trees[i] < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * The host's mounts become slaves: what is mounted here never reaches the
+ * host, and a volume asked for as rslave still hears of the host.
+ */
+static int prepare(const struct run_spec *s, const struct container *c,
+		   struct host *h, struct err *e)
+{
+	STEP(e, "prepare", "copy what comes from the host");
+
+	*h = (struct host){.sys = -1};
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_sys(e, "mount", "/ as slave");
+	for (int i = 0; i < CONTAINER_FILES; i++) {
+		autofree char *path = xasprintf("%s/%s", c->dir, file_names[i]);
+
+		h->files[i] = -1;
+		if (i == CONTAINER_RESOLV && !c->has_resolv)
+			continue;
+		h->files[i] = mnt_clone(AT_FDCWD, path, false, false, 0, e);
+		if (h->files[i] < 0)
+			return -1;
+	}
+	/* mknod(2) is refused in user namespaces: lend the host's nodes. */
+	for (size_t i = 0; s->userns && i < ARRAY_LEN(nodes); i++) {
+		h->nodes[i] =
+			mnt_clone(AT_FDCWD, nodes[i].path, false, false, 0, e);
+		if (h->nodes[i] < 0)
+			return -1;
+	}
+	/* sysfs may be mounted only by the owner of a network namespace. */
+	if (s->userns && s->net == NET_HOST) {
+		h->sys = mnt_clone(AT_FDCWD, "/sys", true, true, MS_PRIVATE, e);
+		if (h->sys < 0)
+			return -1;
+	}
+	return prepare_volumes(s, h, e);
+}
+
+/* ---- root and pivot ------------------------------------------------------- */
+
+static int root_overlay(const struct run_spec *s, const struct container *c,
+			const int *lower_fds, struct err *e)
+{
+	autofree char *upper = xasprintf("%s/upper", c->dir);
+	autofree char *work = xasprintf("%s/work", c->dir);
+	const struct mnt_overlay o = {
+		.lower_paths = s->lowers.v,
+		.lower_fds = lower_fds,
+		.n_lowers = (int)s->lowers.n,
+		.upper = upper,
+		.work = work,
+		.userxattr = s->userns,
+		.is_volatile = !s->keep,
+	};
+
+	return mnt_overlay(&o, c->dir, e);
+}
+
+static int root_directory(const struct run_spec *s, const struct container *c,
+			  struct err *e)
+{
+	autoclose int tree = -1;
+	STEP(e, "rootfs", "use directory %s", s->rootfs);
+
+	tree = mnt_clone(AT_FDCWD, s->rootfs, true, false, MS_PRIVATE, e);
+	if (tree < 0)
+		return -1;
+	return mnt_attach(tree, c->dir, e);
+}
+
+/* The new root goes over the old one; the old one is let go, whole. */
+static int pivot(const struct container *c, struct err *e)
+{
+	STEP(e, "pivot", "make it the root");
+
+	if (chdir(c->dir) < 0)
+		return err_sys(e, "chdir", "%s", c->dir);
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return err_sys(e, "pivot_root", ".");
+	if (umount2(".", UMOUNT_DETACH) < 0)
+		return err_sys(e, "umount2", "the old root");
+	if (chdir("/") < 0)
+		return err_sys(e, "chdir", "/");
+	return 0;
+}
+
+/* ---- proc, sys, dev ------------------------------------------------------- */
+
+/* A symlink at /proc would let an image choose where procfs lands. */
+static int own_directory(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		return err_set(e, ERR_INVALID,
+			       "%s in the image is not a directory", path);
+	}
+	if (mkdir(path, 0755) < 0)
+		return err_sys(e, "mkdir", "%s", path);
+	return 0;
+}
+
+static int mount_proc(struct err *e)
+{
+	STEP(e, "proc", "mount /proc");
+
+	if (own_directory("/proc", e) < 0)
+		return -1;
+	if (mnt_new("proc", "/proc", SAFE, NULL, e) == 0)
+		return 0;
+	if (e->sys == EPERM)
+		(void)err_hint(e, "an outer container masks its own /proc, so "
+				  "the kernel refuses a fresh one: start the "
+				  "outer one with --security-opt "
+				  "systempaths=unconfined or --privileged");
+	return -1;
+}
+
+static int mount_sys(const struct host *h, struct err *e)
+{
+	STEP(e, "sys", "mount /sys read-only");
+
+	if (own_directory("/sys", e) < 0)
+		return -1;
+	if (h->sys >= 0)
+		return mnt_attach(h->sys, "/sys", e);
+	if (mnt_new("sysfs", "/sys", SAFE | MS_RDONLY, NULL, e) < 0)
+		return -1;
+	/* A fresh view of the container's own cgroup; v1 hosts have none. */
+	(void)mount("cgroup2", "/sys/fs/cgroup", "cgroup2", SAFE | MS_RDONLY,
+		    NULL);
+	return 0;
+}
+
+static int make_nodes(const struct host *h, bool lent, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+		const struct node *const n = &nodes[i];
+
+		if (lent) {
+			if (mnt_attach_make(h->nodes[i], n->path, false, e) < 0)
+				return -1;
+		} else if (mknod(n->path, S_IFCHR | 0666,
+				 makedev(n->major, n->minor)) < 0) {
+			return err_sys(e, "mknod", "%s", n->path);
+		}
+	}
+	return 0;
+}
+
+static int make_links(struct err *e)
+{
+	static const char *const links[][2] = {
+		{"/proc/self/fd", "/dev/fd"},
+		{"/proc/self/fd/0", "/dev/stdin"},
+		{"/proc/self/fd/1", "/dev/stdout"},
+		{"/proc/self/fd/2", "/dev/stderr"},
+		{"pts/ptmx", "/dev/ptmx"},
+		{"/proc/kcore", "/dev/core"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(links); i++)
+		if (symlink(links[i][0], links[i][1]) < 0)
+			return err_sys(e, "symlink", "%s", links[i][1]);
+	return 0;
+}
+
+static int mount_below_dev(const struct run_spec *s, struct err *e)
+{
+	uint32_t tty_gid;
+	/* gid 5 is tty everywhere; where it is not mapped the kernel refuses */
+	const bool has_gid =
+		!s->userns || idmap_gid_outside(&s->map, 5, &tty_gid);
+
+	if (mkdir("/dev/pts", 0755) < 0 || mkdir("/dev/shm", 01777) < 0 ||
+	    mkdir("/dev/mqueue", 0755) < 0)
+		return err_sys(e, "mkdir", "below /dev");
+	if (mnt_new("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC,
+		    has_gid ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
+			    : "newinstance,ptmxmode=0666,mode=0620",
+		    e) < 0)
+		return -1;
+	if (mnt_new("tmpfs", "/dev/shm", SAFE, "mode=1777,size=64m", e) < 0)
+		return -1;
+	/* Kernels without POSIX message queues, and nested namespaces. */
+	(void)mount("mqueue", "/dev/mqueue", "mqueue", SAFE, NULL);
+	return 0;
+}
+
+static int mount_dev(const struct run_spec *s, const struct host *h,
+		     struct err *e)
+{
+	STEP(e, "dev", "make /dev");
+
+	if (own_directory("/dev", e) < 0)
+		return -1;
+	if (mnt_new("tmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=755,size=64m",
+		    e) < 0)
+		return -1;
+	if (make_nodes(h, s->userns, e) < 0 || make_links(e) < 0)
+		return -1;
+	return mount_below_dev(s, e);
+}
+
+/* ---- masks ---------------------------------------------------------------- */
+
+/* As docker masks them; sched_debug and timer_stats are gone since 5.13. */
+static int mask_paths(struct err *e)
+{
+	static const char *const files[] = {
+		"/proc/interrupts",    "/proc/kcore",      "/proc/keys",
+		"/proc/latency_stats", "/proc/timer_list",
+	};
+	static const char *const dirs[] = {
+		"/proc/acpi",
+		"/proc/asound",
+		"/proc/scsi",
+		"/sys/firmware",
+		"/sys/devices/virtual/powercap",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (mount("/dev/null", files[i], NULL, MS_BIND, NULL) < 0 &&
+		    errno != ENOENT)
+			return err_sys(e, "mount", "/dev/null on %s", files[i]);
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		if (mount("tmpfs", dirs[i], "tmpfs", SAFE | MS_RDONLY,
+			  "nr_inodes=2") < 0 &&
+		    errno != ENOENT)
+			return err_sys(e, "mount", "tmpfs on %s", dirs[i]);
+	return 0;
+}
+
+/* Each processor has a directory of its own; none has it or all. */
+static int mask_throttle(struct err *e)
+{
+	for (int cpu = 0;; cpu++) {
+		char path[80];
+
+		(void)snprintf(path, sizeof(path),
+			       "/sys/devices/system/cpu/cpu%d/thermal_throttle",
+			       cpu);
+		if (mount("tmpfs", path, "tmpfs", SAFE | MS_RDONLY,
+			  "nr_inodes=2") == 0)
+			continue;
+		if (errno == ENOENT)
+			return 0;
+		return err_sys(e, "mount", "tmpfs on %s", path);
+	}
+}
+
+/*
+ * Bind each to itself, make all mounts below /proc read-only in one call (the
+ * masks too), and /proc itself writable again.
+ */
+static int readonly_paths(struct err *e)
+{
+	static const char *const paths[] = {
+		"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
+		"/proc/sysrq-trigger",
+	};
+	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		if (mount(paths[i], paths[i], NULL, MS_BIND | MS_REC, NULL) <
+			    0 &&
+		    errno != ENOENT)
+			return err_sys(e, "mount", "%s on itself", paths[i]);
+	if (mnt_readonly("/proc", true, e) < 0)
+		return -1;
+	if (syscall(SYS_mount_setattr, AT_FDCWD, "/proc", 0, &writable,
+		    sizeof(writable)) < 0)
+		return err_sys(e, "mount_setattr", "/proc writable");
+	return 0;
+}
+
+static int mask(struct err *e)
+{
+	STEP(e, "mask", "hide and protect parts of /proc and /sys");
+
+	if (mask_paths(e) < 0 || mask_throttle(e) < 0)
+		return -1;
+	return readonly_paths(e);
+}
+
+/* ---- files ---------------------------------------------------------------- */
+
+static int attach_files(const struct host *h, struct err *e)
+{
+	STEP(e, "files", "attach /etc/hosts and its like");
+
+	for (int i = 0; i < CONTAINER_FILES; i++)
+		if (h->files[i] >= 0 &&
+		    mnt_attach_make(h->files[i], file_targets[i], false, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int attach_volumes(const struct run_spec *s, const struct host *h,
+			  struct err *e)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		struct stat st;
+		STEP(e, "volume", "attach %s", s->mounts[i].target);
+
+		if (fstat(h->trees[i], &st) < 0)
+			return err_sys(e, "fstat", "%s", s->mounts[i].source);
+		if (mnt_attach_make(h->trees[i], s->mounts[i].target,
+				    S_ISDIR(st.st_mode), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int rootfs_console(int slave_fd, struct err *e)
+{
+	autoclose int tree = -1;
+	STEP(e, "console", "terminal as /dev/console");
+
+	tree = mnt_clone(slave_fd, "", false, false, 0, e);
+	if (tree < 0)
+		return -1;
+	return mnt_attach_make(tree, "/dev/console", false, e);
+}
+
+/*
+ * Fds of h are not closed one by one: they are CLOEXEC and init is about to
+ * execute PID 1, or to die.
+ */
+int rootfs_build(const struct run_spec *s, const struct container *c,
+		 const int *lower_fds, struct err *e)
+{
+	struct host h;
+
+	if (prepare(s, c, &h, e) < 0)
+		return -1;
+	if ((s->rootfs ? root_directory(s, c, e)
+		       : root_overlay(s, c, lower_fds, e)) < 0)
+		return -1;
+	if (pivot(c, e) < 0)
+		return -1;
+	(void)umask(0);
+	if (mount_proc(e) < 0 || mount_sys(&h, e) < 0 ||
+	    mount_dev(s, &h, e) < 0 || mask(e) < 0)
+		return -1;
+	(void)umask(022);
+	if (attach_files(&h, e) < 0 || attach_volumes(s, &h, e) < 0)
+		return -1;
+	free(h.trees);
+	return 0;
+}
