@@ -1,0 +1,440 @@
+# What every bats file loads: `load ../lib/common`.
+# shellcheck shell=bash
+#
+# Each test has a directory of its own, $T, with PRISM_ROOT, PRISM_RUN,
+# PRISM_CONFIG and HOME below it; a test file has $FT for what its tests share.
+# A file that pulls once for all its tests says so in setup_file:
+#
+#	setup_file() { file_setup; file_store busybox alpine; }
+#
+# and PRISM_ROOT is then $FT/root in each test. Other hooks are here; a file
+# with its own calls test_setup, test_teardown, file_setup, file_teardown.
+#
+# After each test nothing may be left: processes, mounts, containers, locks
+# that are held, files in tmp/ (unless the test sets MAY_LEAVE_TMP=1).
+#
+#	prism ARG...              the program under test
+#	must_work CMD...          exit code 0; $output, $stderr, $status after
+#	must_fail CODE CMD...     exactly this code, and an error on stderr
+#	prints TEXT, has REGEX, says REGEX     about $output and $stderr
+#	as_user CMD...            as the ordinary user of the tests
+#	need WORD...              skip the test where this is not there
+#	registry_start, registry_stop          the images of tests/lib/site
+
+bats_require_minimum_version 1.5.0
+LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib/registry.bash
+. "$LIB/registry.bash"
+# shellcheck source=tests/lib/need.bash
+. "$LIB/need.bash"
+
+# The sanitizers write where the teardown looks, not into a pipe that nobody
+# reads; 99 is no exit code of prism's.
+SANITIZER_OPTIONS=exitcode=99:abort_on_error=0:halt_on_error=1
+
+if [ -n "${PRISM_TEST_SITE:-}" ] && [ -e "$PRISM_TEST_SITE/env" ]; then
+	# shellcheck source=/dev/null
+	. "$PRISM_TEST_SITE/env"
+fi
+
+prism()
+{
+	"$PRISM_BIN" "$@"
+}
+
+# ---- directories ------------------------------------------------------------
+
+# make_home DIR USER: where a user keeps things, each with the right owner.
+make_home()
+{
+	mkdir -p "$1/home" "$1/xdg"
+	chmod 0700 "$1/xdg"
+	if [ -n "$2" ] && [ "$(id -u)" = 0 ]; then
+		chown -R "$2:" "$1"
+	fi
+}
+
+file_setup()
+{
+	if [ -z "${PRISM_TEST_BUILD:-}" ]; then
+		printf 'run it as: tests/run %s\n' "$BATS_TEST_FILENAME" >&2
+		return 1
+	fi
+	FT=$(mktemp -d /tmp/prism-test.XXXXXX)
+	chmod 0711 "$FT"
+	# A checkout may lie where the ordinary user cannot go.
+	mkdir "$FT/bin" "$FT/keep" "$FT/san"
+	chmod 1777 "$FT/san"
+	cp "$PRISM_TEST_BUILD/prism" "$PRISM_TEST_BUILD/prism-image" "$FT/bin/"
+	PRISM_BIN=$FT/bin/prism
+	ASAN_OPTIONS=$SANITIZER_OPTIONS:log_path=$FT/san/report
+	UBSAN_OPTIONS=$SANITIZER_OPTIONS:print_stacktrace=1:log_path=$FT/san/report
+	LSAN_OPTIONS=exitcode=99
+	export FT PRISM_BIN ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+	make_home "$FT/user" "${TEST_USER:-}"
+	make_home "$FT/plain" "${TEST_USER_PLAIN:-}"
+	config_offline "$FT/offline.json"
+	cp "$FT/offline.json" "$FT/prism.json"
+}
+
+file_teardown()
+{
+	[ -n "${FT:-}" ] || return 0
+	registry_end "$FT/keep/registry"
+	rm -rf "$FT"
+}
+
+# file_store IMAGE...: pull once for all tests of the file, as root.
+file_store()
+{
+	local image
+
+	registry_start
+	for image in "$@"; do
+		PRISM_ROOT=$FT/root PRISM_RUN=$FT/run PRISM_CONFIG=$FT/prism.json \
+			prism pull "$image" >"$FT/pull.log" 2>&1 || {
+			cat "$FT/pull.log" >&2
+			return 1
+		}
+	done
+	registry_stop
+}
+
+# The same for the ordinary user (or, with "plain", the one without ranges).
+file_store_user()
+{
+	local image
+
+	registry_start
+	for image in "$@"; do
+		PRISM_CONFIG=$FT/prism.json as_user "$PRISM_BIN" pull "$image" \
+			>"$FT/pull.log" 2>&1 || {
+			cat "$FT/pull.log" >&2
+			return 1
+		}
+	done
+	registry_stop
+}
+
+test_setup()
+{
+	T=$FT/t$BATS_TEST_NUMBER
+	mkdir "$T" "$T/home"
+	chmod 0711 "$T"
+	export T HOME=$T/home
+	export PRISM_RUN=$T/run PRISM_CONFIG=$FT/prism.json
+	if [ -d "$FT/root" ]; then
+		export PRISM_ROOT=$FT/root
+	else
+		export PRISM_ROOT=$T/root
+	fi
+	MAY_LEAVE_TMP=
+	unset TERM DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_RUNTIME_DIR \
+		XDG_DATA_HOME XDG_CONFIG_HOME
+	cd "$T" || return 1
+}
+
+test_teardown()
+{
+	local bad=0
+
+	cd / || bad=1
+	nothing_left || bad=1
+	if [ $bad = 0 ]; then
+		rm -rf "$T" || bad=1
+	fi
+	return $bad
+}
+
+setup_file()
+{
+	file_setup
+}
+
+teardown_file()
+{
+	file_teardown
+}
+
+setup()
+{
+	test_setup
+}
+
+teardown()
+{
+	test_teardown
+}
+
+# ---- what must not be left ----------------------------------------------------
+
+# Children of the subreaper are orphans of the tests (tests/lib/reaper), but
+# for bats itself and for what a test file keeps running.
+orphans()
+{
+	local pid keep
+
+	[ -n "${PRISM_TEST_REAPER:-}" ] || return 0
+	keep=" $PRISM_TEST_MAIN $(cat "$FT"/keep/*.pid 2>/dev/null | tr '\n' ' ') "
+	# shellcheck disable=SC2013 # words are what is in there
+	for pid in $(cat "/proc/$PRISM_TEST_REAPER/task/$PRISM_TEST_REAPER/children"); do
+		if [[ $keep != *" $pid "* ]]; then
+			printf '%s %s\n' "$pid" \
+				"$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+		fi
+	done
+}
+
+# held_locks ROOT: locks that somebody still holds.
+held_locks()
+{
+	local lock
+
+	find "$1" -maxdepth 3 -name lock -type f 2>/dev/null |
+		while IFS= read -r lock; do
+			flock -n "$lock" true || printf '%s\n' "$lock"
+		done
+}
+
+# store_left ROOT: containers, unfinished files and held locks of a store.
+store_left()
+{
+	[ -d "$1" ] || return 0
+	find "$1/containers" -mindepth 1 -not -path '*/by-name' 2>/dev/null
+	if [ -z "$MAY_LEAVE_TMP" ]; then
+		find "$1/tmp" -mindepth 1 2>/dev/null
+	fi
+	held_locks "$1"
+}
+
+# The end of a container is not the end of its last process to the day: give
+# it two seconds.
+nothing_left()
+{
+	local i left=
+
+	for i in $(seq 40); do
+		left=$(orphans)
+		[ -n "$left" ] || break
+		sleep 0.05
+	done
+	if [ -n "$left" ]; then
+		printf 'processes left after %s looks:\n%s\n' "$i" "$left"
+		cut -d' ' -f1 <<<"$left" | xargs -r kill -9
+		return 1
+	fi
+	left=$(jobs -rp)
+	if [ -n "$left" ]; then
+		printf 'background jobs of the test still run: %s\n' "$left"
+		xargs -r kill -9 <<<"$left"
+		return 1
+	fi
+	left=$(grep -F "$FT" /proc/self/mountinfo)
+	if [ -n "$left" ]; then
+		printf 'mounts left:\n%s\n' "$left"
+		return 1
+	fi
+	left=$(store_left "$PRISM_ROOT"
+		store_left "$FT/user/home/.local/share/prism"
+		store_left "$FT/plain/home/.local/share/prism")
+	if [ -n "$left" ]; then
+		printf 'left in the store:\n%s\n' "$left"
+		return 1
+	fi
+	if [ -n "$(ls -A "$FT/san")" ]; then
+		printf 'sanitizer reports:\n'
+		head -n 60 "$FT"/san/*
+		rm -f "$FT"/san/*
+		return 1
+	fi
+}
+
+# ---- running and judging ------------------------------------------------------
+
+# capture CMD...: $status, $output (stdout), $stderr; never fails itself.
+capture()
+{
+	status=0
+	"$@" >"$T/.out" 2>"$T/.err" || status=$?
+	output=$(tr -d '\0' <"$T/.out")
+	stderr=$(tr -d '\0' <"$T/.err")
+}
+
+explain()
+{
+	printf '%s\n' "$*"
+	printf 'status: %s\nstdout: %s\nstderr: %s\n' "$status" "$output" \
+		"$stderr"
+	return 1
+}
+
+must_work()
+{
+	capture "$@"
+	[ "$status" = 0 ] || explain "must work: $*"
+}
+
+# must_exit CODE CMD...: the program's own code; says nothing of prism's.
+must_exit()
+{
+	local code=$1
+
+	shift
+	capture "$@"
+	[ "$status" = "$code" ] || explain "must exit with $code: $*"
+}
+
+# A controlled failure: this code, one error that starts with "prism:", and
+# nothing that looks like a crash.
+must_fail()
+{
+	local code=$1
+
+	shift
+	capture "$@"
+	[ "$status" = "$code" ] || explain "must fail with $code: $*" || return 1
+	grep -q '^prism: ' <<<"$stderr" ||
+		explain "must say why: $*" || return 1
+	! grep -qE 'Sanitizer|runtime error:|Assertion|core dumped' \
+		<<<"$stderr" || explain "crashed: $*"
+}
+
+prints()
+{
+	[ "$output" = "$1" ] || explain "must print exactly '$1'"
+}
+
+has()
+{
+	grep -qE -- "$1" <<<"$output" || explain "stdout must have '$1'"
+}
+
+has_not()
+{
+	! grep -qE -- "$1" <<<"$output" || explain "stdout must not have '$1'"
+}
+
+says()
+{
+	grep -qE -- "$1" <<<"$stderr" || explain "stderr must say '$1'"
+}
+
+says_not()
+{
+	! grep -qE -- "$1" <<<"$stderr" || explain "stderr must not say '$1'"
+}
+
+# wait_for CMD...: until it succeeds; ten seconds at most.
+wait_for()
+{
+	local i
+
+	for i in $(seq 200); do
+		if "$@"; then
+			return 0
+		fi
+		sleep 0.05
+	done
+	printf 'waited %s times in vain for: %s\n' "$i" "$*"
+	return 1
+}
+
+# ---- the ordinary user ----------------------------------------------------------
+
+# run_as USER DIR CMD...: a clean environment, home and runtime dir below DIR.
+run_as()
+{
+	local user=$1 dir=$2
+
+	shift 2
+	setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups \
+		--inh-caps=-all -- env -i PATH="$PATH" USER="$user" \
+		HOME="$dir/home" XDG_RUNTIME_DIR="$dir/xdg" LC_ALL=C.UTF-8 \
+		PRISM_CONFIG="${PRISM_CONFIG:-$FT/prism.json}" \
+		${PRISM_CRASH_AT:+PRISM_CRASH_AT="$PRISM_CRASH_AT"} \
+		${PRISM_CRASH_LIST:+PRISM_CRASH_LIST="$PRISM_CRASH_LIST"} \
+		${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
+		${UBSAN_OPTIONS:+UBSAN_OPTIONS="$UBSAN_OPTIONS"} \
+		${LSAN_OPTIONS:+LSAN_OPTIONS="$LSAN_OPTIONS"} "$@"
+}
+
+# Its store is $FT/user/home/.local/share/prism, shared by the file's tests.
+as_user()
+{
+	run_as "$TEST_USER" "$FT/user" "$@"
+}
+
+# The one without subordinate ids.
+as_plain_user()
+{
+	run_as "$TEST_USER_PLAIN" "$FT/plain" "$@"
+}
+
+# ---- registries -------------------------------------------------------------------
+
+# A mirror on a port where nobody listens: whoever asks the network fails.
+config_offline()
+{
+	cat >"$1" <<-'END'
+	{"registry-mirrors": ["http://127.0.0.1:9"],
+	 "insecure-registries": ["127.0.0.1:9"]}
+	END
+}
+
+# Serve the images of the site on a free port; PRISM_CONFIG names it as the
+# mirror of docker.io, so that `pull alpine` is docker.io/library/alpine.
+registry_start()
+{
+	registry_serve "$PRISM_TEST_SITE/registry" "$FT/keep/registry"
+	config_mirror "$FT/prism.json" "$REGISTRY_PORT"
+	chmod 0644 "$FT/prism.json"
+}
+
+config_mirror()
+{
+	cat >"$1" <<-END
+	{"registry-mirrors": ["http://127.0.0.1:$2"],
+	 "insecure-registries": ["127.0.0.1:$2"]}
+	END
+}
+
+# The config keeps its mirror, where nobody answers now.
+registry_stop()
+{
+	registry_end "$FT/keep/registry"
+}
+
+# registry_own NAME: one that can be written, empty; $REGISTRY_PORT.
+registry_own()
+{
+	registry_serve "$T/registry-$1" "$FT/keep/$1" write
+	config_mirror "$T/prism.json" "$REGISTRY_PORT"
+	export PRISM_CONFIG=$T/prism.json
+}
+
+registry_own_stop()
+{
+	registry_end "$FT/keep/$1"
+}
+
+# push_layout LAYOUT NAME REPOSITORY[:TAG]: into the registry of registry_own.
+push_layout()
+{
+	skopeo --insecure-policy copy -q --all --preserve-digests \
+		--dest-tls-verify=false "oci:$1:$2" \
+		"docker://127.0.0.1:$REGISTRY_PORT/$3"
+}
+
+# store_image NAME[:TAG] MKIMAGE-ARG...: an image that mkimage makes, pulled
+# into PRISM_ROOT as library/NAME.
+store_image()
+{
+	local name=$1
+
+	shift
+	"$LIB/mkimage" "$T/layout" image "$@" >/dev/null
+	registry_own image
+	push_layout "$T/layout" image "library/$name"
+	must_work prism pull "$name"
+	registry_own_stop image
+}

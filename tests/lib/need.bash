@@ -1,0 +1,76 @@
+# need WORD...: what a test cannot do without. Each probe tries the thing
+# itself; what is missing skips the test with the word and the reason, and
+# tests/lib/may_skip decides whether CI accepts that.
+# shellcheck shell=bash
+
+need()
+{
+	local word why
+
+	for word in "$@"; do
+		if ! why=$("need_$word" 2>&1); then
+			skip "needs $word: ${why:-the probe failed}"
+		fi
+	done
+}
+
+need_ROOT()
+{
+	[ "$(id -u)" = 0 ] || ! echo "not root"
+}
+
+need_USER()
+{
+	[ -n "${TEST_USER:-}" ] || ! echo "there is no ordinary user for tests"
+}
+
+need_USERNS()
+{
+	need_USER && setpriv --reuid="$TEST_USER" \
+		--regid="$(id -g "$TEST_USER")" --init-groups \
+		unshare -U true 2>&1
+}
+
+need_NETNS()
+{
+	unshare -n true 2>&1
+}
+
+need_OVERLAY()
+{
+	local d status=0
+
+	d=$(mktemp -d "${FT:-/tmp}/need.XXXXXX")
+	mkdir "$d/l" "$d/u" "$d/w" "$d/m"
+	unshare -m mount -t overlay overlay -o \
+		"lowerdir=$d/l,upperdir=$d/u,workdir=$d/w" "$d/m" 2>&1 || status=1
+	rm -rf "$d"
+	return $status
+}
+
+need_TMPFS()
+{
+	unshare -m mount -t tmpfs tmpfs /mnt 2>&1
+}
+
+need_CGROUP2()
+{
+	[ -e /sys/fs/cgroup/cgroup.controllers ] ||
+		! echo "no cgroup v2 on /sys/fs/cgroup"
+}
+
+need_ALPINE()
+{
+	[ "${HAVE_ALPINE:-no}" = yes ] || ! echo "the real layers are not here"
+}
+
+need_DEBIAN()
+{
+	[ "${HAVE_DEBIAN:-no}" = yes ] || ! echo "no Debian mirror answered"
+}
+
+# need_tool is for programs: need TOOL_umoci.
+need_TOOL_umoci()
+{
+	command -v umoci
+}
