@@ -1,0 +1,20 @@
+/*
+ * image - the table of commands of prism-image
+ */
+#include "cmd/cmd.h"
+
+#include <stddef.h>
+
+extern const struct command cmd_pull;
+extern const struct command cmd_fsck;
+
+int main(int argc, char **argv)
+{
+	static const struct command *const table[] = {
+		&cmd_pull,
+		&cmd_fsck,
+		NULL,
+	};
+
+	return cmd_main(table, argc, argv);
+}

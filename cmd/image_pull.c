@@ -1,0 +1,229 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/ref.h"
+#include "base/trace.h"
+#include "base/userns.h"
+#include "cmd/cmd.h"
+#include "cmd/image_fetch.h"
+#include "cmd/image_progress.h"
+#include "cmd/image_resolve.h"
+#include "registry/registry.h"
+#include "store/gc.h"
+#include "store/image.h"
+#include "store/store.h"
+
+struct pull_opts {
+	const char *platform;
+	const char *authfile;
+	bool quiet;
+};
+
+static const struct opt pull_options[] = {
+	{0, "platform", OPT_STR, offsetof(struct pull_opts, platform),
+	 "OS/ARCH[/VARIANT]", "Pull for this platform"},
+	{0, "authfile", OPT_STR, offsetof(struct pull_opts, authfile), "FILE",
+	 "Credentials, in the form of Docker's config.json"},
+	{'q', "quiet", OPT_BOOL, offsetof(struct pull_opts, quiet), NULL,
+	 "Print the reference only"},
+	{0},
+};
+
+struct pull {
+	const struct pull_opts *opts;
+	struct ref ref;
+	struct oci_platform platform;
+	struct registry *registry;
+	struct store *store;
+	struct untar_opts untar;
+	struct progress progress;
+	struct resolved image;
+};
+
+static void say_note(void *ctx, const char *text)
+{
+	struct pull *const p = ctx;
+
+	progress_wipe(&p->progress);
+	log_note("%s", text);
+}
+
+static void say_layer(void *ctx, const struct oci_desc *layer, bool was_there)
+{
+	const struct pull *const p = ctx;
+
+	if (!p->opts->quiet)
+		(void)printf("%s: %s\n", DIGEST_SHORT(&layer->digest),
+			     was_there ? "Already exists" : "Pull complete");
+}
+
+/*
+ * Root of a nested user namespace is not the root that trusted.* xattrs and
+ * device nodes ask for (user_namespaces(7)).
+ */
+static bool in_user_namespace(void)
+{
+	char text[64] = "";
+	autofile FILE *f = fopen("/proc/self/uid_map", "re");
+	const size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	const char *s = text;
+
+	text[n] = '\0';
+	for (; *s == ' '; s++)
+		;
+	return n > 0 && strcmp(s, "0          0 4294967295\n") != 0;
+}
+
+/* The store of an ordinary user is written as root of its user namespace. */
+static int open_store(struct pull *p, const struct globals *g, struct err *e)
+{
+	struct idmap map;
+	/* Before the ids change: the default depends on who we are. */
+	autofree char *root = g->root ? xstrdup(g->root) : store_default_root();
+	bool nested;
+
+	if (userns_enter_for_store(&map, e))
+		return -1;
+	if (map.single)
+		log_note("all files will belong to one user: %s",
+			 map.why_single);
+	nested = in_user_namespace();
+	p->untar = (struct untar_opts){
+		.userxattr = nested,
+		.no_devices = nested,
+		.squash = map.single,
+	};
+	if (store_open(root, false, &p->store, e))
+		return -1;
+	if (store_try_exclusive(p->store)) {
+		const int rc = gc_tmp(p->store, true, NULL, e);
+
+		store_share(p->store);
+		return rc;
+	}
+	return 0;
+}
+
+static bool is_up_to_date(const struct pull *p, const struct fetch *f)
+{
+	struct digest top = {0};
+	struct digest manifest = {0};
+	struct err ignored = {0};
+
+	return image_resolve(p->store, &p->ref, &top, &manifest, &ignored) ==
+		       0 &&
+	       digest_eq(&top, &p->image.top) &&
+	       digest_eq(&manifest, &p->image.manifest_digest) &&
+	       fetch_is_complete(f);
+}
+
+static void print_result(const struct pull *p, bool fresh)
+{
+	const char *const full = ref_text(&p->ref, (char[REF_TEXT_MAX]){0});
+
+	if (!p->opts->quiet) {
+		(void)printf("Digest: %s\n", DIGEST_TEXT(&p->image.top));
+		(void)printf("Status: %s %s\n",
+			     fresh ? "Downloaded newer image for"
+				   : "Image is up to date for",
+			     ref_familiar(&p->ref, (char[REF_TEXT_MAX]){0}));
+	}
+	(void)printf("%s\n", full);
+}
+
+static int pull_image(struct pull *p, struct err *e)
+{
+	const struct fetch f = {
+		.registry = p->registry,
+		.store = p->store,
+		.image = &p->image,
+		.untar = p->untar,
+		.progress = &p->progress,
+		.layer_done = say_layer,
+		.ctx = p,
+	};
+	bool fresh;
+
+	{
+		STEP(e, "resolve", "ask for %s",
+		     ref_familiar(&p->ref, (char[REF_TEXT_MAX]){0}));
+		if (resolve_image(p->registry, p->store, &p->ref, &p->platform,
+				  p->opts->platform != NULL, &p->image, e))
+			return -1;
+	}
+	fresh = !is_up_to_date(p, &f);
+	if (!p->opts->quiet)
+		(void)printf("%s: Pulling from %s\n",
+			     digest_is_set(&p->ref.digest)
+				     ? DIGEST_TEXT(&p->ref.digest)
+				     : p->ref.tag,
+			     p->ref.repository);
+	if (fresh) {
+		STEP(e, "fetch", "fetch %zu layers",
+		     p->image.manifest.n_layers);
+		if (fetch_image(&f, e))
+			return -1;
+	}
+	if (fresh && image_tag(p->store, &p->ref, &p->image.top,
+			       &p->image.manifest_digest, e))
+		return -1;
+	print_result(p, fresh);
+	return 0;
+}
+
+static int prepare(struct pull *p, const struct globals *g, const char *name,
+		   struct err *e)
+{
+	const struct registry_opts o = {
+		.config_path = g->config,
+		.auth_file = p->opts->authfile,
+		.note = say_note,
+		.note_ctx = p,
+	};
+
+	if (ref_parse(name, &p->ref, e))
+		return -1;
+	if (p->opts->platform) {
+		if (oci_platform_parse(p->opts->platform, &p->platform, e))
+			return -1;
+	} else {
+		oci_platform_host(&p->platform);
+	}
+	progress_begin(&p->progress, name, p->opts->quiet || g->quiet);
+	/* While we are still the user whose credentials these are. */
+	if (registry_make(&o, &p->registry, e))
+		return -1;
+	return open_store(p, g, e);
+}
+
+static int pull_run(const struct globals *g, void *fields, int argc,
+		    char **argv, struct err *e)
+{
+	struct pull p = {.opts = fields};
+	int rc;
+
+	(void)argc;
+	rc = prepare(&p, g, argv[0], e);
+	if (rc == 0)
+		rc = pull_image(&p, e);
+	progress_wipe(&p.progress);
+	resolved_free(&p.image);
+	registry_free(p.registry);
+	store_close(p.store);
+	return rc;
+}
+
+extern const struct command cmd_pull;
+const struct command cmd_pull = {
+	.name = "pull",
+	.operands = "IMAGE",
+	.summary = "Fetch an image from a registry",
+	.opts = pull_options,
+	.fields_size = sizeof(struct pull_opts),
+	.min_operands = 1,
+	.max_operands = 1,
+	.run = pull_run,
+};
