@@ -148,8 +148,7 @@ void xattr_set_digest(struct xattr_set *s, char ret[65])
 	memcpy(ret, d.hex, 65);
 }
 
-/* overlay's own, as we set it; the escaped ones of the image are not. */
-static bool is_overlays(const char *name, bool userxattr)
+bool xattr_is_overlays(const char *name, bool userxattr)
 {
 	const char *const rest = str_after(name, OVERLAY[userxattr]);
 
@@ -181,7 +180,8 @@ int xattr_set_read(const char *path, bool userxattr, struct xattr_set *ret,
 		return err_sys(e, "llistxattr", "%s", path);
 	for (const char *p = names; p < names + n; p += strlen(p) + 1) {
 		/* The host's label is not the image's. */
-		if (is_overlays(p, userxattr) || !strcmp(p, "security.selinux"))
+		if (xattr_is_overlays(p, userxattr) ||
+		    !strcmp(p, "security.selinux"))
 			continue;
 		if (read_one(path, p, ret, e) < 0)
 			return -1;

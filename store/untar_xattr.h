@@ -35,6 +35,9 @@ struct xattr_set {
 /* "trusted.overlay.opaque" or "user.overlay.opaque". */
 const char *xattr_opaque(bool userxattr);
 
+/* overlay's own, as we set it; the escaped ones of the image are not. */
+bool xattr_is_overlays(const char *name, bool userxattr);
+
 /*
  * Add one as the tar has it. 1: added; 0: left out silently; 2: left out and
  * worth counting.
