@@ -153,19 +153,20 @@ static void read_in(struct tty_relay *r)
 }
 
 /*
- * The end-of-file character ends a read only at the start of a line; behind
- * other bytes it just hands them over, and a second one is needed.
+ * In line mode the end-of-file character ends a read only at the start of a
+ * line; behind other bytes it just hands them over, and a second one is
+ * needed. Programs that edit lines themselves (shells) look for it too.
  */
 static void queue_eof(struct tty_relay *r)
 {
 	struct termios t;
 
 	r->eof_wanted = false;
-	if (tcgetattr(r->master, &t) < 0 || !(t.c_lflag & ICANON))
+	if (tcgetattr(r->master, &t) < 0 || t.c_cc[VEOF] == _POSIX_VDISABLE)
 		return;
 	r->in_at = 0;
 	r->in_buf[r->in_len++] = (char)t.c_cc[VEOF];
-	if (!r->line_start)
+	if ((t.c_lflag & ICANON) && !r->line_start)
 		r->in_buf[r->in_len++] = (char)t.c_cc[VEOF];
 }
 

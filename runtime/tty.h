@@ -58,9 +58,9 @@ void tty_raw_restore(struct tty_raw *t);
  * is made non-blocking, the caller's own fds are not (they are shared with the
  * shell): reads and writes on them follow poll, in small pieces.
  *
- * End of input reaches the program as the terminal's end-of-file character, if
- * the terminal is in line mode then (as if typed). Docker never sends it, and
- * a program that reads to the end then waits forever.
+ * End of input reaches the program as the terminal's end-of-file character, as
+ * if typed (script(1) does so too). Docker never sends it, and a program that
+ * reads to the end then waits forever.
  *
  * When out is gone (EPIPE) output is read on and thrown away, so that the
  * program is not stopped by it.
