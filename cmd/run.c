@@ -181,13 +181,12 @@ static int root_attributes(const struct run *r, struct container_new *n,
 			   struct err *e)
 {
 	struct stat st;
-	const char *const top = r->spec.lowers.n ? r->spec.lowers.v[0] : NULL;
+	const char *const top =
+		r->spec.rootfs ? r->spec.rootfs : r->spec.lowers.v[0];
 
 	n->root_mode = 0755;
 	n->root_uid = geteuid();
 	n->root_gid = getegid();
-	if (!top)
-		return 0;
 	if (stat(top, &st) < 0) {
 		(void)err_sys(e, "stat", "layer %s", top);
 		return err_hint(e, "'prism fsck' tells what is wrong with the "

@@ -151,13 +151,23 @@ static int make_dirs(const struct container *c, const struct container_new *n,
 	    mkdirat(c->dir_fd, "work", 0700) < 0)
 		rc = err_sys(e, "mkdirat", "upper and work");
 	(void)umask(old);
-	if (rc < 0 || (n->root_uid == geteuid() && n->root_gid == getegid()))
-		return rc;
-	if (geteuid() != 0)
+	return rc;
+}
+
+/* With a range of its own, or an image whose root is not root's. */
+static int give_away(const struct container *c, const struct container_new *n,
+		     struct err *e)
+{
+	static const char *const names[] = {"upper", "work", "hosts",
+					    "hostname", "resolv.conf"};
+
+	if (geteuid() != 0 || (n->root_uid == 0 && n->root_gid == 0))
 		return 0;
-	if (fchownat(c->dir_fd, "upper", n->root_uid, n->root_gid, 0) < 0 ||
-	    fchownat(c->dir_fd, "work", n->root_uid, n->root_gid, 0) < 0)
-		return err_sys(e, "fchownat", "upper and work");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (fchownat(c->dir_fd, names[i], n->root_uid, n->root_gid, 0) <
+			    0 &&
+		    errno != ENOENT)
+			return err_sys(e, "fchownat", "%s", names[i]);
 	return 0;
 }
 
@@ -272,7 +282,7 @@ static int create_in(const struct container_home *h,
 		return -1;
 	crash_point("container-locked");
 	if (make_dirs(c, n, e) < 0 || write_files(c, n, e) < 0 ||
-	    write_spec(c, n, e) < 0)
+	    write_spec(c, n, e) < 0 || give_away(c, n, e) < 0)
 		return -1;
 	/* What the gc must keep, in one call: a link that names it. */
 	if (n->manifest && symlinkat(n->manifest, c->dir_fd, "image") < 0)

@@ -57,26 +57,31 @@ static int tie_to_monitor(struct err *e)
 	return 0;
 }
 
-/* UNSHARED -> PLUMBED: become root of the new user namespace. */
-static int enter_userns(const struct init_args *a, int **ret_lowers,
+/*
+ * UNSHARED -> PLUMBED: become root of the new user namespace. With a range of
+ * its own come the container's directory and the layers as detached mounts,
+ * because the way to them is closed to the new ids.
+ */
+static int enter_userns(const struct init_args *a, struct host_trees *t,
 			struct err *e)
 {
-	const int n = a->spec->map_auto ? (int)a->spec->lowers.n : 0;
+	int fds[SYNC_FDS_MAX];
+	int n;
 	STEP(e, "userns", "wait for the id maps");
 
-	*ret_lowers = NULL;
 	if (sync_send(a->sync, SYNC_UNSHARED, e) < 0)
 		return -1;
-	if (n > SYNC_FDS_MAX)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "--userns auto with more than %d layers",
-			       SYNC_FDS_MAX);
-	if (n > 0)
-		*ret_lowers = xcalloc((size_t)n, sizeof(**ret_lowers));
-	if (sync_wait_fds(a->sync, SYNC_PLUMBED, *ret_lowers, n, e) != n)
-		return err_is(e)
-			       ? -1
-			       : err_set(e, ERR_INVALID, "layers are missing");
+	n = sync_wait_fds(a->sync, SYNC_PLUMBED, fds, SYNC_FDS_MAX, e);
+	if (n < 0)
+		return -1;
+	if (a->spec->map_auto && n < 2)
+		return err_set(e, ERR_INVALID, "layers are missing");
+	if (n > 0) {
+		t->dir = fds[0];
+		t->n_lowers = n - 1;
+		t->lowers = xcalloc((size_t)n, sizeof(*t->lowers));
+		memcpy(t->lowers, fds + 1, (size_t)(n - 1) * sizeof(*fds));
+	}
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(e, "setresuid", "0 in the user namespace");
 	/* The change of ids cleared it. */
@@ -343,13 +348,13 @@ static int run_pid1(const struct init_args *a, struct err *e)
 static int init_steps(const struct init_args *a, struct err *e)
 {
 	const struct run_spec *const s = a->spec;
-	int *lowers = NULL;
+	struct host_trees trees = {.dir = -1};
 
 	if (tie_to_monitor(e) < 0)
 		return -1;
-	if (s->userns && enter_userns(a, &lowers, e) < 0)
+	if (s->userns && enter_userns(a, &trees, e) < 0)
 		return -1;
-	if (rootfs_build(s, a->container, lowers, e) < 0)
+	if (rootfs_build(s, a->container, &trees, e) < 0)
 		return -1;
 	if (set_hostname(a, e) < 0)
 		return -1;

@@ -183,7 +183,7 @@ static void explain_noent(struct err *e, const char *path)
 	if (!interp)
 		return;
 	(void)err_append(e,
-			 "; the file is there, its interpreter '%.120s' is "
+			 "; the file is there, its interpreter '%.120s%s' is "
 			 "missing",
 			 interp);
 	if (crlf)

@@ -70,20 +70,11 @@ static int prepare_volumes(const struct run_spec *s, struct host *h,
 	return 0;
 }
 
-/*
- * The host's mounts become slaves: what is mounted here never reaches the
- * host, and a volume asked for as rslave still hears of the host.
- */
-static int prepare(const struct run_spec *s, const struct container *c,
-		   struct host *h, struct err *e)
+static int prepare_files(const struct container *c, const char *dir,
+			 struct host *h, struct err *e)
 {
-	STEP(e, "prepare", "copy what comes from the host");
-
-	*h = (struct host){.sys = -1};
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return err_sys(e, "mount", "/ as slave");
 	for (int i = 0; i < CONTAINER_FILES; i++) {
-		autofree char *path = xasprintf("%s/%s", c->dir, file_names[i]);
+		autofree char *path = xasprintf("%s/%s", dir, file_names[i]);
 
 		h->files[i] = -1;
 		if (i == CONTAINER_RESOLV && !c->has_resolv)
@@ -92,6 +83,12 @@ static int prepare(const struct run_spec *s, const struct container *c,
 		if (h->files[i] < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static int prepare_devices(const struct run_spec *s, struct host *h,
+			   struct err *e)
+{
 	/* mknod(2) is refused in user namespaces: lend the host's nodes. */
 	for (size_t i = 0; s->userns && i < ARRAY_LEN(nodes); i++) {
 		h->nodes[i] =
@@ -105,19 +102,45 @@ static int prepare(const struct run_spec *s, const struct container *c,
 		if (h->sys < 0)
 			return -1;
 	}
-	return prepare_volumes(s, h, e);
+	return 0;
+}
+
+/*
+ * The host's mounts become slaves: what is mounted here never reaches the
+ * host, and a volume asked for as rslave still hears of the host.
+ * *ret_dir is where the container's directory can be reached.
+ */
+static int prepare(const struct run_spec *s, const struct container *c,
+		   const struct host_trees *t, struct host *h,
+		   const char **ret_dir, struct err *e)
+{
+	STEP(e, "prepare", "copy what comes from the host");
+
+	*h = (struct host){.sys = -1};
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_sys(e, "mount", "/ as slave");
+	if (prepare_devices(s, h, e) < 0 || prepare_volumes(s, h, e) < 0)
+		return -1;
+	*ret_dir = c->dir;
+	if (t->dir >= 0) {
+		/* Any directory that everybody can reach; nobody needs it. */
+		*ret_dir = "/dev";
+		if (mnt_attach(t->dir, *ret_dir, e) < 0)
+			return -1;
+	}
+	return prepare_files(c, *ret_dir, h, e);
 }
 
 /* ---- root and pivot ------------------------------------------------------- */
 
-static int root_overlay(const struct run_spec *s, const struct container *c,
-			const int *lower_fds, struct err *e)
+static int root_overlay(const struct run_spec *s, const char *dir,
+			const struct host_trees *t, struct err *e)
 {
-	autofree char *upper = xasprintf("%s/upper", c->dir);
-	autofree char *work = xasprintf("%s/work", c->dir);
+	autofree char *upper = xasprintf("%s/upper", dir);
+	autofree char *work = xasprintf("%s/work", dir);
 	const struct mnt_overlay o = {
 		.lower_paths = s->lowers.v,
-		.lower_fds = lower_fds,
+		.lower_fds = t->dir >= 0 ? t->lowers : NULL,
 		.n_lowers = (int)s->lowers.n,
 		.upper = upper,
 		.work = work,
@@ -125,30 +148,43 @@ static int root_overlay(const struct run_spec *s, const struct container *c,
 		.is_volatile = !s->keep,
 	};
 
-	return mnt_overlay(&o, c->dir, e);
+	return mnt_overlay(&o, dir, e);
 }
 
-static int root_directory(const struct run_spec *s, const struct container *c,
-			  struct err *e)
+static int root_directory(const struct run_spec *s, const char *dir,
+			  const struct host_trees *t, struct err *e)
 {
 	autoclose int tree = -1;
 	STEP(e, "rootfs", "use directory %s", s->rootfs);
 
+	if (t->dir >= 0)
+		return mnt_attach(t->lowers[0], dir, e);
 	tree = mnt_clone(AT_FDCWD, s->rootfs, true, false, MS_PRIVATE, e);
 	if (tree < 0)
 		return -1;
-	return mnt_attach(tree, c->dir, e);
+	return mnt_attach(tree, dir, e);
 }
 
-/* The new root goes over the old one; the old one is let go, whole. */
-static int pivot(const struct container *c, struct err *e)
+/*
+ * The new root takes the place of the old one, which stays mounted over it:
+ * "/" is the new root already, "." the old one. (pivot_root(2), NOTES)
+ */
+static int pivot(const char *dir, struct err *e)
 {
 	STEP(e, "pivot", "make it the root");
 
-	if (chdir(c->dir) < 0)
-		return err_sys(e, "chdir", "%s", c->dir);
+	if (chdir(dir) < 0)
+		return err_sys(e, "chdir", "%s", dir);
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return err_sys(e, "pivot_root", ".");
+	return 0;
+}
+
+/* The host goes out of reach, whole. */
+static int let_go_of_host(struct err *e)
+{
+	STEP(e, "detach", "let go of the host's mounts");
+
 	if (umount2(".", UMOUNT_DETACH) < 0)
 		return err_sys(e, "umount2", "the old root");
 	if (chdir("/") < 0)
@@ -402,20 +438,26 @@ int rootfs_console(int slave_fd, struct err *e)
  * execute PID 1, or to die.
  */
 int rootfs_build(const struct run_spec *s, const struct container *c,
-		 const int *lower_fds, struct err *e)
+		 const struct host_trees *t, struct err *e)
 {
+	const char *dir = NULL;
 	struct host h;
 
-	if (prepare(s, c, &h, e) < 0)
+	if (prepare(s, c, t, &h, &dir, e) < 0)
 		return -1;
-	if ((s->rootfs ? root_directory(s, c, e)
-		       : root_overlay(s, c, lower_fds, e)) < 0)
+	if ((s->rootfs ? root_directory(s, dir, t, e)
+		       : root_overlay(s, dir, t, e)) < 0)
 		return -1;
-	if (pivot(c, e) < 0)
+	if (pivot(dir, e) < 0)
 		return -1;
 	(void)umask(0);
-	if (mount_proc(e) < 0 || mount_sys(&h, e) < 0 ||
-	    mount_dev(s, &h, e) < 0 || mask(e) < 0)
+	/*
+	 * A user namespace may mount proc and sysfs only while others are in
+	 * sight, unmasked: the host's.
+	 */
+	if (mount_proc(e) < 0 || mount_sys(&h, e) < 0 || let_go_of_host(e) < 0)
+		return -1;
+	if (mount_dev(s, &h, e) < 0 || mask(e) < 0)
 		return -1;
 	(void)umask(022);
 	if (attach_files(&h, e) < 0 || attach_volumes(s, &h, e) < 0)

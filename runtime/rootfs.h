@@ -3,8 +3,8 @@
  *
  * Phases, each named as a step: prepare (detached copies of what comes from
  * the host, while the host is still in sight), root (overlay or directory),
- * pivot (the host is gone), system (proc, sys, dev), files (hosts, hostname,
- * resolv.conf, the user's volumes), mask, and last the root read-only.
+ * pivot, proc and sys, detach (the host is gone), dev, mask, files (hosts,
+ * hostname, resolv.conf), and last the user's volumes.
  *
  * Everything of the host is opened before the pivot and attached by fd
  * afterwards; paths in the container are used only when the host is out of
@@ -18,11 +18,19 @@
 #include "runtime/spec.h"
 
 /*
- * Build all of it for c as s says. lower_fds: idmapped copies of the layers
- * that stand for s->lowers, or NULL. Ends in "/" of the container.
+ * Detached mounts made by the monitor, where init may not follow the paths
+ * (--userns auto): the container's directory, and the layers (or the one
+ * directory of --rootfs) as seen through the id map.
  */
+struct host_trees {
+	int dir; /* -1: none of this, paths work */
+	int *lowers;
+	int n_lowers;
+};
+
+/* Build all of it for c as s says. Ends in "/" of the container. */
 int rootfs_build(const struct run_spec *s, const struct container *c,
-		 const int *lower_fds, struct err *e);
+		 const struct host_trees *t, struct err *e);
 
 /* After the tty exists: /dev/console. */
 int rootfs_console(int slave_fd, struct err *e);

@@ -89,12 +89,32 @@ static bool same_fate(const struct fate *a, const struct fate *b)
 
 /* ---- numbers of names -------------------------------------------------- */
 
+/*
+ * i386 has most socket and System V calls twice: through socketcall and ipc,
+ * and since Linux 4.3 directly. By name libseccomp gives only a pseudo number
+ * for these; the direct one is found by asking each number for its name.
+ */
+static int resolve_direct(uint32_t arch, const char *name)
+{
+	for (int nr = 0; nr < 1024; nr++) {
+		char *have = seccomp_syscall_resolve_num_arch(arch, nr);
+		const bool found = have && strcmp(have, name) == 0;
+
+		free(have);
+		if (found)
+			return nr;
+	}
+	return -1;
+}
+
 static int resolve(uint32_t arch, const char *name)
 {
 	const size_t n_new =
 		sizeof(seccomp_new_names) / sizeof(seccomp_new_names[0]);
 	int nr = seccomp_syscall_resolve_name_arch(arch, name);
 
+	if (nr < 0 && arch == SCMP_ARCH_X86)
+		nr = resolve_direct(arch, name);
 	for (size_t i = 0; nr < 0 && i < n_new; i++) {
 		if (strcmp(name, seccomp_new_names[i].name) == 0)
 			nr = seccomp_new_names[i].nr +

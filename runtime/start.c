@@ -142,20 +142,35 @@ static int idmap_layer(const struct monitor *m, const char *path, struct err *e)
 	return take_fd(&fd);
 }
 
-static int send_idmapped_layers(const struct monitor *m, struct err *e)
+/* The container's directory first, then the layers or the one directory. */
+static int make_trees(const struct monitor *m, int *fds, int *n, struct err *e)
 {
-	const struct strv *const l = &m->spec->lowers;
+	const struct run_spec *const s = m->spec;
+
+	if (s->lowers.n > SYNC_FDS_MAX - 1)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--userns auto with more than %d layers",
+			       SYNC_FDS_MAX - 1);
+	fds[*n] = mnt_clone(AT_FDCWD, m->container->dir, false, false, 0, e);
+	if (fds[*n] < 0)
+		return -1;
+	(*n)++;
+	for (size_t i = 0; i < (s->rootfs ? 1 : s->lowers.n); i++) {
+		fds[*n] = idmap_layer(m, s->rootfs ? s->rootfs : s->lowers.v[i],
+				      e);
+		if (fds[*n] < 0)
+			return -1;
+		(*n)++;
+	}
+	return 0;
+}
+
+static int send_trees(const struct monitor *m, struct err *e)
+{
 	int fds[SYNC_FDS_MAX];
 	int n = 0;
-	int rc = 0;
+	int rc = make_trees(m, fds, &n, e);
 
-	for (; n < (int)l->n && n < SYNC_FDS_MAX; n++) {
-		fds[n] = idmap_layer(m, l->v[n], e);
-		if (fds[n] < 0) {
-			rc = -1;
-			break;
-		}
-	}
 	if (rc == 0)
 		rc = sync_send_fds(m->sync, SYNC_PLUMBED, fds, n, e);
 	for (int i = 0; i < n; i++)
@@ -180,7 +195,7 @@ static int plumb(struct monitor *m, struct err *e)
 		return err_sys(e, "open", "%s", path);
 	crash_point("run-plumbed");
 	if (m->spec->map_auto)
-		return send_idmapped_layers(m, e);
+		return send_trees(m, e);
 	return sync_send(m->sync, SYNC_PLUMBED, e);
 }
 
@@ -226,7 +241,7 @@ static int take_tty(struct monitor *m, struct err *e)
 /* GO, and then end of file when the program was executed. */
 static int let_go(struct monitor *m, struct err *e)
 {
-	STEP(e, "start", "init builds the root and executes the program");
+	STEP(e, "start", "start the program");
 
 	if (m->spec->tty && take_tty(m, e) < 0)
 		return -1;
