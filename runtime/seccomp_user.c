@@ -444,13 +444,20 @@ static int add_rule(const struct profile *p, uint32_t action, int nr,
 	return 0;
 }
 
+/*
+ * The calls of i386 that go through socketcall and ipc have pseudo numbers in
+ * libseccomp, and numbers up to this one of their own besides.
+ */
+#define X86_DIRECT_LAST 402
+
 /* Remember the newest call of each architecture that the profile names. */
 static void note_name(struct profile *p, const char *name)
 {
 	for (size_t i = 0; i < p->n_arch; i++) {
-		const int nr =
-			seccomp_syscall_resolve_name_arch(p->arch[i], name);
+		int nr = seccomp_syscall_resolve_name_arch(p->arch[i], name);
 
+		if (p->arch[i] == SCMP_ARCH_X86 && nr <= -100 && nr > -300)
+			nr = X86_DIRECT_LAST;
 		/* arm's private calls are numbered far above all others. */
 		if (nr > p->newest[i] && (nr & ~X32_BIT) < 0x8000)
 			p->newest[i] = nr;
