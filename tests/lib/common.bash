@@ -15,6 +15,7 @@
 #
 #	prism ARG...              the program under test
 #	must_work CMD...          exit code 0; $output, $stderr, $status after
+#	must_exit CODE CMD...     the program's own exit code
 #	must_fail CODE CMD...     exactly this code, and an error on stderr
 #	prints TEXT, has REGEX, says REGEX     about $output and $stderr
 #	as_user CMD...            as the ordinary user of the tests
@@ -322,6 +323,15 @@ says()
 says_not()
 {
 	! grep -qE -- "$1" <<<"$stderr" || explain "stderr must not say '$1'"
+}
+
+# must_not CMD...: bats does not see a failing "!" (shellcheck SC2314).
+must_not()
+{
+	if "$@"; then
+		printf 'must not succeed: %s\n' "$*"
+		return 1
+	fi
 }
 
 # wait_for CMD...: until it succeeds; ten seconds at most.

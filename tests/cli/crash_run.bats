@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# kill -9 at every crash point of run: afterwards the store is whole, the next
+# run works and ends what the dead one left.
+load ../lib/common
+
+setup_file()
+{
+	file_setup
+	file_store busybox
+	if [ -n "${TEST_USER:-}" ]; then
+		file_store_user busybox
+	fi
+}
+
+# points LIST-FILE: each point with how often it was passed, as name:n.
+points()
+{
+	sort "$1" | uniq -c | awk '{ for (i = 1; i <= $1; i++) print $2 ":" i }'
+}
+
+# die_at_each RUNNER...: RUNNER is a function that runs prism with arguments.
+die_at_each()
+{
+	local point n=0
+
+	: >"$T/list"
+	chmod 0666 "$T/list"
+	PRISM_CRASH_LIST=$T/list must_work "$@" run --rm busybox echo ok
+	prints ok
+	[ "$(wc -l <"$T/list")" -ge 6 ] || explain "run has crash points"
+	for point in $(points "$T/list"); do
+		PRISM_CRASH_AT=$point capture "$@" run --rm busybox echo ok
+		# The point may stand in a child, then prism reports its death.
+		if [ "$status" = 0 ]; then
+			explain "nobody died at $point" || return 1
+		fi
+		must_work "$@" fsck
+		must_work "$@" run --rm busybox echo again
+		prints again
+		nothing_left || explain "left after $point" || return 1
+		n=$((n + 1))
+	done
+	printf 'died at %s points\n' "$n"
+}
+
+@test "at every point, as root" {
+	need ROOT OVERLAY
+	die_at_each prism
+}
+
+@test "at every point, with --name and without --rm" {
+	need ROOT OVERLAY
+	: >"$T/list"
+	PRISM_CRASH_LIST=$T/list must_work prism run --name n busybox true
+	must_work prism rm n
+	for point in $(points "$T/list"); do
+		PRISM_CRASH_AT=$point capture prism run --name n busybox true
+		# The name is free, or it is held by a container that is over.
+		capture prism rm n
+		must_work prism run --name n busybox echo again
+		prints again
+		must_work prism rm n
+		must_work prism fsck
+		nothing_left || explain "left after $point"
+	done
+}
+
+as_user_prism()
+{
+	as_user "$PRISM_BIN" "$@"
+}
+
+@test "at every point, as an ordinary user" {
+	need ROOT USER USERNS OVERLAY
+	PRISM_ROOT=$T/not-used
+	export PRISM_CRASH_AT PRISM_CRASH_LIST
+	die_at_each as_user_prism
+}
+
+@test "kill -9 at any moment, forty times" {
+	need ROOT OVERLAY
+	for i in $(seq 40); do
+		prism run --rm busybox sh -c 'echo x >/x; sleep 0.02' \
+			>/dev/null 2>&1 3>&- &
+		sleep "0.0$((RANDOM % 10))$((RANDOM % 10))"
+		kill -9 $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+	done
+	must_work prism fsck
+	must_work prism run --rm busybox echo "after $i"
+	prints 'after 40'
+}

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Run a program on a terminal and say what became of both.
+
+  terminal.py MODE ROWS COLUMNS -- CMD...
+
+  size   only run it
+  term   SIGTERM to the program after a second
+  keys   after "ready": Ctrl-C, a new size of 50 x 132, then "hello" + return
+
+Prints what the program wrote, then "restored: yes|no" (are the terminal's
+settings as before?) and "exit: CODE".
+"""
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+
+DEADLINE_S = 60
+
+
+def set_size(fd, rows, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
+
+
+def read_for(master, seconds, seen, until=None):
+    """Collect output until the text `until`, the end, or the time is over."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if until is not None and until in seen[0]:
+            return True
+        ready, _, _ = select.select([master], [], [], 0.05)
+        if not ready:
+            continue
+        try:
+            data = os.read(master, 65536)
+        except OSError:
+            return False
+        if not data:
+            return False
+        seen[0] += data
+    return True
+
+
+def drive(mode, master, pid, seen):
+    if mode == 'term':
+        read_for(master, 1, seen)
+        os.kill(pid, signal.SIGTERM)
+    elif mode == 'keys':
+        read_for(master, 20, seen, b'ready')
+        os.write(master, b'\x03')
+        read_for(master, 20, seen, b'interrupted')
+        set_size(master, 50, 132)
+        os.kill(pid, signal.SIGWINCH)
+        read_for(master, 0.5, seen)
+        os.write(master, b'hello\r')
+
+
+def wait(pid, master, seen):
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        read_for(master, 0.05, seen)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return 'too late'
+
+
+def main():
+    mode, rows, columns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    command = sys.argv[5:]
+    master, slave = pty.openpty()
+    set_size(master, rows, columns)
+    before = termios.tcgetattr(slave)
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        for fd in (0, 1, 2):
+            os.dup2(slave, fd)
+        os.closerange(3, 256)
+        os.execvp(command[0], command)
+    seen = [b'']
+    drive(mode, master, pid, seen)
+    code = wait(pid, master, seen)
+    # The slave is still open here, so its settings outlive the program.
+    read_for(master, 0.1, seen)
+    same = termios.tcgetattr(slave) == before
+    sys.stdout.write(seen[0].decode('utf-8', 'replace').replace('\r\n', '\n'))
+    print(f'\nrestored: {"yes" if same else "no"}\nexit: {code}')
+
+
+main()
