@@ -1,0 +1,373 @@
+#include "auth.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "registry/challenge.h"
+#include "registry/creds.h"
+
+/* What one endpoint takes for one repository. */
+struct ticket {
+	struct url origin;
+	char *repository;
+	char *header; /* "Bearer ...", a secret */
+	struct ticket *next;
+};
+
+struct auth {
+	const struct transfer_env *env;
+	const struct regconf *conf;
+	const char *auth_file;
+	struct ticket *tickets;
+};
+
+struct auth *auth_make(const struct transfer_env *env,
+		       const struct regconf *conf, const char *auth_file)
+{
+	struct auth *const a = xcalloc(1, sizeof(*a));
+
+	a->env = env;
+	a->conf = conf;
+	a->auth_file = auth_file;
+	return a;
+}
+
+void auth_free(struct auth *a)
+{
+	if (!a)
+		return;
+	while (a->tickets) {
+		struct ticket *const t = a->tickets;
+
+		a->tickets = t->next;
+		url_free(&t->origin);
+		free(t->repository);
+		secret_free(t->header);
+		free(t);
+	}
+	free(a);
+}
+
+/* ---- tickets ------------------------------------------------------------- */
+
+static struct ticket *ticket_of(const struct auth_target *target)
+{
+	struct ticket *t = target->auth->tickets;
+
+	while (t && (!url_same_origin(&t->origin, &target->origin) ||
+		     strcmp(t->repository, target->repository) != 0))
+		t = t->next;
+	return t;
+}
+
+/* header is taken over. */
+static void keep_ticket(const struct auth_target *target, char *header)
+{
+	struct ticket *t = ticket_of(target);
+
+	if (!t) {
+		t = xcalloc(1, sizeof(*t));
+		url_copy(&target->origin, &t->origin);
+		t->repository = xstrdup(target->repository);
+		t->next = target->auth->tickets;
+		target->auth->tickets = t;
+	}
+	secret_free(t->header);
+	t->header = header;
+}
+
+static const char *header_now(void *ctx)
+{
+	const struct ticket *const t = ticket_of(ctx);
+
+	return t ? t->header : NULL;
+}
+
+/* ---- the token server ---------------------------------------------------- */
+
+static bool may_be_plain(const struct regconf *conf, const struct url *origin,
+			 const struct url *realm)
+{
+	autofree char *with_port =
+		xasprintf("%s:%u", realm->host, (unsigned int)realm->port);
+
+	return !origin->tls && (!strcasecmp(realm->host, origin->host) ||
+				host_is_loopback(realm->host) ||
+				regconf_is_insecure(conf, realm->host) ||
+				regconf_is_insecure(conf, with_port));
+}
+
+int auth_check_realm(const struct regconf *conf, const struct url *origin,
+		     const char *peer, const struct url *realm,
+		     bool *ret_only_public, struct err *e)
+{
+	const bool inside =
+		host_is_private(origin->host) || host_is_private(peer);
+
+	if (!realm->tls && !may_be_plain(conf, origin, realm))
+		return err_set(e, ERR_AUTH,
+			       "its token server %s is not https: refused",
+			       realm->shown);
+	if (!inside && host_is_private(realm->host))
+		return err_set(e, ERR_AUTH,
+			       "its token server %s is in a private network, "
+			       "where the registry is not: refused",
+			       realm->shown);
+	*ret_only_public = !inside;
+	return 0;
+}
+
+static bool is_header_safe(const char *s)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++) {
+		if (*s <= ' ' || *s >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
+int auth_parse_token(const char *p, size_t len, char **ret_header,
+		     struct err *e)
+{
+	autojson json_t *doc = secret_json_parse(p, len, "token", e);
+	const char *token;
+	const char *access;
+
+	if (!doc)
+		return -1;
+	const struct jval root = jval_root(doc, "token");
+	if (jget_str_opt(&root, "token", &token, e) < 0 ||
+	    jget_str_opt(&root, "access_token", &access, e) < 0)
+		return -1;
+	if (str_empty(token))
+		token = access;
+	if (str_empty(token) || !is_header_safe(token))
+		return err_set(e, ERR_AUTH, "token: %s",
+			       str_empty(token) ? "there is none in the answer"
+						: "not printable");
+	*ret_header = xasprintf("Bearer %s", token);
+	return 0;
+}
+
+struct token_ask {
+	struct buf answer;
+	char *header;
+};
+
+static int token_begin(void *ctx, uint64_t *ret_from, struct err *e)
+{
+	struct token_ask *const k = ctx;
+
+	(void)e;
+	buf_reset(&k->answer);
+	*ret_from = 0;
+	return 0;
+}
+
+static int token_sink(void *ctx, const void *p, size_t n, struct err *e)
+{
+	struct token_ask *const k = ctx;
+
+	buf_add(&k->answer, p, n);
+	if (k->answer.over)
+		return err_set(e, ERR_TOOBIG,
+			       "token server: answer of more than %zu bytes",
+			       TOKEN_MAX);
+	return 0;
+}
+
+static enum verdict token_judge(void *ctx, const struct http_exchange *x,
+				struct err *e)
+{
+	struct token_ask *const k = ctx;
+
+	if (x->refused)
+		return VERDICT_FAIL;
+	if (x->got.status != 200) {
+		err_set(e, ERR_AUTH, "token server: HTTP %ld", x->got.status);
+		return VERDICT_FAIL;
+	}
+	if (auth_parse_token(buf_str(&k->answer), k->answer.len, &k->header,
+			     e) < 0)
+		return VERDICT_FAIL;
+	return VERDICT_DONE;
+}
+
+static const struct transfer_ops token_ops = {
+	.begin = token_begin,
+	.sink = token_sink,
+	.judge = token_judge,
+};
+
+static void add_field(struct buf *b, const char *name, const char *value)
+{
+	char *const escaped = curl_easy_escape(NULL, value, 0);
+
+	buf_addf(b, "%s%s=", b->len ? "&" : "", name);
+	buf_adds(b, escaped);
+	explicit_bzero(escaped, strlen(escaped));
+	curl_free(escaped);
+}
+
+/* OAuth2: an identity token is a refresh token, and those go by POST. */
+static char *refresh_form(const struct creds *c, const char *service,
+			  const char *scope)
+{
+	struct buf b = buf_make(TOKEN_MAX);
+
+	add_field(&b, "grant_type", "refresh_token");
+	add_field(&b, "client_id", "prism");
+	add_field(&b, "service", service);
+	add_field(&b, "scope", scope);
+	add_field(&b, "refresh_token", c->identity);
+	return buf_take(&b);
+}
+
+static int ask_token(const struct auth_target *target, const struct url *realm,
+		     const char *form, const char *basic, bool only_public,
+		     char **ret_header, struct err *e)
+{
+	STEP(e, "token", "ask %s for a token", realm->host);
+	struct token_ask k = {.answer = buf_make(TOKEN_MAX)};
+	struct transfer t = {
+		.env = target->auth->env,
+		.ops = &token_ops,
+		.ctx = &k,
+		.accept = "application/json",
+		.post = form,
+		.authorization = basic,
+		.server = realm->host,
+		.direct = host_is_loopback(realm->host),
+		.only_public = only_public,
+		.limit_ms = 4 * http_stall_ms(target->auth->env->http),
+	};
+
+	transfer_begin(&t, realm);
+	const int rc = transfer_run(&t, e);
+	transfer_end(&t);
+	if (k.answer.p)
+		explicit_bzero(k.answer.p, k.answer.len);
+	buf_free(&k.answer);
+	if (rc == 0)
+		*ret_header = k.header;
+	else
+		secret_free(k.header);
+	return rc;
+}
+
+static int bearer(const struct auth_target *target,
+		  const struct http_exchange *x, const struct challenge *c,
+		  const struct creds *creds, char **ret_header, struct err *e)
+{
+	autourl struct url realm = {0};
+	autofree char *scope =
+		xasprintf("repository:%s:pull", target->repository);
+	autosecret char *form = NULL;
+	autosecret char *basic = NULL;
+	bool only_public;
+
+	if (url_parse(c->realm, &realm, e) < 0)
+		return err_prefix(e, "its token server");
+	if (auth_check_realm(target->auth->conf, &target->origin, x->peer,
+			     &realm, &only_public, e) < 0)
+		return -1;
+	if (creds->identity) {
+		form = refresh_form(creds, c->service, scope);
+	} else if ((*c->service &&
+		    url_add_query(&realm, "service", c->service, e) < 0) ||
+		   url_add_query(&realm, "scope", scope, e) < 0) {
+		return -1;
+	}
+	if (creds->user && !form)
+		basic = creds_basic(creds);
+	if (ask_token(target, &realm, form, basic, only_public, ret_header,
+		      e) == 0)
+		return 0;
+	if (e->kind == ERR_AUTH && creds_are_set(creds))
+		(void)err_append(e, " (with the credentials of %s)",
+				 creds->source);
+	return -1;
+}
+
+/* ---- 401 ----------------------------------------------------------------- */
+
+static int header_for(const struct auth_target *target,
+		      const struct http_exchange *x, const char *used,
+		      const struct creds *creds, char **ret, struct err *e)
+{
+	struct challenge c = {0};
+
+	for (size_t i = 0; i < x->got.challenges.n; i++)
+		challenge_parse(x->got.challenges.v[i],
+				strlen(x->got.challenges.v[i]), &c);
+	if (c.kind == CHALLENGE_NONE)
+		return err_set(e, ERR_AUTH,
+			       "refused (HTTP 401) without a way to log in "
+			       "that is known here");
+	if (c.kind == CHALLENGE_BEARER && !creds->bearer)
+		return bearer(target, x, &c, creds, ret, e);
+	if (c.kind == CHALLENGE_BASIC && !creds->user)
+		return err_set(e, ERR_AUTH,
+			       "it wants a user name and password; there are "
+			       "none for it");
+
+	autosecret char *header =
+		c.kind == CHALLENGE_BASIC
+			? creds_basic(creds)
+			: xasprintf("Bearer %s", creds->bearer);
+	if (used && !strcmp(used, header))
+		return err_set(e, ERR_AUTH, "it refuses the credentials of %s",
+			       creds->source);
+	if (!is_header_safe(header + strcspn(header, " ") + 1))
+		return err_set(e, ERR_AUTH, "%s: not printable", creds->source);
+	*ret = take_ptr(&header);
+	return 0;
+}
+
+static int renew(void *ctx, const struct http_exchange *x, const char *used,
+		 struct err *e)
+{
+	const struct auth_target *const target = ctx;
+	ERR_IN(e, "%s", target->server);
+	const char *const now = header_now(ctx);
+	struct creds creds;
+	char *header = NULL;
+	int rc;
+
+	/* Another transfer got a new one while this one was under way. */
+	if (now && (!used || strcmp(now, used) != 0))
+		return 0;
+	if (creds_find(target->auth->auth_file, target->server,
+		       target->repository, &creds, e) < 0)
+		return -1;
+	rc = header_for(target, x, used, &creds, &header, e);
+	creds_free(&creds);
+	if (rc == 0)
+		keep_ticket(target, header);
+	return rc;
+}
+
+void auth_target_make(struct auth *a, const char *server,
+		      const char *repository, const struct url *origin,
+		      struct auth_target *ret)
+{
+	*ret = (struct auth_target){
+		.auth = a,
+		.server = server,
+		.repository = repository,
+		.face = {.header = header_now, .renew = renew, .ctx = ret},
+	};
+	url_copy(origin, &ret->origin);
+}
+
+void auth_target_free(struct auth_target *t)
+{
+	url_free(&t->origin);
+}

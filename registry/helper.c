@@ -1,0 +1,180 @@
+#include "helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/own.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "registry/text.h"
+
+#define HELPER_SECONDS 120 /* a person may have to type a passphrase */
+
+static bool name_is_fine(const char *s)
+{
+	if (!*s || strlen(s) > 64)
+		return false;
+	for (; *s; s++) {
+		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+		      (*s >= '0' && *s <= '9') || *s == '-' || *s == '_' ||
+		      *s == '.'))
+			return false;
+	}
+	return true;
+}
+
+static _Noreturn void be_helper(const char *program, int sock)
+{
+	char word[] = "get";
+	char *const argv[] = {(char *)(uintptr_t)program, word, NULL};
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	/* dup2 clears CLOEXEC. */
+	if (dup2(sock, 0) < 0 || dup2(sock, 1) < 0)
+		_exit(126);
+	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	execvp(program, argv);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* One socket for both directions: the end of the question is a shutdown. */
+static int start(const char *program, const char *server, pid_t *ret_pid,
+		 struct err *e)
+{
+	int sv[2];
+	const size_t n = strlen(server);
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, "socketpair", "%s", program);
+	autoclose int ours = sv[0];
+	autoclose int theirs = sv[1];
+	const pid_t pid = fork();
+	if (pid < 0)
+		return err_sys(e, "fork", "%s", program);
+	if (pid == 0)
+		be_helper(program, theirs);
+	*ret_pid = pid;
+
+	if (send(ours, server, n, MSG_NOSIGNAL) != (ssize_t)n ||
+	    shutdown(ours, SHUT_WR) < 0)
+		return err_sys(e, "send", "%s", program);
+	return take_fd(&ours);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int read_answer(int fd, const char *program, struct buf *b,
+		       struct err *e)
+{
+	const int64_t end = now_ms() + HELPER_SECONDS * 1000;
+	char piece[4096];
+	ssize_t n = 1;
+
+	while (n > 0) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		const int64_t left = end - now_ms();
+
+		if (left <= 0)
+			return err_set(e, ERR_AUTH, "%s: no answer within %d s",
+				       program, HELPER_SECONDS);
+		if (poll(&p, 1, (int)left) <= 0)
+			continue;
+		n = read(fd, piece, sizeof(piece));
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			buf_add(b, piece, (size_t)n);
+	}
+	explicit_bzero(piece, sizeof(piece));
+	if (b->over)
+		return err_set(e, ERR_TOOBIG, "%s: endless answer", program);
+	return 0;
+}
+
+static int take_answer(const struct buf *b, const char *program,
+		       struct creds *ret, struct err *e)
+{
+	autojson json_t *doc =
+		secret_json_parse(buf_str(b), b->len, program, e);
+	const char *user;
+	const char *secret;
+
+	if (!doc)
+		return -1;
+	const struct jval root = jval_root(doc, program);
+	if (jget_str(&root, "Username", &user, e) < 0 ||
+	    jget_str(&root, "Secret", &secret, e) < 0)
+		return -1;
+	/* Docker's sign that the secret is an identity token. */
+	if (!strcmp(user, "<token>"))
+		ret->identity = xstrdup(secret);
+	else {
+		ret->user = xstrdup(user);
+		ret->password = xstrdup(secret);
+	}
+	ret->source = xstrdup(program);
+	return 1;
+}
+
+static int failed(const struct buf *b, int status, const char *program,
+		  struct err *e)
+{
+	char what[160];
+	char how[80];
+
+	if (strstr(buf_str(b), "credentials not found"))
+		return 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return err_set(e, ERR_AUTH, "%s: no such program in PATH",
+			       program);
+	(void)text_clean(buf_str(b), b->len, what, sizeof(what));
+	return err_set(e, ERR_AUTH, "%s %s%s%s", program,
+		       proc_status_text(status, how, sizeof(how)),
+		       *what ? ": " : "", what);
+}
+
+int helper_get(const char *name, const char *server, struct creds *ret,
+	       struct err *e)
+{
+	autokill pid_t pid = 0;
+	autobuf struct buf b = buf_make(TOKEN_MAX);
+	int status = 0;
+	int rc;
+
+	if (!name_is_fine(name))
+		return err_set(e, ERR_INVALID,
+			       "the name of a credential helper is not one");
+	autofree char *program = xasprintf("docker-credential-%s", name);
+	autoclose int fd = start(program, server, &pid, e);
+	if (fd < 0 || read_answer(fd, program, &b, e) < 0)
+		return -1;
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return err_sys(e, "waitpid", "%s", program);
+	}
+	pid = 0;
+	rc = status ? failed(&b, status, program, e)
+		    : take_answer(&b, program, ret, e);
+	if (b.p)
+		explicit_bzero(b.p, b.len);
+	return rc;
+}

@@ -1,0 +1,141 @@
+/*
+ * transfer - one document or blob from one endpoint, by all that it takes
+ *
+ * Repeats exchanges until the consumer has what it wants: follows redirects
+ * (at most 10, never from https to http, Authorization only to the origin that
+ * it is meant for), answers one 401 per exchange through `auth`, retries
+ * what is worth it (408 429 500 502 503 504, cuts, resets, silence) with
+ * exponential backoff, jitter and Retry-After, and tells the user before each
+ * wait. PRISM_RETRY_MS in the environment replaces the first wait of 1000 ms;
+ * it is there for tests.
+ *
+ * Several transfers run side by side: whoever owns them calls transfer_step on
+ * each and http_turn in between.
+ *
+ * Life: transfer_begin -> transfer_step ... until finished -> transfer_end.
+ */
+#ifndef REGISTRY_TRANSFER_H
+#define REGISTRY_TRANSFER_H
+
+#include "registry/http.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REDIRECTS_MAX    10
+#define RETRY_AFTER_MAX  60 /* seconds; who asks for more gets an error */
+#define TRANSFER_TRIES   5
+#define TRANSFER_STALL_S 30
+
+typedef void (*transfer_note_fn)(void *ctx, const char *text);
+
+/* What all transfers of a registry share. */
+struct transfer_env {
+	struct http *http;
+	int tries;
+	int64_t retry_ms;
+	transfer_note_fn note; /* may be NULL */
+	void *note_ctx;
+};
+void transfer_note(const struct transfer_env *env, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* What to do after an answer, or a piece of it, was looked at. */
+enum verdict {
+	VERDICT_DONE,  /* all is here */
+	VERDICT_AGAIN, /* ask again at once, differently; the consumer counts */
+	VERDICT_RETRY, /* e is set; as good as a cut connection */
+	VERDICT_FAIL,  /* e is set; another endpoint may do better */
+	VERDICT_OURS,  /* e is set; the fault is on our side (a full disk) */
+};
+
+/* Who takes the bytes. */
+struct transfer_ops {
+	/* Before each exchange: from which byte on (0: all)? */
+	int (*begin)(void *ctx, uint64_t *ret_from, struct err *e);
+	/* 200 or 206 came; -1 sends it back, judge() is asked why. */
+	int (*head)(void *ctx, const struct http_head *h, struct err *e);
+	sink_fn sink;
+	/* The body ended (whole: as HTTP sees it) or was refused (e set). */
+	enum verdict (*judge)(void *ctx, const struct http_exchange *x,
+			      struct err *e);
+	/* Bytes that need not be fetched again; retries start anew with it. */
+	uint64_t (*progress)(void *ctx);
+};
+
+/* How to answer 401; see auth.h. */
+struct transfer_auth {
+	/* The value of Authorization now, or NULL. Borrowed until renewed. */
+	const char *(*header)(void *ctx);
+	/* Get a better one; x is the 401, `used` the header that it followed. */
+	int (*renew)(void *ctx, const struct http_exchange *x, const char *used,
+		     struct err *e);
+	void *ctx;
+};
+
+/* Why a transfer failed, for who has another endpoint to ask. */
+enum transfer_failure {
+	FAILURE_NONE,
+	FAILURE_CONNECT,     /* nobody there */
+	FAILURE_TLS,         /* not TLS, or none that can be agreed on */
+	FAILURE_CERTIFICATE, /* TLS, but not trusted */
+	FAILURE_NOT_HTTP,    /* there, but does not speak plain HTTP */
+	FAILURE_ANSWER,      /* an answer that is an error */
+	FAILURE_BODY,        /* the consumer refused it, or it came broken */
+	FAILURE_OURS,        /* no endpoint can help */
+};
+
+enum transfer_state {
+	TRANSFER_READY,   /* the next step starts an exchange */
+	TRANSFER_RUNNING, /* an exchange is under way */
+	TRANSFER_WAITING, /* until due_ms */
+	TRANSFER_DONE,
+	TRANSFER_FAILED, /* err */
+	TRANSFER_STATES
+};
+
+struct transfer {
+	/* Set by the caller. */
+	const struct transfer_env *env;
+	const struct transfer_ops *ops;
+	void *ctx;
+	const struct transfer_auth *auth; /* may be NULL */
+	const char *accept;
+	const char *post;
+	const char *authorization; /* instead of auth */
+	const char *server;        /* as the user knows it, for words */
+	bool direct;
+	bool only_public;
+	bool hurry;   /* others can be asked: do not wait, unless bytes came */
+	bool probing; /* http or https is not known: no retry if it may be that */
+	int64_t limit_ms;
+
+	/* Its own. */
+	enum transfer_state state;
+	enum transfer_failure failure;
+	struct url origin;
+	struct url at;
+	struct http_exchange x;
+	char *used; /* the Authorization of this exchange (secret) */
+	int redirects;
+	int failures; /* since the last progress */
+	bool renewed; /* 401 was answered once */
+	uint64_t high;
+	int64_t due_ms;
+	struct err err;
+};
+
+/* url is copied. Fields that the caller sets are set before. */
+void transfer_begin(struct transfer *t, const struct url *url);
+/* One step without waiting; true while there is more to come. */
+bool transfer_step(struct transfer *t);
+/* In how many ms a step is worth while even without news. */
+int64_t transfer_due_ms(const struct transfer *t);
+void transfer_end(struct transfer *t);
+
+/* All steps; 0, or -1 with the transfer's error (or that of the loop). */
+int transfer_run(struct transfer *t, struct err *e);
+
+/* "17" or an HTTP date -> seconds from now; -1: neither. Not negative else. */
+int64_t retry_after_seconds(const char *s, int64_t now_s);
+
+#endif
