@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,7 +158,7 @@ static int set_userns(struct run *r, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--userns %s: not in this version (auto, host)",
 			       w);
-	if (geteuid() != 0) {
+	if (getauxval(AT_EUID) != 0) {
 		r->spec.userns = true;
 		if (idmap_of_caller(&r->spec.map, e) < 0)
 			return -1;
@@ -185,15 +186,13 @@ static int root_attributes(const struct run *r, struct container_new *n,
 		r->spec.rootfs ? r->spec.rootfs : r->spec.lowers.v[0];
 
 	n->root_mode = 0755;
-	n->root_uid = geteuid();
-	n->root_gid = getegid();
 	if (stat(top, &st) < 0) {
 		(void)err_sys(e, "stat", "layer %s", top);
 		return err_hint(e, "'prism fsck' tells what is wrong with the "
 				   "store; 'prism pull' unpacks a layer again");
 	}
 	n->root_mode = st.st_mode & 07777;
-	if (geteuid() != 0)
+	if (getauxval(AT_EUID) != 0)
 		return 0;
 	n->root_uid = st.st_uid;
 	n->root_gid = st.st_gid;
@@ -248,6 +247,8 @@ static int make_container(struct run *r, const char *image_text, struct err *e)
 	};
 	autofree char *env = NULL;
 
+	/* Modes are meant from here on; the program gets 022. */
+	(void)umask(0);
 	if (host_names(r, &n, &hosts, &resolv, e) < 0 ||
 	    root_attributes(r, &n, e) < 0)
 		return -1;

@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -29,6 +31,12 @@
 static bool is_id(const char *s)
 {
 	return strlen(s) == ID_LEN && strspn(s, "0123456789abcdef") == ID_LEN;
+}
+
+/* Asked of the auxiliary vector: it costs no call. */
+static bool is_root(void)
+{
+	return getauxval(AT_EUID) == 0;
 }
 
 /* ---- making --------------------------------------------------------------- */
@@ -100,16 +108,30 @@ static void json_text(struct buf *b, const char *s)
 	buf_addc(b, '"');
 }
 
+/*
+ * By arithmetic (days since 1970 to a date of the Gregorian calendar), because
+ * gmtime(3) reads the local time zone first.
+ */
 static void rfc3339_now(char *buf, size_t n)
 {
 	struct timespec t;
-	struct tm tm;
+	uint64_t days, secs, era_day, year, y_day, month;
 
 	(void)clock_gettime(CLOCK_REALTIME, &t);
-	(void)gmtime_r(&t.tv_sec, &tm);
-	(void)snprintf(buf, n, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ",
-		       tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		       tm.tm_min, tm.tm_sec, t.tv_nsec);
+	days = (uint64_t)t.tv_sec / 86400 + 719468; /* since 0000-03-01 */
+	secs = (uint64_t)t.tv_sec % 86400;
+	era_day = days % 146097;
+	year = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) /
+	       365;
+	y_day = era_day - (365 * year + year / 4 - year / 100);
+	month = (5 * y_day + 2) / 153; /* from March */
+	(void)snprintf(buf, n,
+		       "%04" PRIu64 "-%02" PRIu64 "-%02" PRIu64 "T%02" PRIu64
+		       ":%02" PRIu64 ":%02" PRIu64 ".%09ldZ",
+		       year + days / 146097 * 400 + (month > 9),
+		       month < 10 ? month + 3 : month - 9,
+		       y_day - (153 * month + 2) / 5 + 1, secs / 3600,
+		       secs / 60 % 60, secs % 60, t.tv_nsec);
 }
 
 /* Written by hand: jansson would cost a start more than all its fields. */
@@ -143,15 +165,11 @@ static int write_spec(const struct container *c, const struct container_new *n,
 static int make_dirs(const struct container *c, const struct container_new *n,
 		     struct err *e)
 {
-	const mode_t old = umask(0);
-	int rc = 0;
-
 	/* The root of an overlay has the attributes of its upper directory. */
 	if (mkdirat(c->dir_fd, "upper", n->root_mode & 07777) < 0 ||
 	    mkdirat(c->dir_fd, "work", 0700) < 0)
-		rc = err_sys(e, "mkdirat", "upper and work");
-	(void)umask(old);
-	return rc;
+		return err_sys(e, "mkdirat", "upper and work");
+	return 0;
 }
 
 /* With a range of its own, or an image whose root is not root's. */
@@ -161,7 +179,7 @@ static int give_away(const struct container *c, const struct container_new *n,
 	static const char *const names[] = {"upper", "work", "hosts",
 					    "hostname", "resolv.conf"};
 
-	if (geteuid() != 0 || (n->root_uid == 0 && n->root_gid == 0))
+	if (!is_root() || (n->root_uid == 0 && n->root_gid == 0))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (fchownat(c->dir_fd, names[i], n->root_uid, n->root_gid, 0) <
@@ -385,7 +403,7 @@ static int remove_files(const struct container_home *h, const char *name,
 
 	if (fs_remove_tree_at(h->root_fd, name, e) == 0)
 		return 0;
-	if (geteuid() == 0 || (e->sys != EACCES && e->sys != EPERM))
+	if (is_root() || (e->sys != EACCES && e->sys != EPERM))
 		return -1;
 	err_clear(e);
 	if (proc_start(&w, "remove", remove_inside, &r, e) < 0)

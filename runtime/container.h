@@ -14,6 +14,8 @@
  * whoever comes next may end it: container_teardown is the same for a crash
  * and for a normal end, and can be repeated.
  *
+ * Whoever makes containers sets the umask to 0 before: modes are meant.
+ *
  * Life: container_create -> (runs) -> container_finish; elsewhere:
  * container_open / container_sweep.
  */

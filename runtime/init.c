@@ -104,7 +104,8 @@ static int loopback_up(struct err *e)
 {
 	struct ifreq ifr = {.ifr_name = "lo",
 			    .ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK};
-	autoclose int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* Not closed: init is about to execute, or to die. */
+	const int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	STEP(e, "network", "lo up");
 
 	if (s < 0)
@@ -285,17 +286,23 @@ static int pid1_memfd(const struct init_args *a, const struct pid1_tail *t,
 
 /*
  * Bring sync and memfd to the two numbers that PID 1 expects; nothing else
- * may pass. The numbers may be taken by each other, so go over high ones.
+ * may pass. One that has the number of the other steps aside first.
  */
 static int place_fds(int sync, int memfd, struct err *e)
 {
-	const int s = fcntl(sync, F_DUPFD_CLOEXEC, 16);
-	const int m = fcntl(memfd, F_DUPFD_CLOEXEC, 16);
-
-	if (s < 0 || m < 0)
+	if (sync == PID1_CONF_FD)
+		sync = fcntl(sync, F_DUPFD_CLOEXEC, PID1_CONF_FD + 1);
+	if (memfd == PID1_SYNC_FD)
+		memfd = fcntl(memfd, F_DUPFD_CLOEXEC, PID1_CONF_FD + 1);
+	if (sync < 0 || memfd < 0)
 		return err_sys(e, "fcntl", "F_DUPFD_CLOEXEC");
-	if (dup2(s, PID1_SYNC_FD) < 0 || dup2(m, PID1_CONF_FD) < 0)
+	if (dup2(sync, PID1_SYNC_FD) < 0 || dup2(memfd, PID1_CONF_FD) < 0)
 		return err_sys(e, "dup2", "fds of PID 1");
+	/* dup2 of a number to itself leaves CLOEXEC on. */
+	if ((sync == PID1_SYNC_FD || memfd == PID1_CONF_FD) &&
+	    (fcntl(PID1_SYNC_FD, F_SETFD, 0) < 0 ||
+	     fcntl(PID1_CONF_FD, F_SETFD, 0) < 0))
+		return err_sys(e, "fcntl", "F_SETFD");
 	if (close_range(PID1_CONF_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, "close_range", "all but PID 1's");
 	return 0;

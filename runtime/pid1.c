@@ -19,7 +19,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -185,7 +185,7 @@ static void explain_noent(struct err *e, const char *path)
 	(void)err_append(e,
 			 "; the file is there, its interpreter '%.120s%s' is "
 			 "missing",
-			 interp);
+			 interp, crlf ? "\\r" : "");
 	if (crlf)
 		(void)err_hint(e,
 			       "the first line of %.80s ends with CRLF: "
@@ -361,8 +361,9 @@ static _Noreturn void be_program(struct given *g, char **argv, char **env)
 	const struct pid1_conf *const c = &g->conf;
 	sigset_t none;
 
-	(void)fcntl(PID1_SYNC_FD, F_SETFD, FD_CLOEXEC);
-	(void)close(PID1_CONF_FD);
+	/* End of file on the first tells the monitor that execve worked. */
+	(void)syscall(SYS_close_range, PID1_SYNC_FD, PID1_CONF_FD,
+		      CLOSE_RANGE_CLOEXEC);
 	if (setsid() < 0 && errno != EPERM)
 		die_sys("setsid", "new session");
 	if ((c->flags & PID1_CTTY) && ioctl(0, TIOCSCTTY, 0) < 0)
@@ -374,11 +375,8 @@ static _Noreturn void be_program(struct given *g, char **argv, char **env)
 	if (caps_apply_sets(c->permitted, c->permitted, c->inheritable,
 			    c->ambient) < 0)
 		die_sys("capset", "the program's capabilities");
-	if (!(c->flags & PID1_NEW_PRIVS)) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-			die_sys("prctl", "PR_SET_NO_NEW_PRIVS");
+	if (!(c->flags & PID1_NEW_PRIVS))
 		load_filter(g);
-	}
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	exec_program(argv, env);
@@ -408,13 +406,8 @@ static void reap(pid_t program)
 
 static _Noreturn void be_init(pid_t program, const sigset_t *all)
 {
-	(void)close(PID1_SYNC_FD);
-	(void)close(PID1_CONF_FD);
-	(void)close(0);
-	(void)close(1);
-	(void)close(2);
+	(void)syscall(SYS_close_range, 0, PID1_CONF_FD, 0);
 	(void)caps_apply_sets(CAP_BIT_KILL, CAP_BIT_KILL, 0, 0);
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	for (;;) {
 		const int sig = sigwaitinfo(all, NULL);
 
@@ -448,10 +441,13 @@ int main(int argc, char **argv, char **env)
 	/* The bounding set needs CAP_SETPCAP, so it goes first. */
 	if (caps_apply_bounding(g.conf.bounding, g.conf.last_cap) < 0)
 		die_sys("prctl", "PR_CAPBSET_DROP");
+	if (!(g.conf.flags & PID1_NEW_PRIVS) &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		die_sys("prctl", "PR_SET_NO_NEW_PRIVS");
 	if (g.conf.flags & PID1_EXEC_ONLY)
 		be_program(&g, argv + 1, env);
+	/* All signals are blocked: by the monitor, before it made us. */
 	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	/* One thread, nothing to prepare: fork(2) without libc around it. */
 	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid < 0)

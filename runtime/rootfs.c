@@ -194,29 +194,25 @@ static int let_go_of_host(struct err *e)
 
 /* ---- proc, sys, dev ------------------------------------------------------- */
 
-/* A symlink at /proc would let an image choose where procfs lands. */
-static int own_directory(const char *path, struct err *e)
+/*
+ * mount(2) on a directory of the root that an image may lack. If the image
+ * has a symlink there it is followed, and stays inside: "/" is the new root.
+ */
+static int mount_here(const char *type, const char *target, unsigned long flags,
+		      const char *data, struct err *e)
 {
-	struct stat st;
-
-	if (lstat(path, &st) == 0) {
-		if (S_ISDIR(st.st_mode))
-			return 0;
-		return err_set(e, ERR_INVALID,
-			       "%s in the image is not a directory", path);
-	}
-	if (mkdir(path, 0755) < 0)
-		return err_sys(e, "mkdir", "%s", path);
-	return 0;
+	if (mount(type, target, type, flags, data) == 0)
+		return 0;
+	if (errno == ENOENT && mkdir(target, 0755) < 0)
+		return err_sys(e, "mkdir", "%s", target);
+	return mnt_new(type, target, flags, data, e);
 }
 
 static int mount_proc(struct err *e)
 {
 	STEP(e, "proc", "mount /proc");
 
-	if (own_directory("/proc", e) < 0)
-		return -1;
-	if (mnt_new("proc", "/proc", SAFE, NULL, e) == 0)
+	if (mount_here("proc", "/proc", SAFE, NULL, e) == 0)
 		return 0;
 	if (e->sys == EPERM)
 		(void)err_hint(e, "an outer container masks its own /proc, so "
@@ -230,11 +226,9 @@ static int mount_sys(const struct host *h, struct err *e)
 {
 	STEP(e, "sys", "mount /sys read-only");
 
-	if (own_directory("/sys", e) < 0)
-		return -1;
 	if (h->sys >= 0)
-		return mnt_attach(h->sys, "/sys", e);
-	if (mnt_new("sysfs", "/sys", SAFE | MS_RDONLY, NULL, e) < 0)
+		return mnt_attach_make(h->sys, "/sys", true, e);
+	if (mount_here("sysfs", "/sys", SAFE | MS_RDONLY, NULL, e) < 0)
 		return -1;
 	/* A fresh view of the container's own cgroup; v1 hosts have none. */
 	(void)mount("cgroup2", "/sys/fs/cgroup", "cgroup2", SAFE | MS_RDONLY,
@@ -302,10 +296,8 @@ static int mount_dev(const struct run_spec *s, const struct host *h,
 {
 	STEP(e, "dev", "make /dev");
 
-	if (own_directory("/dev", e) < 0)
-		return -1;
-	if (mnt_new("tmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=755,size=64m",
-		    e) < 0)
+	if (mount_here("tmpfs", "/dev", MS_NOSUID | MS_NOEXEC,
+		       "mode=755,size=64m", e) < 0)
 		return -1;
 	if (make_nodes(h, s->userns, e) < 0 || make_links(e) < 0)
 		return -1;
@@ -435,7 +427,8 @@ int rootfs_console(int slave_fd, struct err *e)
 
 /*
  * Fds of h are not closed one by one: they are CLOEXEC and init is about to
- * execute PID 1, or to die.
+ * execute PID 1, or to die. The umask is 0, since container_run, and 022 for
+ * the program.
  */
 int rootfs_build(const struct run_spec *s, const struct container *c,
 		 const struct host_trees *t, struct err *e)
@@ -450,7 +443,6 @@ int rootfs_build(const struct run_spec *s, const struct container *c,
 		return -1;
 	if (pivot(dir, e) < 0)
 		return -1;
-	(void)umask(0);
 	/*
 	 * A user namespace may mount proc and sysfs only while others are in
 	 * sight, unmasked: the host's.

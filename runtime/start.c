@@ -49,6 +49,7 @@ struct monitor {
 	int pidfd;
 	int sync;
 	int signals;
+	sigset_t all;         /* of the signals that are blocked and read */
 	int userns;           /* init's user namespace, -1: none */
 	struct terminal *tty; /* NULL without -t */
 };
@@ -69,7 +70,14 @@ static int block_signals(struct monitor *m, sigset_t *ret_old, struct err *e)
 	(void)sigdelset(&all, SIGTRAP);
 	if (sigprocmask(SIG_SETMASK, &all, ret_old) < 0)
 		return err_sys(e, "sigprocmask", "block all");
-	m->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	m->all = all;
+	return 0;
+}
+
+/* What came meanwhile is pending, so this can wait until nobody waits. */
+static int read_signals(struct monitor *m, struct err *e)
+{
+	m->signals = signalfd(-1, &m->all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m->signals < 0)
 		return err_sys(e, "signalfd", "all");
 	return 0;
@@ -387,6 +395,9 @@ int container_run(const struct run_spec *s, struct container *c,
 	if (rc == 0) {
 		trace_mark("running", "the program runs");
 		crash_point("run-running");
+		rc = read_signals(&m, e);
+	}
+	if (rc == 0) {
 		if (running)
 			running(ctx);
 		rc = watch(&m, ret_code, e);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -40,7 +41,7 @@ char *store_default_root(void)
 
 	if (!str_empty(given))
 		return xstrdup(given);
-	if (getuid() == 0)
+	if (getauxval(AT_UID) == 0)
 		return xstrdup("/var/lib/prism");
 	/* The XDG specification: a relative path is to be ignored. */
 	if (data && data[0] == '/')
