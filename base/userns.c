@@ -313,6 +313,18 @@ void userns_explain(struct err *e)
 				  "namespaces (CONFIG_USER_NS and others)");
 }
 
+bool userns_is_initial(void)
+{
+	/* What the kernel writes for the one map that nobody wrote. */
+	static const char all[] = "         0          0 4294967295\n";
+	char text[64];
+	autoclose int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	return n == (ssize_t)sizeof(all) - 1 &&
+	       memcmp(text, all, sizeof(all) - 1) == 0;
+}
+
 struct map_job {
 	const struct idmap *map;
 	pid_t target;

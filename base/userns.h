@@ -66,6 +66,12 @@ int userns_enter(const struct idmap *m, struct err *e);
 int userns_enter_for_store(struct idmap *ret_map, struct err *e);
 
 /*
+ * Are we in the first user namespace of the machine? Root of any other is not
+ * the root that trusted.* xattrs and device nodes ask for.
+ */
+bool userns_is_initial(void);
+
+/*
  * Give a failed unshare/clone of namespaces its meaning: ENOSPC is
  * user.max_*_namespaces, EPERM a sysctl, AppArmor or a seccomp filter.
  */

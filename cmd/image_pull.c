@@ -60,23 +60,6 @@ static void say_layer(void *ctx, const struct oci_desc *layer, bool was_there)
 			     was_there ? "Already exists" : "Pull complete");
 }
 
-/*
- * Root of a nested user namespace is not the root that trusted.* xattrs and
- * device nodes ask for (user_namespaces(7)).
- */
-static bool in_user_namespace(void)
-{
-	char text[64] = "";
-	autofile FILE *f = fopen("/proc/self/uid_map", "re");
-	const size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
-	const char *s = text;
-
-	text[n] = '\0';
-	for (; *s == ' '; s++)
-		;
-	return n > 0 && strcmp(s, "0          0 4294967295\n") != 0;
-}
-
 /* The store of an ordinary user is written as root of its user namespace. */
 static int open_store(struct pull *p, const struct globals *g, struct err *e)
 {
@@ -90,7 +73,7 @@ static int open_store(struct pull *p, const struct globals *g, struct err *e)
 	if (map.single)
 		log_note("all files will belong to one user: %s",
 			 map.why_single);
-	nested = in_user_namespace();
+	nested = !userns_is_initial();
 	p->untar = (struct untar_opts){
 		.userxattr = nested,
 		.no_devices = nested,

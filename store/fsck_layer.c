@@ -1,0 +1,380 @@
+/*
+ * How it works: the list is read into an array sorted by path, parents right
+ * before what is below them. What later records removed or replaced is taken
+ * out. Then the tree is walked once; each thing met is looked up and compared,
+ * and what was never met is missing.
+ */
+#include "store/fsck.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/own.h"
+#include "base/userns.h"
+#include "store/layer.h"
+#include "store/layerlist.h"
+#include "store/untar_xattr.h"
+
+struct rec {
+	struct list_rec r; /* path and target are ours */
+	char *path;
+	char *target;
+	size_t seq;
+	bool dead;
+	bool met;
+};
+
+struct check {
+	struct fsck *f;
+	const struct digest *id;
+	struct rec *v;
+	size_t n;
+	int fs;
+	bool userxattr;
+};
+
+static void check_free(struct check *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->v[i].path);
+		free(c->v[i].target);
+	}
+	free(c->v);
+}
+
+/* ---- the list ------------------------------------------------------------ */
+
+static int read_list(struct check *c, int fd, struct err *e)
+{
+	struct list_reader *l = NULL;
+	struct list_rec r;
+	size_t cap = 0;
+	int more;
+
+	if (list_open(fd, &l, e))
+		return -1;
+	while ((more = list_next(l, &r, e)) > 0) {
+		if (c->n == cap) {
+			cap = cap ? 2 * cap : 256;
+			c->v = xrealloc(c->v, cap * sizeof(*c->v));
+		}
+		c->v[c->n] = (struct rec){
+			.r = r,
+			.path = xstrdup(r.path),
+			.target = r.target ? xstrdup(r.target) : NULL,
+			.seq = c->n,
+		};
+		c->n++;
+	}
+	list_close(l);
+	return more;
+}
+
+/* '/' before all others: what is below a directory follows it at once. */
+static int path_cmp(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	if (*a == *b)
+		return 0;
+	if (!*a || !*b)
+		return *a ? 1 : -1;
+	if (*a == '/' || *b == '/')
+		return *a == '/' ? -1 : 1;
+	return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct rec *const x = a;
+	const struct rec *const y = b;
+	const int r = path_cmp(x->path, y->path);
+
+	return r ? r : (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static int by_path_only(const void *a, const void *b)
+{
+	const struct rec *const x = b;
+
+	return path_cmp(a, x->path);
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	const size_t n = strlen(dir);
+
+	return !strncmp(path, dir, n) && path[n] == '/';
+}
+
+/*
+ * A record that is no directory, or a removal, ends what came before it at its
+ * path and below; the last record of a path wins.
+ */
+static void bury(struct check *c)
+{
+	/* Indexes of the killers above the record that is looked at. */
+	autofree size_t *above = xcalloc(c->n + 1, sizeof(*above));
+	size_t depth = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct rec *const it = &c->v[i];
+
+		while (depth > 0 &&
+		       strcmp(it->path, c->v[above[depth - 1]].path) != 0 &&
+		       !is_below(it->path, c->v[above[depth - 1]].path))
+			depth--;
+		for (size_t k = 0; k < depth; k++)
+			if (c->v[above[k]].seq > it->seq)
+				it->dead = true;
+		if (i + 1 < c->n && !strcmp(it->path, c->v[i + 1].path))
+			it->dead = true;
+		if (it->r.type != 'd')
+			above[depth++] = i;
+		if (it->r.type == 'x' || (it->r.flags & LIST_SKIPPED))
+			it->dead = true;
+	}
+}
+
+/* Only the living, still sorted. */
+static void compact(struct check *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (!c->v[i].dead) {
+			c->v[n++] = c->v[i];
+			continue;
+		}
+		free(c->v[i].path);
+		free(c->v[i].target);
+	}
+	c->n = n;
+}
+
+/* ---- one thing ----------------------------------------------------------- */
+
+static void differs(const struct check *c, const struct rec *it,
+		    const char *what)
+{
+	fsck_found(c->f, "layer %s: %s: %s differs from the list",
+		   DIGEST_SHORT(c->id), it->path, what);
+}
+
+static bool right_type(const struct rec *it, const struct stat *st)
+{
+	switch (it->r.type) {
+	case 'f':
+		return S_ISREG(st->st_mode);
+	case 'd':
+		return S_ISDIR(st->st_mode);
+	case 'l':
+		return S_ISLNK(st->st_mode);
+	case 'h':
+		return !S_ISDIR(st->st_mode) && st->st_nlink > 1;
+	case 'p':
+		return S_ISFIFO(st->st_mode);
+	case 'b':
+		return S_ISBLK(st->st_mode) &&
+		       st->st_rdev == makedev(it->r.major, it->r.minor);
+	case 'c':
+		return S_ISCHR(st->st_mode) &&
+		       st->st_rdev == makedev(it->r.major, it->r.minor);
+	case 'w':
+		return S_ISCHR(st->st_mode) && st->st_rdev == 0;
+	default:
+		return false;
+	}
+}
+
+/* Times that file systems cannot hold are cut off by them. */
+static bool right_time(const struct rec *it, const struct stat *st)
+{
+	if (it->r.mtime_s < INT32_MIN || it->r.mtime_s > INT64_C(15032385535))
+		return true;
+	return st->st_mtim.tv_sec == it->r.mtime_s &&
+	       st->st_mtim.tv_nsec == (long)it->r.mtime_ns;
+}
+
+static void check_attributes(const struct check *c, const struct rec *it,
+			     const struct stat *st)
+{
+	const bool squashed = it->r.flags & LIST_SQUASHED;
+
+	if (it->r.type != 'l' && (st->st_mode & 07777) != it->r.mode)
+		differs(c, it, "the mode");
+	if (st->st_uid != (squashed ? 0 : it->r.uid) ||
+	    st->st_gid != (squashed ? 0 : it->r.gid))
+		differs(c, it, "the owner");
+	if (!right_time(it, st))
+		differs(c, it, "the time");
+}
+
+static int check_content(const struct check *c, const struct rec *it,
+			 const char *access_path, struct err *e)
+{
+	autoclose int fd = open(access_path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct digest got;
+
+	if (fd < 0)
+		return err_sys(e, "open", "%s", it->path);
+	if (fsck_hash_fd(c->f, fd, it->path, DIGEST_SHA256, &got, e))
+		return -1;
+	if (strcmp(got.hex, it->r.sha256) != 0)
+		differs(c, it, "the content");
+	return 0;
+}
+
+static void check_link(const struct check *c, const struct rec *it,
+		       const char *access_path)
+{
+	/* One more than expected shows that it is longer. */
+	const size_t n = it->target ? strlen(it->target) : 0;
+	autofree char *got = xmalloc(n + 1);
+	const ssize_t k = readlink(access_path, got, n + 1);
+
+	if (k < 0 || (size_t)k != n || memcmp(got, it->target, n) != 0)
+		differs(c, it, "the target");
+}
+
+static void check_xattrs(const struct check *c, const struct rec *it,
+			 const char *access_path)
+{
+	char got[LIST_HEX + 1];
+	struct err why = {0};
+
+	if (xattr_disk_digest(access_path, c->userxattr, got, &why))
+		fsck_found(c->f, "layer %s: %s: %s", DIGEST_SHORT(c->id),
+			   it->path, why.text);
+	else if (strcmp(got, it->r.xattrs) != 0)
+		differs(c, it, "an extended attribute");
+}
+
+static void check_one(const struct check *c, const struct rec *it,
+		      const FTSENT *at)
+{
+	const struct stat *const st = at->fts_statp;
+	struct err why = {0};
+
+	if (!right_type(it, st)) {
+		differs(c, it, "the type");
+		return;
+	}
+	/* A hardlink is checked where its inode is named first. */
+	if (it->r.type == 'h' || it->r.type == 'w')
+		return;
+	check_attributes(c, it, st);
+	if (it->r.type == 'l')
+		check_link(c, it, at->fts_accpath);
+	if (it->r.type == 'f' && (uint64_t)st->st_size != it->r.size) {
+		differs(c, it, "the size");
+		return;
+	}
+	if (c->f->quick)
+		return;
+	check_xattrs(c, it, at->fts_accpath);
+	if (it->r.type == 'f' && it->r.sha256[0] &&
+	    check_content(c, it, at->fts_accpath, &why))
+		fsck_found(c->f, "layer %s: %s", DIGEST_SHORT(c->id), why.text);
+}
+
+/* ---- the tree ------------------------------------------------------------ */
+
+static void meet(const struct check *c, const FTSENT *at)
+{
+	/* fts names the root "." and all else "./path". */
+	const char *const path =
+		at->fts_level == 0 ? "." : at->fts_path + strlen("./");
+	struct rec *const it =
+		c->n ? bsearch(path, c->v, c->n, sizeof(*c->v), by_path_only)
+		     : NULL;
+
+	if (!it) {
+		fsck_found(c->f, "layer %s: %s: is not in the list",
+			   DIGEST_SHORT(c->id), path);
+		return;
+	}
+	it->met = true;
+	check_one(c, it, at);
+}
+
+static int walk(const struct check *c, struct err *e)
+{
+	char dot[] = ".";
+	char *const roots[] = {dot, NULL};
+	FTS *fts;
+	FTSENT *at;
+	int saved;
+
+	/* fts goes by chdir, so that no path is too long for it. */
+	if (fchdir(c->fs))
+		return err_sys(e, "fchdir", "layer %s", DIGEST_SHORT(c->id));
+	fts = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
+	if (!fts)
+		return err_sys(e, "fts_open", "layer %s", DIGEST_SHORT(c->id));
+	while ((errno = 0, at = fts_read(fts))) {
+		if (at->fts_info == FTS_DP)
+			continue;
+		if (at->fts_info == FTS_DNR || at->fts_info == FTS_ERR ||
+		    at->fts_info == FTS_NS)
+			fsck_found(c->f, "layer %s: %s: %s",
+				   DIGEST_SHORT(c->id), at->fts_path,
+				   errno_name(at->fts_errno));
+		else
+			meet(c, at);
+	}
+	saved = errno;
+	(void)fts_close(fts);
+	if (chdir("/") && !saved)
+		saved = errno;
+	return saved ? err_sysno(e, saved, "fts_read", "layer %s",
+				 DIGEST_SHORT(c->id))
+		     : 0;
+}
+
+static void say_missing(const struct check *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (!c->v[i].met)
+			fsck_found(c->f, "layer %s: %s: is missing",
+				   DIGEST_SHORT(c->id), c->v[i].path);
+}
+
+int fsck_layer(struct fsck *f, const struct digest *diff_id, struct err *e)
+{
+	__attribute__((cleanup(check_free))) struct check c = {
+		.f = f, .id = diff_id, .fs = -1};
+	autoclose int list = -1;
+	autoclose int fs = -1;
+	struct err why = {0};
+
+	c.userxattr = !userns_is_initial();
+	list = layer_open_list(f->store, diff_id, &why);
+	fs = list < 0 ? -1 : layer_open(f->store, diff_id, &why);
+	if (fs < 0 || read_list(&c, list, &why)) {
+		fsck_found(f, "layer %s: list: %s", DIGEST_SHORT(diff_id),
+			   why.text);
+		return 0;
+	}
+	c.fs = fs;
+	if (c.n > 0)
+		qsort(c.v, c.n, sizeof(*c.v), by_path);
+	bury(&c);
+	compact(&c);
+	if (walk(&c, e))
+		return -1;
+	say_missing(&c);
+	return 0;
+}
