@@ -28,6 +28,10 @@
 
 #define ID_LEN 64
 
+/* Where the pid stands in spec.json. */
+#define PID_BEFORE "{\"pid\":"
+#define PID_WIDTH  10
+
 static bool is_id(const char *s)
 {
 	return strlen(s) == ID_LEN && strspn(s, "0123456789abcdef") == ID_LEN;
@@ -142,8 +146,11 @@ static int write_spec(const struct container *c, const struct container_new *n,
 	char now[64];
 
 	rfc3339_now(now, sizeof(now));
-	buf_addf(&b, "{\"id\":\"%s\",\"created\":\"%s\",\"keep\":%s,\"name\":",
-		 c->id, now, n->keep ? "true" : "false");
+	/* A fixed width, so that the pid can be put in later, in one write. */
+	buf_addf(
+		&b,
+		"{\"pid\":%*d,\"id\":\"%s\",\"created\":\"%s\",\"keep\":%s,\"name\":",
+		PID_WIDTH, 0, c->id, now, n->keep ? "true" : "false");
 	json_text(&b, c->name);
 	buf_adds(&b, ",\"image\":");
 	json_text(&b, n->image ? n->image : "");
@@ -159,7 +166,7 @@ static int write_spec(const struct container *c, const struct container_new *n,
 	if (b.over)
 		return err_set(e, ERR_TOOBIG,
 			       "spec.json: larger than %zu bytes", b.max);
-	return write_new(c->dir_fd, "spec.json", buf_str(&b), b.len, e);
+	return io_write_all(c->lock_fd, buf_str(&b), b.len, "spec.json", e);
 }
 
 static int make_dirs(const struct container *c, const struct container_new *n,
@@ -198,7 +205,8 @@ static int lock_new(const struct container_home *h, struct container *c,
 	c->dir_fd = fs_opendir_at(h->root_fd, tmp, e);
 	if (c->dir_fd < 0)
 		return -1;
-	c->lock_fd = fs_lock_at(c->dir_fd, "lock", FS_LOCK_EXCLUSIVE, false, e);
+	c->lock_fd =
+		fs_lock_at(c->dir_fd, "spec.json", FS_LOCK_EXCLUSIVE, false, e);
 	return c->lock_fd < 0 ? -1 : 0;
 }
 
@@ -223,7 +231,7 @@ static void name_holder(const struct container_home *h, const char *name,
 static bool alive_at(const struct container_home *h, const char *dir,
 		     const char *id)
 {
-	autofree char *path = xasprintf("%s/%s/lock", dir, id);
+	autofree char *path = xasprintf("%s/%s/spec.json", dir, id);
 	autoclose int fd = openat(h->root_fd, path, O_RDWR | O_CLOEXEC);
 
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 &&
@@ -351,10 +359,11 @@ int container_create(const struct container_home *h,
 int container_started(struct container *c, pid_t init, struct err *e)
 {
 	char text[16];
-	const int n = snprintf(text, sizeof(text), "%d\n", (int)init);
+	const int n = snprintf(text, sizeof(text), "%*d", PID_WIDTH, (int)init);
 
-	if (pwrite(c->lock_fd, text, (size_t)n, 0) != n)
-		return err_sys(e, "pwrite", "lock of container %.12s", c->id);
+	if (pwrite(c->lock_fd, text, (size_t)n, sizeof(PID_BEFORE) - 1) != n)
+		return err_sys(e, "pwrite", "spec.json of container %.12s",
+			       c->id);
 	return 0;
 }
 
@@ -505,10 +514,11 @@ static int find_dead(const struct container_home *h, const char *id,
 		openat(h->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dir_fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "openat", "%s", path);
-	f->lock_fd = openat(f->dir_fd, "lock", O_RDWR | O_CLOEXEC);
+	f->lock_fd = openat(f->dir_fd, "spec.json", O_RDWR | O_CLOEXEC);
 	if (f->lock_fd < 0)
-		return errno == ENOENT ? 0
-				       : err_sys(e, "openat", "%s/lock", path);
+		return errno == ENOENT
+			       ? 0
+			       : err_sys(e, "openat", "%s/spec.json", path);
 	if (flock(f->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0
 					    : err_sys(e, "flock", "%s", path);
@@ -604,20 +614,18 @@ static int resolve(const struct container_home *h, const char *text,
 static int kill_and_wait(const struct container_home *h, const char *id,
 			 struct err *e)
 {
-	autofree char *path = xasprintf("containers/%s/lock", id);
+	autofree char *path = xasprintf("containers/%s/spec.json", id);
 	autoclose int fd = openat(h->root_fd, path, O_RDWR | O_CLOEXEC);
-	char text[16] = "";
+	char text[PID_WIDTH + 1] = "";
 	uint32_t pid;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "openat", "%s", path);
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
-	if (pread(fd, text, sizeof(text) - 1, 0) > 0) {
-		text[strcspn(text, "\n")] = '\0';
-		if (str_to_u32(text, INT32_MAX, &pid) && pid > 1)
-			(void)kill((pid_t)pid, SIGKILL);
-	}
+	if (pread(fd, text, PID_WIDTH, sizeof(PID_BEFORE) - 1) == PID_WIDTH &&
+	    str_to_u32(text + strspn(text, " "), INT32_MAX, &pid) && pid > 1)
+		(void)kill((pid_t)pid, SIGKILL);
 	if (flock(fd, LOCK_EX) < 0)
 		return err_sys(e, "flock", "%s", path);
 	return 0;

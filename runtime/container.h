@@ -1,10 +1,10 @@
 /*
  * container - a container on disk: its directory, name, lock and end
  *
- *   containers/<id>/lock       held by the monitor while the container lives;
- *                              holds the pid of init once it runs
  *   containers/<id>/image      digest of the manifest in use, for the gc
- *   containers/<id>/spec.json  what it is: name, image, args, keep or not
+ *   containers/<id>/spec.json  what it is: name, image, args, keep or not, and
+ *                              the pid of init; the monitor holds a lock on
+ *                              it while the container lives
  *   containers/<id>/state.json how it ended (absent before that)
  *   containers/<id>/upper, work, hosts, hostname, resolv.conf
  *   containers/by-name/<name>  symlink to ../<id>: making it is reserving it
@@ -73,7 +73,7 @@ int container_create(const struct container_home *h,
 		     const struct container_new *n, struct container *ret,
 		     struct err *e);
 
-/* The pid goes into the lock file: whoever finds it held knows init. */
+/* The pid goes into spec.json: whoever finds it locked knows init. */
 int container_started(struct container *c, pid_t init, struct err *e);
 
 /*
