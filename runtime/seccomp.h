@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Room that is always enough for the default filter. */
-#define SECCOMP_DEFAULT_MAX 2048
+#define SECCOMP_DEFAULT_MAX 1024
 
 /*
  * The default filter for a program that keeps these capabilities (of its

@@ -2,17 +2,19 @@
  * seccomp_gen - compiles seccomp_profile.h to BPF while prism is built
  *
  * How it works
- * 1. Per architecture of a machine (x86_64 and x32 share one, told apart by a
- *    bit of the number) every named call becomes (number, fate). A number that
- *    nobody named has the fate EPERM up to the newest named one, ENOSYS above.
+ * 1. Per architecture of a machine every named call becomes (number, fate). A
+ *    number that nobody named has the fate EPERM up to the newest named one,
+ *    ENOSYS above.
  * 2. Neighbours with the same fate are joined to intervals.
  * 3. A binary tree of "number >= x" jumps is laid over the intervals, split
  *    where the weights on both sides are nearest to each other, so that hot
  *    calls are near the root. A leaf returns at once, or looks at an argument.
+ *    Equal leaves are shared: what the kernel needs to load a filter grows with
+ *    its length, by about 0.3 us an instruction.
  *
  * Only instructions that the kernel can evaluate ahead of time stand on the
- * way to a plain "allow" (loads of arch and nr, jumps, returns): Linux 5.11
- * and newer then keep such calls in a bitmap and do not run the filter at all.
+ * way to a plain "allow" (loads of arch and nr, AND, jumps, returns): Linux
+ * 5.11 and newer then keep such calls in a bitmap and do not run the filter.
  *
  * Arguments are compared by their low half only, since that is what the kernel
  * looks at in socket, personality and clone. Comparing all 64 bits, as is
@@ -57,14 +59,17 @@ struct span {
 	struct fate fate;
 };
 
+/* A return whose value depends on capabilities. */
+struct patch {
+	size_t place;
+	uint64_t caps;
+	uint32_t ret_without;
+};
+
 struct program {
 	struct sock_filter insn[BPF_MAXINSNS];
 	size_t n;
-	struct {
-		size_t index;
-		uint64_t caps;
-		uint32_t ret_without;
-	} patch[BPF_MAXINSNS];
+	struct patch patch[BPF_MAXINSNS];
 	size_t n_patch;
 };
 
@@ -197,9 +202,17 @@ static void add_arch(struct calls *c, uint32_t arch, enum seccomp_machine m)
 		if (r->machine == ON_ANY || r->machine == m)
 			each_name(r->names, arch, c, &f);
 	}
-	/* x32 is not worth a place near the root. */
-	if (arch != SCMP_ARCH_X32)
-		each_name(seccomp_hot, arch, c, NULL);
+	each_name(seccomp_hot, arch, c, NULL);
+}
+
+static struct calls *calls_of(uint32_t arch, enum seccomp_machine m)
+{
+	struct calls *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		die("out of memory");
+	add_arch(c, arch, m);
+	return c;
 }
 
 /* ---- intervals --------------------------------------------------------- */
@@ -227,9 +240,9 @@ static void add_span(struct span *s, size_t *n, uint32_t from, uint32_t weight,
  * in groups that lie far apart (x32 has a bit set, arm its private calls): the
  * gap between two groups is "newer than the first".
  */
-static size_t make_spans(struct calls *c, struct span *s)
+static size_t make_spans(struct calls *c, uint32_t start, struct span *s)
 {
-	uint32_t next = 0;
+	uint32_t next = start;
 	size_t n = 0;
 
 	qsort(c->v, c->n, sizeof(c->v[0]), by_nr);
@@ -249,8 +262,14 @@ static size_t make_spans(struct calls *c, struct span *s)
 
 /* ---- instructions ------------------------------------------------------ */
 
-static size_t emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt,
-		   uint8_t jf)
+/*
+ * The program is written from its end to its beginning, since jumps only lead
+ * forward: what is jumped to is always there already, and equal returns are
+ * shared as long as they are near enough. A place is its distance from the
+ * end; insn[] is turned round when it is printed.
+ */
+static size_t put(struct program *p, uint16_t code, uint32_t k, uint8_t jt,
+		  uint8_t jf)
 {
 	if (p->n == BPF_MAXINSNS)
 		die("the filter is too long");
@@ -258,93 +277,140 @@ static size_t emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt,
 	return p->n++;
 }
 
-static void emit_load(struct program *p, size_t offset)
+static size_t put_load(struct program *p, size_t offset)
 {
-	emit(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+	return put(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
-static void emit_load_arg(struct program *p, size_t arg)
+static size_t put_load_arg(struct program *p, size_t arg)
 {
 	/* The low half: all machines of this table are little endian. */
-	emit_load(p, offsetof(struct seccomp_data, args) + 8 * arg);
+	return put_load(p, offsetof(struct seccomp_data, args) + 8 * arg);
 }
 
-static void emit_ret(struct program *p, uint32_t ret)
+/* The patch that belongs to a return, or NULL. */
+static struct patch *patch_at(struct program *p, size_t place)
 {
-	emit(p, BPF_RET | BPF_K, ret, 0, 0);
+	for (size_t i = 0; i < p->n_patch; i++) {
+		if (p->patch[i].place == place)
+			return &p->patch[i];
+	}
+	return NULL;
 }
 
-/* "allow" that becomes ret when none of caps is kept. */
-static void emit_ret_caps(struct program *p, uint64_t caps, uint32_t ret)
+static size_t put_ret(struct program *p, uint32_t ret, uint64_t caps)
 {
-	p->patch[p->n_patch].index = p->n;
-	p->patch[p->n_patch].caps = caps;
-	p->patch[p->n_patch++].ret_without = ret;
-	emit_ret(p, SECCOMP_RET_ALLOW);
+	if (caps)
+		p->patch[p->n_patch++] = (struct patch){
+			.place = p->n,
+			.caps = caps,
+			.ret_without = ret,
+		};
+	return put(p, BPF_RET | BPF_K, caps ? SECCOMP_RET_ALLOW : ret, 0, 0);
 }
 
-static void emit_clone(struct program *p, uint64_t caps)
+/* A conditional jump reaches 255 further; some of that is kept for others. */
+#define REACH 250
+
+static bool in_reach(const struct program *p, size_t place)
 {
-	emit_load_arg(p, 0);
-	emit(p, BPF_JMP | BPF_JSET | BPF_K, SECCOMP_CLONE_MASK, 0, 1);
-	emit_ret_caps(p, caps, EPERM_RET);
-	emit_ret(p, SECCOMP_RET_ALLOW);
+	return p->n - place - 1 <= REACH;
 }
 
-/* First match allows, or refuses where the ranges have a gap. */
-static void emit_socket(struct program *p)
+/* A place in reach from which it goes on at `place`. */
+static size_t near(struct program *p, size_t place)
+{
+	const struct patch *patch = patch_at(p, place);
+
+	if (in_reach(p, place))
+		return place;
+	if (patch)
+		return put_ret(p, patch->ret_without, patch->caps);
+	if (p->insn[place].code == (BPF_RET | BPF_K))
+		return put_ret(p, p->insn[place].k, 0);
+	return put(p, BPF_JMP | BPF_JA, (uint32_t)(p->n - place - 1), 0, 0);
+}
+
+static size_t put_jump(struct program *p, uint16_t op, uint32_t k, size_t yes,
+		       size_t no)
+{
+	yes = near(p, yes);
+	no = near(p, no);
+	return put(p, BPF_JMP | BPF_K | op, k, (uint8_t)(p->n - yes - 1),
+		   (uint8_t)(p->n - no - 1));
+}
+
+/* A return that is there already, or a new one. caps as in a fate. */
+static size_t get_ret(struct program *p, uint32_t ret, uint64_t caps)
+{
+	for (size_t i = p->n; i-- > 0 && in_reach(p, i);) {
+		const struct patch *patch = patch_at(p, i);
+
+		if (p->insn[i].code != (BPF_RET | BPF_K))
+			continue;
+		if (patch ? patch->caps == caps && patch->ret_without == ret
+			  : !caps && p->insn[i].k == ret)
+			return i;
+	}
+	return put_ret(p, ret, caps);
+}
+
+static size_t put_clone(struct program *p, uint64_t caps)
+{
+	const size_t plain = get_ret(p, SECCOMP_RET_ALLOW, 0);
+	const size_t space = get_ret(p, EPERM_RET, caps);
+
+	put_jump(p, BPF_JSET, SECCOMP_CLONE_MASK, space, plain);
+	return put_load_arg(p, 0);
+}
+
+/* Range after range, the lowest (UNIX, INET) first. */
+static size_t put_socket(struct program *p)
 {
 	const size_t n = sizeof(seccomp_families) / sizeof(seccomp_families[0]);
+	const size_t allow = get_ret(p, SECCOMP_RET_ALLOW, 0);
+	const size_t refuse = get_ret(p, EPERM_RET, 0);
+	size_t next = refuse;
 
-	emit_load_arg(p, 0);
 	for (size_t i = n; i-- > 0;) {
-		const size_t up = 1;
+		size_t inside = allow;
 
-		/* above the range: refused; in it: allowed; else the next */
-		emit(p, BPF_JMP | BPF_JGT | BPF_K, seccomp_families[i].last, 0,
-		     up);
-		emit_ret(p, EPERM_RET);
-		emit(p, BPF_JMP | BPF_JGE | BPF_K, seccomp_families[i].first, 0,
-		     up);
-		emit_ret(p, SECCOMP_RET_ALLOW);
+		if (seccomp_families[i].first > 0)
+			inside = put_jump(p, BPF_JGE, seccomp_families[i].first,
+					  allow, refuse);
+		next = put_jump(p, BPF_JGT, seccomp_families[i].last, next,
+				inside);
 	}
-	emit_ret(p, EPERM_RET);
+	return put_load_arg(p, 0);
 }
 
-static void emit_personality(struct program *p)
+static size_t put_personality(struct program *p)
 {
 	const size_t n = sizeof(seccomp_personalities) /
 			 sizeof(seccomp_personalities[0]);
+	const size_t allow = get_ret(p, SECCOMP_RET_ALLOW, 0);
+	size_t next = get_ret(p, EPERM_RET, 0);
 
-	emit_load_arg(p, 0);
-	for (size_t i = 0; i < n; i++) {
-		emit(p, BPF_JMP | BPF_JEQ | BPF_K, seccomp_personalities[i], 0,
-		     1);
-		emit_ret(p, SECCOMP_RET_ALLOW);
-	}
-	emit_ret(p, EPERM_RET);
+	for (size_t i = n; i-- > 0;)
+		next = put_jump(p, BPF_JEQ, seccomp_personalities[i], allow,
+				next);
+	return put_load_arg(p, 0);
 }
 
-static void emit_fate(struct program *p, const struct fate *f)
+static size_t put_fate(struct program *p, const struct fate *f)
 {
 	switch (f->check) {
 	case CHECK_CLONE:
-		emit_clone(p, f->caps);
-		return;
+		return put_clone(p, f->caps);
 	case CHECK_SOCKET:
-		emit_socket(p);
-		return;
+		return put_socket(p);
 	case CHECK_PERSONALITY:
-		emit_personality(p);
-		return;
+		return put_personality(p);
 	case CHECK_NONE:
 	case CHECK_NOSYS:
 		break;
 	}
-	if (f->caps)
-		emit_ret_caps(p, f->caps, f->ret);
-	else
-		emit_ret(p, f->ret);
+	return get_ret(p, f->ret, f->caps);
 }
 
 /* Where the weights of both sides are nearest to each other: 1 .. n-1. */
@@ -370,52 +436,116 @@ static size_t split_at(const struct span *s, size_t n)
 	return best;
 }
 
-static void emit_tree(struct program *p, const struct span *s, size_t n)
+static size_t put_tree(struct program *p, const struct span *s, size_t n)
 {
 	size_t mid;
-	size_t jump;
-	size_t far = 0;
-	size_t len;
+	size_t high;
+	size_t low;
 
-	if (n == 1) {
-		emit_fate(p, &s[0].fate);
-		return;
-	}
+	if (n == 1)
+		return put_fate(p, &s[0].fate);
 	mid = split_at(s, n);
-	jump = emit(p, BPF_JMP | BPF_JGE | BPF_K, s[mid].from, 0, 0);
-	emit_tree(p, s, mid);
-	len = p->n - jump - 1;
-	if (len > 255) {
-		/* Too far for 8 bits: make room for a long jump. */
-		far = jump + 1;
-		emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
-		memmove(&p->insn[far + 1], &p->insn[far],
-			len * sizeof(p->insn[0]));
-		for (size_t i = 0; i < p->n_patch; i++) {
-			if (p->patch[i].index >= far)
-				p->patch[i].index++;
-		}
-		p->insn[jump].jf = 1;
-		p->insn[far] = (struct sock_filter){BPF_JMP | BPF_JA, 0, 0,
-						    (uint32_t)len};
-	} else {
-		p->insn[jump].jt = (uint8_t)len;
-	}
-	emit_tree(p, s + mid, n - mid);
+	high = put_tree(p, s + mid, n - mid);
+	low = put_tree(p, s, mid);
+	return put_jump(p, BPF_JGE, s[mid].from, high, low);
 }
 
-/* if (arch == audit_arch) { tree }, else fall through behind it */
-static void emit_arch(struct program *p, uint32_t audit_arch, struct calls *c)
+static size_t put_calls(struct program *p, struct calls *c, uint32_t start)
 {
 	static struct span spans[2 * CALLS_MAX + 1];
-	const size_t n = make_spans(c, spans);
+
+	return put_tree(p, spans, make_spans(c, start, spans));
+}
+
+/*
+ * x32 numbers are those of x86_64 with a bit set, and the fates are the same;
+ * only from 512 on it has calls of its own. (A number below that x32 itself
+ * does not have is left to the kernel, which says ENOSYS.)
+ */
+#define X32_BIT 0x40000000U
+#define X32_OWN (X32_BIT + 512)
+
+static struct calls *x32_own(const struct calls *native)
+{
+	struct calls *all = calls_of(SCMP_ARCH_X32, ON_X86);
+	struct calls *own = calloc(1, sizeof(*own));
+
+	if (!own)
+		die("out of memory");
+	for (size_t i = 0; i < all->n; i++) {
+		const struct call *c = &all->v[i];
+		bool same = false;
+
+		if (c->nr >= X32_OWN) {
+			own->v[own->n++] = *c;
+			continue;
+		}
+		for (size_t k = 0; k < native->n; k++)
+			same |= native->v[k].nr == (c->nr & ~X32_BIT) &&
+				same_fate(&native->v[k].fate, &c->fate);
+		if (!same)
+			die("an x32 call differs from x86_64");
+	}
+	free(all);
+	return own;
+}
+
+/* Tells x32 by the number, then the one tree for both. */
+static size_t put_x86_64(struct program *p, struct calls *native)
+{
+	struct calls *own = x32_own(native);
+	size_t tree;
+	size_t strip;
+	size_t high;
+	size_t x32;
+
+	/* The root of a tree is written last: "strip" falls through to it. */
+	tree = put_calls(p, native, 0);
+	strip = put(p, BPF_ALU | BPF_AND | BPF_K, ~X32_BIT, 0, 0);
+	high = put_calls(p, own, X32_OWN);
+	x32 = put_jump(p, BPF_JGE, X32_OWN, high, strip);
+	free(own);
+	return put_jump(p, BPF_JGE, X32_BIT, x32, tree);
+}
+
+/* if (arch == audit_arch) go on with the number, else elsewhere */
+static size_t put_arch(struct program *p, uint32_t audit_arch, size_t other)
+{
+	const size_t load = put_load(p, offsetof(struct seccomp_data, nr));
+
+	return put_jump(p, BPF_JEQ, audit_arch, load, other);
+}
+
+static void make_x86(struct program *p)
+{
+	struct calls *native = calls_of(SCMP_ARCH_X86_64, ON_X86);
+	struct calls *compat = calls_of(SCMP_ARCH_X86, ON_X86);
+	const size_t foreign = put_ret(p, SECCOMP_RET_KILL_PROCESS, 0);
 	size_t other;
 
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, audit_arch, 1, 0);
-	other = emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
-	emit_load(p, offsetof(struct seccomp_data, nr));
-	emit_tree(p, spans, n);
-	p->insn[other].k = (uint32_t)(p->n - other - 1);
+	put_calls(p, compat, 0);
+	other = put_arch(p, AUDIT_ARCH_I386, foreign);
+	put_x86_64(p, native);
+	put_arch(p, AUDIT_ARCH_X86_64, other);
+	put_load(p, offsetof(struct seccomp_data, arch));
+	free(native);
+	free(compat);
+}
+
+static void make_arm(struct program *p)
+{
+	struct calls *native = calls_of(SCMP_ARCH_AARCH64, ON_ARM);
+	struct calls *compat = calls_of(SCMP_ARCH_ARM, ON_ARM);
+	const size_t foreign = put_ret(p, SECCOMP_RET_KILL_PROCESS, 0);
+	size_t other;
+
+	put_calls(p, compat, 0);
+	other = put_arch(p, AUDIT_ARCH_ARM, foreign);
+	put_calls(p, native, 0);
+	put_arch(p, AUDIT_ARCH_AARCH64, other);
+	put_load(p, offsetof(struct seccomp_data, arch));
+	free(native);
+	free(compat);
 }
 
 /* ---- output ------------------------------------------------------------ */
@@ -424,58 +554,17 @@ static void print_program(const struct program *p, const char *name)
 {
 	printf("#if defined(__%s__) || defined(SECCOMP_ALL_MACHINES)\n", name);
 	printf("static const struct sock_filter seccomp_insn_%s[] = {\n", name);
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = p->n; i-- > 0;)
 		printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", p->insn[i].code,
 		       p->insn[i].jt, p->insn[i].jf, p->insn[i].k);
 	printf("};\n\n");
 	printf("static const struct seccomp_patch seccomp_patch_%s[] = {\n",
 	       name);
-	for (size_t i = 0; i < p->n_patch; i++)
+	for (size_t i = p->n_patch; i-- > 0;)
 		printf("\t{ 0x%016llx, %zu, 0x%08x },\n",
-		       (unsigned long long)p->patch[i].caps, p->patch[i].index,
-		       p->patch[i].ret_without);
+		       (unsigned long long)p->patch[i].caps,
+		       p->n - 1 - p->patch[i].place, p->patch[i].ret_without);
 	printf("};\n#endif\n\n");
-}
-
-static struct calls *calls_of(uint32_t arch, uint32_t arch2,
-			      enum seccomp_machine m)
-{
-	struct calls *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		die("out of memory");
-	add_arch(c, arch, m);
-	if (arch2 != arch)
-		add_arch(c, arch2, m);
-	return c;
-}
-
-static void make_x86(struct program *p)
-{
-	struct calls *native =
-		calls_of(SCMP_ARCH_X86_64, SCMP_ARCH_X32, ON_X86);
-	struct calls *compat = calls_of(SCMP_ARCH_X86, SCMP_ARCH_X86, ON_X86);
-
-	emit_load(p, offsetof(struct seccomp_data, arch));
-	emit_arch(p, AUDIT_ARCH_X86_64, native);
-	emit_arch(p, AUDIT_ARCH_I386, compat);
-	emit_ret(p, SECCOMP_RET_KILL_PROCESS);
-	free(native);
-	free(compat);
-}
-
-static void make_arm(struct program *p)
-{
-	struct calls *native =
-		calls_of(SCMP_ARCH_AARCH64, SCMP_ARCH_AARCH64, ON_ARM);
-	struct calls *compat = calls_of(SCMP_ARCH_ARM, SCMP_ARCH_ARM, ON_ARM);
-
-	emit_load(p, offsetof(struct seccomp_data, arch));
-	emit_arch(p, AUDIT_ARCH_AARCH64, native);
-	emit_arch(p, AUDIT_ARCH_ARM, compat);
-	emit_ret(p, SECCOMP_RET_KILL_PROCESS);
-	free(native);
-	free(compat);
 }
 
 int main(void)
