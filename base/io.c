@@ -1,6 +1,7 @@
 #include "io.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 int io_write_all(int fd, const void *p, size_t n, const char *what,
@@ -40,34 +41,53 @@ int64_t io_read_full(int fd, void *p, size_t n, const char *what, struct err *e)
 	return (int64_t)have;
 }
 
-int io_read_all(int fd, struct buf *b, const char *what, struct err *e)
+/* Nothing may be left once the buffer is full. */
+static int want_end(int fd, const struct buf *b, const char *what,
+		    struct err *e)
+{
+	char one;
+	ssize_t n;
+
+	do {
+		n = read(fd, &one, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, "read", "%s", what);
+	if (n > 0)
+		return err_set(e, ERR_TOOBIG, "%s: larger than %zu bytes", what,
+			       b->max);
+	return 0;
+}
+
+static int read_into(int fd, struct buf *b, bool short_is_end, const char *what,
+		     struct err *e)
 {
 	for (;;) {
-		/* A first read that leaves room saves the second one's copy. */
-		size_t want = b->cap > b->len + 1 ? b->cap - b->len - 1 : 0;
-		ssize_t k;
+		const size_t left = b->max - b->len;
+		size_t want = b->len < 65536 ? 16384 : 65536;
+		ssize_t n;
 
-		if (want < 4096)
-			want = b->len < 65536 ? 16384 : 65536;
-		if (want > b->max - b->len)
-			want = b->max - b->len;
-		if (want == 0) {
-			char one;
-
-			k = read(fd, &one, 1);
-			if (k == 0)
-				return 0;
-			return err_set(e, ERR_TOOBIG,
-				       "%s: larger than %zu bytes", what,
-				       b->max);
-		}
-		k = read(fd, buf_room(b, want), want);
-		if (k < 0 && errno == EINTR)
+		if (left == 0)
+			return want_end(fd, b, what, e);
+		if (want > left)
+			want = left;
+		n = read(fd, buf_room(b, want), want);
+		if (n < 0 && errno == EINTR)
 			continue;
-		if (k < 0)
+		if (n < 0)
 			return err_sys(e, "read", "%s", what);
-		buf_grew(b, (size_t)k);
-		if (k == 0)
+		buf_grew(b, (size_t)n);
+		if (n == 0 || (short_is_end && (size_t)n < want))
 			return 0;
 	}
+}
+
+int io_read_all(int fd, struct buf *b, const char *what, struct err *e)
+{
+	return read_into(fd, b, false, what, e);
+}
+
+int io_read_file(int fd, struct buf *b, const char *what, struct err *e)
+{
+	return read_into(fd, b, true, what, e);
 }

@@ -23,6 +23,12 @@ int io_write_all(int fd, const void *p, size_t n, const char *what,
 int64_t io_read_full(int fd, void *p, size_t n, const char *what,
 		     struct err *e);
 
+/*
+ * The same of a regular file, where a read that is short is the last one: one
+ * call for a small file.
+ */
+int io_read_file(int fd, struct buf *b, const char *what, struct err *e);
+
 /* Everything up to the end; ERR_TOOBIG past b->max. */
 int io_read_all(int fd, struct buf *b, const char *what, struct err *e);
 

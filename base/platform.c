@@ -95,11 +95,19 @@ void oci_platform_normalise(struct oci_platform *p)
 
 void oci_platform_host(struct oci_platform *ret)
 {
-	struct utsname u;
 	struct oci_platform p = {.os = "linux"};
+
+	/* Known when built, so that a start need not ask. */
+#if defined(__x86_64__)
+	set(p.arch, sizeof(p.arch), "amd64");
+#elif defined(__aarch64__)
+	set(p.arch, sizeof(p.arch), "arm64");
+#else
+	struct utsname u;
 
 	if (uname(&u) == 0)
 		set(p.arch, sizeof(p.arch), u.machine);
+#endif
 	oci_platform_normalise(&p);
 	*ret = p;
 }

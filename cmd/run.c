@@ -20,7 +20,7 @@
 #include "runtime/container.h"
 #include "runtime/start.h"
 #include "store/image.h"
-#include "store/layer.h"
+#include "store/ready.h"
 #include "store/store.h"
 
 #define F(field) offsetof(struct run_opts, field)
@@ -107,7 +107,7 @@ static int pull_policy(const char *w, enum pull_policy *ret, struct err *e)
  */
 static int get_image(const struct globals *g, const struct run_opts *o,
 		     struct store *st, const char *text, struct image *ret,
-		     struct err *e)
+		     struct strv *lowers, struct err *e)
 {
 	struct oci_platform platform;
 	const struct oci_platform *want = NULL;
@@ -125,7 +125,7 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 		want = &platform;
 	}
 	if (policy != PULL_ALWAYS) {
-		rc = image_find(st, &ref, want, ret, e);
+		rc = ready_find(st, &ref, want, ret, lowers, e);
 		if (rc == 0 || e->kind != ERR_NOTFOUND || policy == PULL_NEVER)
 			return rc;
 		err_clear(e);
@@ -133,7 +133,7 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 	rc = pull(g, o, text, e);
 	if (rc != 0)
 		return rc < 0 ? -1 : 1;
-	return image_find(st, &ref, want, ret, e);
+	return ready_find(st, &ref, want, ret, lowers, e);
 }
 
 /* ---- the parts of a start -------------------------------------------------- */
@@ -284,11 +284,10 @@ static int prepare(struct run *r, int argc, char **argv, struct err *e)
 	if (!has_image)
 		return run_opts_merge_image(r->o, NULL, argv, (size_t)argc,
 					    &r->spec, e);
-	rc = get_image(r->g, r->o, r->store, argv[0], &r->image, e);
+	rc = get_image(r->g, r->o, r->store, argv[0], &r->image,
+		       &r->spec.lowers, e);
 	if (rc != 0)
 		return rc;
-	if (layer_stack(r->store, &r->image, &r->spec.lowers, e) < 0)
-		return -1;
 	return run_opts_merge_image(r->o, &r->image.config, argv + 1,
 				    (size_t)argc - 1, &r->spec, e);
 }

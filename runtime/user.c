@@ -333,7 +333,7 @@ static int read_file(int root_fd, const char *path, struct buf *b,
 		return 0;
 	if (fd < 0)
 		return err_sys(e, "openat2", "%s in the container", path);
-	return io_read_all(fd, b, path, e);
+	return io_read_file(fd, b, path, e);
 }
 
 static bool names_a_group(const struct user_wish *w)

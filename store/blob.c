@@ -51,19 +51,6 @@ int blob_open(struct store *s, const struct digest *d, struct err *e)
 	return fd;
 }
 
-static int64_t read_once(int fd, void *to, size_t n, const char *what,
-			 struct err *e)
-{
-	ssize_t k;
-
-	do
-		k = read(fd, to, n);
-	while (k < 0 && errno == EINTR);
-	if (k < 0)
-		return err_sys(e, "read", "%s", what);
-	return k;
-}
-
 int blob_read(struct store *s, const struct digest *d, struct buf *b,
 	      struct err *e)
 {
@@ -72,21 +59,7 @@ int blob_read(struct store *s, const struct digest *d, struct buf *b,
 
 	if (fd < 0)
 		return -1;
-	/* Of a regular file, a read that is short is the last one. */
-	for (;;) {
-		const size_t left = b->max - b->len;
-		const size_t want = left < PIECE ? left : PIECE;
-		int64_t n;
-
-		if (want == 0)
-			return io_read_all(fd, b, p.text, e);
-		n = read_once(fd, buf_room(b, want), want, p.text, e);
-		if (n < 0)
-			return -1;
-		buf_grew(b, (size_t)n);
-		if ((size_t)n < want)
-			return 0;
-	}
+	return io_read_file(fd, b, p.text, e);
 }
 
 int blob_size(struct store *s, const struct digest *d, uint64_t *ret,

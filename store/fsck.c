@@ -20,6 +20,7 @@
 #include "store/gc.h"
 #include "store/image.h"
 #include "store/layer.h"
+#include "store/ready.h"
 #include "store/stack.h"
 
 void fsck_found(struct fsck *f, const char *fmt, ...)
@@ -158,6 +159,16 @@ static void check_part(struct fsck *f, const char *name, const char *what,
 			   desc->size);
 }
 
+/* What a start takes from the name's file must be what the blobs say. */
+static void check_ready(struct fsck *f, const struct image *img,
+			const char *name)
+{
+	struct err why = {0};
+
+	if (ready_check(f->store, img, &why) < 0)
+		fsck_found(f, "image %s: %s", name, why.text);
+}
+
 static int check_name(void *ctx, const struct ref *ref,
 		      const struct digest *top, const struct digest *manifest,
 		      const struct err *bad)
@@ -192,6 +203,7 @@ static int check_name(void *ctx, const struct ref *ref,
 			fsck_found(f, "image %s: %s: %s is not unpacked", name,
 				   what, DIGEST_SHORT(&img.config.diff_ids[i]));
 	}
+	check_ready(f, &img, name);
 	return 0;
 }
 

@@ -15,9 +15,10 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "store/blob.h"
+#include "store/ready.h"
 
-/* "sha512:<hex>\n" twice, and one byte more to see that it is too long. */
-#define NAME_FILE_MAX (2 * DIGEST_TEXT_MAX + 1)
+/* "sha512:<hex>\n" twice; what stands behind them is ready.h's. */
+#define NAME_LINES_MAX (2 * DIGEST_TEXT_MAX)
 
 void image_free(struct image *i)
 {
@@ -33,8 +34,7 @@ void own_image(struct image *i)
 
 /* ---- one name ------------------------------------------------------------ */
 
-/* "images/docker.io/library/alpine/:3.20", malloced. */
-static char *name_path(const struct ref *ref)
+char *image_name_path(const struct ref *ref)
 {
 	if (digest_is_set(&ref->digest))
 		return xasprintf("images/%s/%s/@%s", ref->registry,
@@ -51,11 +51,12 @@ static int parse_name_file(const char *text, size_t n, struct digest *ret_top,
 	autofree char *top = NULL;
 	autofree char *manifest = NULL;
 
-	if (!nl || n < first + 2 || text[n - 1] != '\n' ||
-	    memchr(text, '\0', n))
+	const char *const end = nl ? memchr(nl + 1, '\n', n - first - 1) : NULL;
+
+	if (!end || memchr(text, '\0', (size_t)(end - text)))
 		return err_set(e, ERR_INVALID, "not two lines");
 	top = xstrndup(text, first);
-	manifest = xstrndup(nl + 1, n - first - 2);
+	manifest = xstrndup(nl + 1, (size_t)(end - nl) - 1);
 	if (digest_parse(top, ret_top, e) ||
 	    digest_parse(manifest, ret_manifest, e))
 		return -1;
@@ -65,7 +66,7 @@ static int parse_name_file(const char *text, size_t n, struct digest *ret_top,
 static int read_name_at(int dirfd, const char *path, struct digest *ret_top,
 			struct digest *ret_manifest, struct err *e)
 {
-	char text[NAME_FILE_MAX];
+	char text[NAME_LINES_MAX];
 	ssize_t n;
 	autoclose int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 
@@ -229,7 +230,7 @@ int image_resolve(struct store *s, const struct ref *ref,
 		  struct digest *ret_top, struct digest *ret_manifest,
 		  struct err *e)
 {
-	autofree char *path = name_path(ref);
+	autofree char *path = image_name_path(ref);
 	const char *const text = ref_familiar(ref, (char[REF_TEXT_MAX]){0});
 
 	if (read_name_at(store_dirfd(s, STORE_ROOT, e), path, ret_top,
@@ -444,7 +445,7 @@ static int sync_up(struct store *s, const char *path, struct err *e)
 	return 0;
 }
 
-static int write_tag_file(int tmp, const char *name, const char *text,
+static int write_tag_file(int tmp, const char *name, const struct buf *text,
 			  struct err *e)
 {
 	autoclose int fd = openat(
@@ -452,14 +453,14 @@ static int write_tag_file(int tmp, const char *name, const char *text,
 
 	if (fd < 0)
 		return err_sys(e, "openat", "tmp/%s", name);
-	if (io_write_all(fd, text, strlen(text), name, e))
+	if (io_write_all(fd, buf_str(text), text->len, name, e))
 		return -1;
 	if (fsync(fd))
 		return err_sys(e, "fsync", "tmp/%s", name);
 	return 0;
 }
 
-static int put_name(struct store *s, const char *path, const char *text,
+static int put_name(struct store *s, const char *path, const struct buf *text,
 		    struct err *e)
 {
 	const int tmp = store_dirfd(s, STORE_TMP, e);
@@ -492,16 +493,21 @@ static int put_name(struct store *s, const char *path, const char *text,
 int image_tag(struct store *s, const struct ref *ref, const struct digest *top,
 	      const struct digest *manifest, struct err *e)
 {
-	autofree char *path = name_path(ref);
-	autofree char *text =
-		xasprintf("%s\n%s\n", DIGEST_TEXT(top), DIGEST_TEXT(manifest));
+	autofree char *path = image_name_path(ref);
+	autobuf struct buf text = buf_make(CONFIG_MAX + MIB(1));
+	autobuf struct buf ready = buf_make(CONFIG_MAX + MIB(1));
+	struct err ignored = {0};
 
-	return put_name(s, path, text, e);
+	buf_addf(&text, "%s\n%s\n", DIGEST_TEXT(top), DIGEST_TEXT(manifest));
+	/* A start reads the blobs themselves where this part is missing. */
+	if (ready_text(s, ref, top, manifest, &ready, &ignored) == 0)
+		buf_add(&text, buf_str(&ready), ready.len);
+	return put_name(s, path, &text, e);
 }
 
 int image_untag(struct store *s, const struct ref *ref, struct err *e)
 {
-	autofree char *path = name_path(ref);
+	autofree char *path = image_name_path(ref);
 	const int root = store_dirfd(s, STORE_ROOT, e);
 	char *slash;
 

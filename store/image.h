@@ -45,6 +45,9 @@ int image_find_any(struct store *s, const char *text, struct image *ret,
 		   struct err *e);
 void image_free(struct image *i);
 
+/* "images/docker.io/library/alpine/:3.20", below the root; malloced. */
+char *image_name_path(const struct ref *ref);
+
 /* Point a name at an image: written last, after everything is on disk. */
 int image_tag(struct store *s, const struct ref *ref, const struct digest *top,
 	      const struct digest *manifest, struct err *e);
