@@ -29,7 +29,8 @@ int digest_parse(const char *s, struct digest *ret, struct err *e)
 	struct digest d = {0};
 
 	for (int a = DIGEST_SHA256; a < DIGEST_ALGS; a++)
-		if (strlen(algs[a].name) == n && !memcmp(s, algs[a].name, n))
+		if (colon && strlen(algs[a].name) == n &&
+		    !memcmp(s, algs[a].name, n))
 			d.alg = (enum digest_alg)a;
 	if (d.alg == DIGEST_NONE)
 		return err_set(e, ERR_INVALID,

@@ -309,7 +309,8 @@ static int set_seccomp(const char *w, struct run_spec *s, struct err *e)
 		s->seccomp_off = true;
 		return 0;
 	}
-	free(take_ptr(&s->filter));
+	free(s->filter);
+	s->filter = NULL;
 	return seccomp_from_file(w, s->caps.bounding, &s->filter, &s->n_filter,
 				 e);
 }

@@ -241,11 +241,12 @@ static void check_link(const struct check *c, const struct rec *it,
 		       const char *access_path)
 {
 	/* One more than expected shows that it is longer. */
-	const size_t n = it->target ? strlen(it->target) : 0;
+	const char *const want = it->target ? it->target : "";
+	const size_t n = strlen(want);
 	autofree char *got = xmalloc(n + 1);
 	const ssize_t k = readlink(access_path, got, n + 1);
 
-	if (k < 0 || (size_t)k != n || memcmp(got, it->target, n) != 0)
+	if (k < 0 || (size_t)k != n || memcmp(got, want, n) != 0)
 		differs(c, it, "the target");
 }
 

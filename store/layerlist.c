@@ -214,7 +214,7 @@ static int read_more(struct list_reader *r, struct err *e)
 	ssize_t n;
 	void *room;
 
-	if (r->pos > 0) {
+	if (r->pos > 0 && r->b.p) {
 		memmove(r->b.p, r->b.p + r->pos, left);
 		r->b.len = left;
 		r->pos = 0;
@@ -241,9 +241,9 @@ static int next_line(struct list_reader *r, char **ret, size_t *ret_len,
 	for (;;) {
 		char *const line = r->b.p ? r->b.p + r->pos : NULL;
 		const size_t have = r->b.len - r->pos;
-		char *const nl =
-			have > seen ? memchr(line + seen, '\n', have - seen)
-				    : NULL;
+		char *const nl = line && have > seen ? memchr(line + seen, '\n',
+							      have - seen)
+						     : NULL;
 		int rc;
 
 		if (nl) {
