@@ -56,9 +56,25 @@ struct monitor {
 
 /* ---- starting ------------------------------------------------------------- */
 
+/*
+ * What callers ignore and a container must not inherit: shells ignore INT and
+ * QUIT for background jobs, Python PIPE and XFSZ for itself. An ignored HUP is
+ * nohup's, and meant.
+ */
+static void reset_ignored(void)
+{
+	static const int signals[] = {SIGINT, SIGQUIT, SIGPIPE, SIGXFSZ};
+	const struct sigaction dfl = {.sa_handler = SIG_DFL};
+
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		(void)sigaction(signals[i], &dfl, NULL);
+}
+
 static int block_signals(struct monitor *m, sigset_t *ret_old, struct err *e)
 {
 	sigset_t all;
+
+	reset_ignored();
 
 	(void)sigfillset(&all);
 	/* Those of our own mistakes must kill us at once. */
