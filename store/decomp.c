@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -64,6 +65,7 @@ struct decomp {
 	uint64_t slots_taken; /* by us, the parent */
 	int sock;
 	pid_t child;
+	int child_fd; /* pidfd: a confined process may not kill(2) */
 };
 
 struct decomp *decomp_open(decomp_read_fn read, void *ctx,
@@ -76,15 +78,31 @@ struct decomp *decomp_open(decomp_read_fn read, void *ctx,
 	d->alg = diff_alg;
 	d->hash = hash_begin(diff_alg);
 	d->sock = -1;
+	d->child_fd = -1;
 	return d;
+}
+
+static void reap_child(struct decomp *d)
+{
+	while (waitpid(d->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	d->child = 0;
+}
+
+static void stop_child(struct decomp *d)
+{
+	if (d->child > 0 &&
+	    syscall(SYS_pidfd_send_signal, d->child_fd, SIGKILL, NULL, 0) == 0)
+		reap_child(d);
+	own_close(&d->child_fd);
+	own_close(&d->sock);
 }
 
 void decomp_free(struct decomp *d)
 {
 	if (!d)
 		return;
-	own_kill(&d->child);
-	own_close(&d->sock);
+	stop_child(d);
 	if (d->ring)
 		(void)munmap(d->ring, sizeof(*d->ring));
 	hash_drop(d->hash);
@@ -519,6 +537,9 @@ int decomp_fork(struct decomp *d, int source_fd, struct err *e)
 		child_main(d, source_fd, parent);
 	}
 	d->sock = take_fd(&mine);
+	d->child_fd = (int)syscall(SYS_pidfd_open, d->child, 0);
+	if (d->child_fd < 0)
+		return err_sys(e, "pidfd_open", "decompressor");
 	return 0;
 }
 
@@ -584,6 +605,9 @@ int decomp_finish(struct decomp *d, struct digest *ret_diff_id,
 		*ret_diff_id = d->ring->digest;
 		ret_diff_id->hex[DIGEST_HEX_MAX] = '\0';
 		*ret_size = d->ring->size;
+		/* It has nothing left to do but to exit. */
+		if (d->child > 0)
+			reap_child(d);
 	} else {
 		hash_end(d->hash, ret_diff_id);
 		d->hash = hash_begin(d->alg);
