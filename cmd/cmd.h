@@ -42,6 +42,7 @@ struct globals {
 	const char *run_dir; /* --run-dir, PRISM_RUN; NULL: the default */
 	const char *config;  /* --config, PRISM_CONFIG; NULL: the default */
 	bool debug;
+	bool version; /* --version: print it and end */
 	bool quiet;
 };
 

@@ -50,6 +50,8 @@ static const struct opt global_opts[] = {
 	 "Mirrors and insecure registries (/etc/prism/config.json)"},
 	{'D', "debug", OPT_BOOL, offsetof(struct globals, debug), NULL,
 	 "Print each step as it ends"},
+	{0, "version", OPT_BOOL, offsetof(struct globals, version), NULL,
+	 "Print the version"},
 	{0, "quiet", OPT_BOOL, offsetof(struct globals, quiet), NULL,
 	 "No notes and warnings"},
 	{0},
@@ -213,6 +215,11 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 		return fail(NULL, 125, &e);
 	}
 	apply_globals(&g);
+	if (g.version) {
+		free(args);
+		(void)printf("%s version %s\n", PROGRAM, PRISM_VERSION);
+		return fflush(stdout) != 0;
+	}
 	if (help || n == 0 || !strcmp(args[1], "help")) {
 		free(args);
 		(void)help_all(n == 0 && !help ? stderr : stdout, table);

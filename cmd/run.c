@@ -184,6 +184,7 @@ static int root_attributes(const struct run *r, struct container_new *n,
 	struct stat st;
 	const char *const top =
 		r->spec.rootfs ? r->spec.rootfs : r->spec.lowers.v[0];
+	STEP(e, "layers", "look at the root of the image");
 
 	n->root_mode = 0755;
 	if (stat(top, &st) < 0) {

@@ -287,12 +287,12 @@ static int make_name_valid(const char *name, struct container *c, struct err *e)
 {
 	const size_t n = strlen(name);
 
-	if (n < 2 || n >= sizeof(c->name) || !isalnum((unsigned char)name[0]) ||
+	if (n < 1 || n >= sizeof(c->name) || !isalnum((unsigned char)name[0]) ||
 	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			 "0123456789_.-") != n)
 		return err_set(e, ERR_USAGE,
 			       "--name '%.127s': only [a-zA-Z0-9][a-zA-Z0-9_.-]"
-			       "+ is allowed",
+			       "* is allowed",
 			       name);
 	memcpy(c->name, name, n + 1);
 	return 0;
@@ -319,6 +319,14 @@ static int create_in(const struct container_home *h,
 	crash_point("container-named");
 	if (renameat(h->root_fd, tmp, h->root_fd, final) == 0)
 		return 0;
+	if (errno == EXDEV) {
+		(void)err_sys(e, "renameat", "%s", final);
+		return err_hint(e,
+				"containers/ and tmp/ of the store must lie "
+				"on one file system: nothing may be mounted "
+				"on %.100s/containers",
+				h->root_path);
+	}
 	if (errno != ENOENT)
 		return err_sys(e, "renameat", "%s", final);
 	if (fs_mkdirs_at(h->root_fd, "containers", 0711, e) < 0)

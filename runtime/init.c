@@ -328,15 +328,11 @@ static char **pid1_env(const struct run_spec *s, char *home)
 	return v;
 }
 
-static int run_pid1(const struct init_args *a, struct err *e)
+static int run_pid1(const struct init_args *a, const struct pid1_tail *t,
+		    char *home, struct err *e)
 {
-	autofree struct pid1_tail *t = xcalloc(1, sizeof(*t));
-	char home[USER_HOME_MAX + 8];
-	autoclose int memfd = -1;
+	autoclose int memfd = pid1_memfd(a, t, e);
 
-	if (fill_conf(a->spec, t, home, sizeof(home), e) < 0)
-		return -1;
-	memfd = pid1_memfd(a, t, e);
 	if (memfd < 0)
 		return -1;
 	/* GO: the monitor has recorded the container. */
@@ -356,6 +352,8 @@ static int init_steps(const struct init_args *a, struct err *e)
 {
 	const struct run_spec *const s = a->spec;
 	struct host_trees trees = {.dir = -1};
+	autofree struct pid1_tail *tail = xcalloc(1, sizeof(*tail));
+	char home[USER_HOME_MAX + 8];
 
 	if (tie_to_monitor(e) < 0)
 		return -1;
@@ -369,11 +367,13 @@ static int init_steps(const struct init_args *a, struct err *e)
 		return -1;
 	if (stdio(a, e) < 0)
 		return -1;
-	if (enter_workdir(s, e) < 0)
+	/* The user before the workdir: its files are looked up from "/". */
+	if (fill_conf(s, tail, home, sizeof(home), e) < 0 ||
+	    enter_workdir(s, e) < 0)
 		return -1;
 	if (s->readonly_root && mnt_readonly("/", false, e) < 0)
 		return -1;
-	return run_pid1(a, e);
+	return run_pid1(a, tail, home, e);
 }
 
 void init_main(const struct init_args *a)

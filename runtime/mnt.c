@@ -77,16 +77,36 @@ int mnt_attach(int tree, const char *target, struct err *e)
 	return 0;
 }
 
-/* Make what is missing of target; returns an O_PATH fd of it. */
-static int open_target(const char *target, bool is_dir, struct err *e)
-{
-	autofree char *part = xstrdup(target);
-	int fd = fs_open_in_root(AT_FDCWD, target, O_PATH, 0);
+/* As many links on a path as the kernel itself follows. */
+#define LINKS_MAX 40
 
-	if (fd >= 0)
-		return fd;
-	if (errno != ENOENT)
-		return err_sys(e, "openat2", "%s", target);
+/*
+ * A link at target whose end is missing: what is missing is made there. After
+ * the pivot every path ends inside the root, whatever the link says.
+ */
+static char *link_end(const char *target)
+{
+	const char *const slash = strrchr(target, '/');
+	char to[4096];
+	const ssize_t n = readlink(target, to, sizeof(to) - 1);
+
+	if (n <= 0)
+		return NULL;
+	to[n] = '\0';
+	return to[0] == '/' ? xstrdup(to)
+			    : xasprintf("%.*s/%s", (int)(slash - target),
+					target, to);
+}
+
+static int make_target(const char *target, bool is_dir, int links,
+		       struct err *e)
+{
+	autofree char *end = links > 0 ? link_end(target) : NULL;
+	autofree char *part = xstrdup(target);
+	autoclose int f = -1;
+
+	if (end)
+		return make_target(end, is_dir, links - 1, e);
 	for (char *p = strchr(part + 1, '/'); p; p = strchr(p + 1, '/')) {
 		*p = '\0';
 		if (mkdir(part, 0755) < 0 && errno != EEXIST)
@@ -96,14 +116,22 @@ static int open_target(const char *target, bool is_dir, struct err *e)
 	if (is_dir) {
 		if (mkdir(target, 0755) < 0 && errno != EEXIST)
 			return err_sys(e, "mkdir", "%s", target);
-	} else {
-		autoclose int f = fs_open_in_root(AT_FDCWD, target,
-						  O_WRONLY | O_CREAT, 0644);
-
-		if (f < 0)
-			return err_sys(e, "openat2", "%s", target);
+		return 0;
 	}
-	fd = fs_open_in_root(AT_FDCWD, target, O_PATH, 0);
+	f = fs_open_in_root(AT_FDCWD, target, O_WRONLY | O_CREAT, 0644);
+	return f < 0 ? err_sys(e, "openat2", "%s", target) : 0;
+}
+
+/* Make what is missing of target; returns an O_PATH fd of it. */
+static int open_target(const char *target, bool is_dir, struct err *e)
+{
+	int fd = fs_open_in_root(AT_FDCWD, target, O_PATH, 0);
+
+	if (fd < 0 && errno == ENOENT) {
+		if (make_target(target, is_dir, LINKS_MAX, e) < 0)
+			return -1;
+		fd = fs_open_in_root(AT_FDCWD, target, O_PATH, 0);
+	}
 	if (fd < 0)
 		return err_sys(e, "openat2", "%s", target);
 	return fd;

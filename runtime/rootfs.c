@@ -71,7 +71,7 @@ static int prepare_volumes(const struct run_spec *s, struct host *h,
 }
 
 static int prepare_files(const struct container *c, const char *dir,
-			 struct host *h, struct err *e)
+			 bool readonly, struct host *h, struct err *e)
 {
 	for (int i = 0; i < CONTAINER_FILES; i++) {
 		autofree char *path = xasprintf("%s/%s", dir, file_names[i]);
@@ -79,7 +79,7 @@ static int prepare_files(const struct container *c, const char *dir,
 		h->files[i] = -1;
 		if (i == CONTAINER_RESOLV && !c->has_resolv)
 			continue;
-		h->files[i] = mnt_clone(AT_FDCWD, path, false, false, 0, e);
+		h->files[i] = mnt_clone(AT_FDCWD, path, false, readonly, 0, e);
 		if (h->files[i] < 0)
 			return -1;
 	}
@@ -125,10 +125,17 @@ static int prepare(const struct run_spec *s, const struct container *c,
 	if (t->dir >= 0) {
 		/* Any directory that everybody can reach; nobody needs it. */
 		*ret_dir = "/dev";
+		/*
+		 * The layers as well, one over the other: overlayfs takes only
+		 * mounts of our own namespace, by their fds.
+		 */
+		for (int i = 0; i < t->n_lowers && !s->rootfs; i++)
+			if (mnt_attach(t->lowers[i], *ret_dir, e) < 0)
+				return -1;
 		if (mnt_attach(t->dir, *ret_dir, e) < 0)
 			return -1;
 	}
-	return prepare_files(c, *ret_dir, h, e);
+	return prepare_files(c, *ret_dir, s->readonly_root, h, e);
 }
 
 /* ---- root and pivot ------------------------------------------------------- */

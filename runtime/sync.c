@@ -103,12 +103,15 @@ static ssize_t recv_msg(int sock, struct sync_msg *m, int *fds, int max,
 		h.msg_control = space.buf;
 		h.msg_controllen = sizeof(space.buf);
 	}
+	/*
+	 * ECONNRESET says once that the peer closed without having read all;
+	 * what it wrote before is still there to be read.
+	 */
 	do {
 		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	*ret_n = n >= 0 && max > 0 ? take_fds(&h, fds, max) : 0;
-	/* A peer killed while bytes were unread is as gone as at EOF. */
-	return n < 0 && errno == ECONNRESET ? 0 : n;
+	return n;
 }
 
 int sync_wait_fds(int sock, enum sync_step step, int *ret_fds, int max,

@@ -26,7 +26,8 @@ layer_of()
 @test "an image that is absent, offline: who was asked, and how it failed" {
 	must_fail 125 run nosuchimage true
 	says 'nosuchimage'
-	says '127\.0\.0\.1:9|registry-1\.docker\.io'
+	says '127\.0\.0\.1:[0-9]+'
+	says 'docker\.io'
 	says 'onnect|resolve'
 	says '^step: '
 	must_fail 125 run --pull=never nosuchimage true
@@ -70,6 +71,7 @@ layer_of()
 	need TMPFS
 	cp -a "$FT/root" "$T/fresh"
 	PRISM_ROOT=$T/fresh
+	mkdir -p "$T/fresh/containers"
 	must_fail 125 unshare -m sh -c 'mount -t tmpfs tmpfs "$1/containers" &&
 		exec "$2" run --rm busybox true' - "$T/fresh" "$PRISM_BIN"
 	says 'EXDEV'
@@ -167,11 +169,12 @@ layer_of()
 @test "disk full while a container is made" {
 	need TMPFS
 	cp -a "$FT/root" "$T/small"
-	must_fail 125 unshare -m sh -c 'mkdir "$1/t" &&
-		mount -t tmpfs -o size=4k,nr_inodes=2 tmpfs "$1/t" &&
-		mount --bind "$1/t" "$1/containers" 2>/dev/null
+	# tmp/ is where it is built: room for three inodes and no more.
+	must_fail 125 unshare -m sh -c '
+		mount -t tmpfs -o size=4k,nr_inodes=4 tmpfs "$1/tmp" || exit 9
 		exec "$2" --root "$1" run --rm busybox true' - "$T/small" "$PRISM_BIN"
-	says 'ENOSPC|EXDEV'
+	says 'ENOSPC'
+	says '^step: container'
 }
 
 @test "programs: missing, foreign, without interpreter" {

@@ -108,9 +108,10 @@ run()
 	mark=6$RANDOM$BATS_TEST_NUMBER
 	as_user "$PRISM_BIN" run --rm busybox sh -c "echo ready; sleep $mark" \
 		>"$T/o" 2>&1 3>&- &
+	pid=$!
 	wait_for grep -q ready "$T/o"
 	pkill -9 -u "$TEST_USER" -f "prism run.*$mark"
-	wait %1 || true
+	wait "$pid" || true
 	gone()
 	{
 		must_not pgrep -f "^sleep $mark"

@@ -34,11 +34,12 @@ same_tree()
 	list "$T/umoci/rootfs" "$@" >"$T/want"
 
 	"$PRISM_BIN" run --rm --init=no "$image" sleep 120 3>&- &
+	prism_pid=$!
 	wait_for pid_of_sleep
 	pid=$(pid_of_sleep)
 	list "/proc/$pid/root" "$@" >"$T/have" || true
 	kill -9 "$pid"
-	wait %1 || true
+	wait "$prism_pid" || true
 	[ "$(wc -l <"$T/want")" -gt 50 ]
 	diff "$T/want" "$T/have"
 }
@@ -48,7 +49,7 @@ pid_of_sleep()
 {
 	local p
 
-	for p in $(pgrep -P "$(jobs -p %1)"); do
+	for p in $(pgrep -P "$prism_pid"); do
 		if [ "$(tr '\0' ' ' <"/proc/$p/cmdline")" = 'sleep 120 ' ]; then
 			echo "$p"
 			return 0
