@@ -101,16 +101,22 @@ static char *link_end(const char *target)
 static int make_target(const char *target, bool is_dir, int links,
 		       struct err *e)
 {
-	autofree char *end = links > 0 ? link_end(target) : NULL;
+	autofree char *end = link_end(target);
 	autofree char *part = xstrdup(target);
 	autoclose int f = -1;
 
+	if (links < 0)
+		return err_sysno(e, ELOOP, "open", "%s", target);
 	if (end)
 		return make_target(end, is_dir, links - 1, e);
 	for (char *p = strchr(part + 1, '/'); p; p = strchr(p + 1, '/')) {
 		*p = '\0';
 		if (mkdir(part, 0755) < 0 && errno != EEXIST)
 			return err_sys(e, "mkdir", "%s", part);
+		/* A link there may have no end yet. */
+		if (access(part, F_OK) < 0 &&
+		    make_target(part, true, links - 1, e) < 0)
+			return -1;
 		*p = '/';
 	}
 	if (is_dir) {

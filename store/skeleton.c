@@ -182,7 +182,8 @@ static int make_patch(struct job *j, size_t i, struct view *lower,
 			       t->link.v[k], t->dst.v[k], &o->moved, e) < 0)
 			return -1;
 	paths_sort(&o->moved);
-	return 0;
+	/* Now, since what lies above takes its attributes from here. */
+	return maker_finish(o->patch, e);
 }
 
 static void push_layer(struct job *j, size_t i)
@@ -302,14 +303,6 @@ static int make_top(struct job *j, struct err *e)
 
 /* ---- 4. the stack -------------------------------------------------------- */
 
-static int finish_makers(struct job *j, struct err *e)
-{
-	for (size_t i = 0; i < j->n; i++)
-		if (maker_finish(j->one[i].patch, e) < 0)
-			return -1;
-	return maker_finish(j->top, e);
-}
-
 static int write_stack(struct job *j, bool *ret_made, struct err *e)
 {
 	autobuf struct buf b = buf_make(STATE_MAX);
@@ -351,7 +344,8 @@ static int build(struct job *j, bool *ret_made, struct err *e)
 	*ret_made = false;
 	if (!may_need(j))
 		return 0;
-	if (pile_all(j, e) < 0 || make_top(j, e) < 0 || finish_makers(j, e) < 0)
+	if (pile_all(j, e) < 0 || make_top(j, e) < 0 ||
+	    maker_finish(j->top, e) < 0)
 		return -1;
 	return write_stack(j, ret_made, e);
 }

@@ -118,9 +118,8 @@ static int copy_xattrs(const struct maker *m, int from, int to, bool opaque,
 static int copy_attrs(struct maker *m, int from, const char *path, bool opaque,
 		      struct err *e)
 {
-	autoclose int to =
-		openat(m->fd, *path ? path : ".",
-		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int to = openat(m->fd, *path ? path : ".",
+				  O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (to < 0)
@@ -251,6 +250,45 @@ static int move_dir(struct move *mv, const char *src, const char *dst,
 	return move_tree(mv, src, dst, e);
 }
 
+static int copy_bytes(int from, int to, off_t size, const char *what,
+		      struct err *e)
+{
+	off_t at = 0;
+
+	/* Shares the blocks where the file system can. */
+	while (at < size) {
+		const ssize_t n = copy_file_range(from, NULL, to, NULL,
+						  (size_t)(size - at), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "copy_file_range", "%s", what);
+		if (n == 0)
+			break;
+		at += n;
+	}
+	return 0;
+}
+
+/* A copy and no second link: the count of links is seen in the container. */
+static int copy_file(struct move *mv, int dirfd, const char *name,
+		     const char *dst, off_t size, struct err *e)
+{
+	autoclose int from =
+		openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int to = openat(
+		mv->m->fd, dst, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (to < 0 && errno == EEXIST)
+		return 0;
+	if (from < 0 || to < 0)
+		return err_sys(e, "openat", "%s", dst);
+	if (copy_bytes(from, to, size, dst, e) < 0)
+		return -1;
+	return copy_attrs(mv->m, from, dst, false, e);
+}
+
 static int move_one(struct move *mv, int dirfd, const char *name,
 		    const char *src, const char *dst, struct err *e)
 {
@@ -267,7 +305,9 @@ static int move_one(struct move *mv, int dirfd, const char *name,
 			return err_sys(e, "mknodat", "%s", dst);
 		return 0;
 	}
-	/* Layers are immutable, so one inode may serve both names. */
+	if (S_ISREG(st.st_mode))
+		return copy_file(mv, dirfd, name, dst, st.st_size, e);
+	/* Links and devices: one inode serves both names. */
 	if (linkat(dirfd, name, mv->m->fd, dst, 0) < 0 && errno != EEXIST)
 		return err_sys(e, "linkat", "%s -> %s", src, dst);
 	return 0;

@@ -42,7 +42,7 @@ load ../lib/common
 
 @test "--version and --help" {
 	must_work prism --version
-	has '^prism [0-9]+\.[0-9]+'
+	has '^prism version [0-9]+\.[0-9]+'
 	must_work prism version
 	must_work prism --help
 	for c in pull run images rmi inspect fsck; do

@@ -120,6 +120,8 @@ CapAmb:	0000000000000000" ] || explain "an ordinary user has none"
 		}
 	done
 	for f in /proc/sys/kernel/hostname /proc/sysrq-trigger; do
+		# Kernels without CONFIG_MAGIC_SYSRQ have no sysrq-trigger.
+		[ -e "$f" ] || continue
 		must_exit 1 run busybox sh -c "echo x >$f"
 		says 'Read-only file system'
 	done

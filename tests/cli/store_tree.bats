@@ -73,8 +73,14 @@ pid_of_sleep()
 	registry_stop
 	# A name that a later layer removes still counts in the lower inode,
 	# which overlay shows as it is.
+	# umoci removes what is whited out after it has set the times of the
+	# directory, and gives directories without an entry of their own the
+	# time of the unpacking: prism keeps the header's, and 1970.
 	same_tree debian debian:bookworm \
-		--no-nlink opt/app/link-a --no-nlink opt/app/link-b
+		--no-nlink opt/app/link-a --no-nlink opt/app/link-b \
+		--no-mtime opt/app --no-mtime var/lib \
+		--no-mtime var/lib/implied --no-mtime var/lib/implied/by \
+		--no-mtime var/lib/implied/by/a
 }
 
 @test "the same layers as zstd and as plain tar give the same tree" {
