@@ -89,7 +89,7 @@ static int read_answer(int fd, const char *program, struct buf *b,
 	char piece[4096];
 	ssize_t n = 1;
 
-	while (n > 0) {
+	while (n > 0 && !b->over) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		const int64_t left = end - now_ms();
 
