@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "base/crash.h"
 #include "base/fs.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/trace.h"
@@ -348,6 +350,8 @@ static int run_run(const struct globals *g, void *fields, int argc, char **argv,
 	int code = 125;
 	int rc;
 
+	/* One step of the heap is enough for all of a start. */
+	(void)mallopt(M_TOP_PAD, (int)MIB(1));
 	trace_init();
 	rc = prepare(&r, argc, argv, e);
 	if (rc == 0)
