@@ -97,7 +97,9 @@ static bool is_up_to_date(const struct pull *p, const struct fetch *f)
 	struct digest manifest = {0};
 	struct err ignored = {0};
 
-	return image_resolve(p->store, &p->ref, &top, &manifest, &ignored) ==
+	/* A tag that resolves to the digest is not the digest's own name. */
+	return image_is_named(p->store, &p->ref) &&
+	       image_resolve(p->store, &p->ref, &top, &manifest, &ignored) ==
 		       0 &&
 	       digest_eq(&top, &p->image.top) &&
 	       digest_eq(&manifest, &p->image.manifest_digest) &&

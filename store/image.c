@@ -505,6 +505,15 @@ int image_tag(struct store *s, const struct ref *ref, const struct digest *top,
 	return put_name(s, path, &text, e);
 }
 
+bool image_is_named(struct store *s, const struct ref *ref)
+{
+	autofree char *path = image_name_path(ref);
+	struct err ignored = {0};
+
+	return faccessat(store_dirfd(s, STORE_ROOT, &ignored), path, F_OK, 0) ==
+	       0;
+}
+
 int image_untag(struct store *s, const struct ref *ref, struct err *e)
 {
 	autofree char *path = image_name_path(ref);

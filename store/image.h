@@ -52,6 +52,9 @@ char *image_name_path(const struct ref *ref);
 int image_tag(struct store *s, const struct ref *ref, const struct digest *top,
 	      const struct digest *manifest, struct err *e);
 
+/* Is there a file for exactly this name? */
+bool image_is_named(struct store *s, const struct ref *ref);
+
 /* Remove a name; ERR_NOTFOUND if absent. Content is left to gc. */
 int image_untag(struct store *s, const struct ref *ref, struct err *e);
 
