@@ -352,6 +352,7 @@ static int run_run(const struct globals *g, void *fields, int argc, char **argv,
 
 	/* One step of the heap is enough for all of a start. */
 	(void)mallopt(M_TOP_PAD, (int)MIB(1));
+	(void)mallopt(M_TRIM_THRESHOLD, (int)MIB(8));
 	trace_init();
 	rc = prepare(&r, argc, argv, e);
 	if (rc == 0)

@@ -106,6 +106,9 @@ static const int ALWAYS[] = {
 	SYS_tgkill,        SYS_rt_sigprocmask, SYS_rt_sigaction,
 	SYS_clock_gettime, SYS_getrandom,      SYS_restart_syscall,
 	SYS_sched_yield,
+#ifdef __SANITIZE_ADDRESS__
+	SYS_sigaltstack, /* at each noreturn call */
+#endif
 };
 
 #define MAX_RULES 128
