@@ -120,15 +120,6 @@ static void print_result(const struct pull *p, bool fresh)
 	(void)printf("%s\n", full);
 }
 
-static bool has_name(const struct pull *p)
-{
-	autofree char *path = image_name_path(&p->ref);
-	struct err ignored = {0};
-
-	return faccessat(store_dirfd(p->store, STORE_ROOT, &ignored), path,
-			 F_OK, 0) == 0;
-}
-
 static int pull_image(struct pull *p, struct err *e)
 {
 	const struct fetch f = {
@@ -162,10 +153,8 @@ static int pull_image(struct pull *p, struct err *e)
 		if (fetch_image(&f, e))
 			return -1;
 	}
-	/* By digest it may be known through a tag, and have no name yet. */
-	if ((fresh || !has_name(p)) &&
-	    image_tag(p->store, &p->ref, &p->image.top,
-		      &p->image.manifest_digest, e))
+	if (fresh && image_tag(p->store, &p->ref, &p->image.top,
+			       &p->image.manifest_digest, e))
 		return -1;
 	print_result(p, fresh);
 	return 0;

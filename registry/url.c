@@ -58,8 +58,14 @@ static int take_apart(CURLU *u, struct url *ret, struct err *e)
 
 static int parse_on(CURLU *u, const char *s, struct url *ret, struct err *e)
 {
-	const CURLUcode rc = curl_url_set(
-		u, CURLUPART_URL, s, CURLU_DISALLOW_USER | CURLU_URLENCODE);
+	const char *const authority = strstr(s, "://");
+	CURLUcode rc;
+
+	/* libcurl forgives "http:///host", as browsers do; nobody means it. */
+	if (authority && authority[3] == '/')
+		return err_set(e, ERR_INVALID, "a URL without a host");
+	rc = curl_url_set(u, CURLUPART_URL, s,
+			  CURLU_DISALLOW_USER | CURLU_URLENCODE);
 
 	if (rc == CURLUE_USER_NOT_ALLOWED)
 		return err_set(e, ERR_INVALID,
