@@ -95,7 +95,12 @@ static int add_row(void *ctx, const struct ref *ref, const struct digest *top,
 	struct row *row;
 
 	if (bad || image_load(r->store, ref, top, manifest, &img, &e)) {
-		log_warn("%s", bad ? bad->text : e.text);
+		if (bad)
+			log_warn("image %s: %s",
+				 ref_familiar(ref, (char[REF_TEXT_MAX]){0}),
+				 bad->text);
+		else
+			log_warn("%s", e.text);
 		r->damaged = true;
 		return 0;
 	}

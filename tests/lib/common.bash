@@ -130,6 +130,8 @@ test_setup()
 		export PRISM_ROOT=$T/root
 	fi
 	MAY_LEAVE_TMP=
+	# bats' own watchdog of BATS_TEST_TIMEOUT.
+	JOBS_BEFORE=" $(jobs -rp | tr '\n' ' ') "
 	unset TERM DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_RUNTIME_DIR \
 		XDG_DATA_HOME XDG_CONFIG_HOME
 	cd "$T" || return 1
@@ -224,7 +226,9 @@ nothing_left()
 		cut -d' ' -f1 <<<"$left" | xargs -r kill -9
 		return 1
 	fi
-	left=$(jobs -rp)
+	left=$(for i in $(jobs -rp); do
+		[[ $JOBS_BEFORE == *" $i "* ]] || printf '%s\n' "$i"
+	done)
 	if [ -n "$left" ]; then
 		printf 'background jobs of the test still run: %s\n' "$left"
 		xargs -r kill -9 <<<"$left"
