@@ -349,11 +349,14 @@ busybox_entries()
 }
 
 @test "ten at once, each in its own root" {
+	pids=
 	for i in $(seq 10); do
-		prism run --rm busybox sh -c "echo $i >/n; sleep 0.2; cat /n" \
+		"$PRISM_BIN" run --rm busybox sh -c "echo $i >/n; sleep 0.2; cat /n" \
 			>"$T/o$i" 2>&1 3>&- &
+		pids="$pids $!"
 	done
-	wait
+	# shellcheck disable=SC2086 # a list; bats has jobs of its own
+	wait $pids
 	for i in $(seq 10); do
 		[ "$(cat "$T/o$i")" = "$i" ]
 	done
