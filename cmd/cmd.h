@@ -34,6 +34,14 @@ struct opt {
 	size_t offset;   /* offsetof(struct X_opts, field) */
 	const char *arg; /* what the value is called in help; NULL for bools */
 	const char *help;
+	/* In the zero entry at the end: the table goes on in this one. */
+	const struct opt *more;
+};
+
+/* A flag of docker or podman that prism does not have, and what serves. */
+struct opt_refused {
+	const char *name;
+	const char *instead; /* a sentence; the hint of the error */
 };
 
 /* Global options, the same before every command. */
@@ -51,8 +59,9 @@ struct command {
 	const char *operands; /* "IMAGE [CMD...]" */
 	const char *summary;
 	const struct opt *opts; /* ends with a zero entry; NULL: none */
-	size_t fields_size;     /* of the struct that the offsets point into */
-	bool options_first;     /* the first operand ends the options (run) */
+	const struct opt_refused *refused; /* ends with a zero entry, or NULL */
+	size_t fields_size; /* of the struct that the offsets point into */
+	bool options_first; /* the first operand ends the options (run) */
 	int min_operands;
 	int max_operands; /* -1: any number */
 	int fail_code;    /* exit code of an error: 125 for run, else 1 */

@@ -10,10 +10,22 @@ static void *field(void *fields, const struct opt *o)
 	return (char *)fields + o->offset;
 }
 
+const struct opt *opt_first(const struct opt *table)
+{
+	while (table && !table->name)
+		table = table->more;
+	return table;
+}
+
+const struct opt *opt_next(const struct opt *o)
+{
+	return opt_first(o + 1);
+}
+
 static const struct opt *find_long(const struct opt *table, const char *s,
 				   size_t n)
 {
-	for (const struct opt *o = table; o && o->name; o++)
+	for (const struct opt *o = opt_first(table); o; o = opt_next(o))
 		if (strlen(o->name) == n && memcmp(o->name, s, n) == 0)
 			return o;
 	return NULL;
@@ -21,7 +33,7 @@ static const struct opt *find_long(const struct opt *table, const char *s,
 
 static const struct opt *find_letter(const struct opt *table, char c)
 {
-	for (const struct opt *o = table; o && o->name; o++)
+	for (const struct opt *o = opt_first(table); o; o = opt_next(o))
 		if (o->letter == c)
 			return o;
 	return NULL;
@@ -76,6 +88,15 @@ static bool takes_value(const struct opt *o)
 
 static int unknown(const struct command *c, const char *arg, struct err *e)
 {
+	const size_t n = strcspn(arg, "=");
+
+	for (const struct opt_refused *r = c->refused; r && r->name; r++)
+		if (str_starts(arg, "--") && strlen(r->name) == n - 2 &&
+		    !memcmp(r->name, arg + 2, n - 2)) {
+			(void)err_set(e, ERR_UNSUPPORTED,
+				      "--%s is not in prism", r->name);
+			return err_hint(e, "%s", r->instead);
+		}
 	(void)err_set(e, ERR_USAGE, "unknown option '%s'", arg);
 	return err_hint(e, "'prism %s --help' lists the options", c->name);
 }
@@ -180,7 +201,7 @@ int opts_parse(const struct command *c, void *fields, int argc, char **argv,
 
 void opts_free(const struct command *c, void *fields)
 {
-	for (const struct opt *o = c->opts; o && o->name; o++)
+	for (const struct opt *o = opt_first(c->opts); o; o = opt_next(o))
 		if (o->type == OPT_LIST)
 			strv_free(field(fields, o));
 }
@@ -191,7 +212,7 @@ void opts_help(FILE *out, const char *program, const struct command *c)
 		      c->opts ? " [OPTIONS]" : "", c->operands, c->summary);
 	if (c->opts)
 		(void)fputs("\nOptions:\n", out);
-	for (const struct opt *o = c->opts; o && o->name; o++) {
+	for (const struct opt *o = opt_first(c->opts); o; o = opt_next(o)) {
 		char left[64];
 
 		(void)snprintf(left, sizeof(left), "%s--%s%s%s",

@@ -7,6 +7,10 @@
 #include "cmd/cmd.h"
 #include <stdio.h>
 
+/* The options of a table one by one, over its end into `more`; NULL last. */
+const struct opt *opt_first(const struct opt *table);
+const struct opt *opt_next(const struct opt *o);
+
 /*
  * Parse argv (without the command's name) into fields; operands are moved to
  * the front of argv, *ret_n says how many. "--help" sets *ret_help.

@@ -162,7 +162,10 @@ static int add_volume(struct run_spec *s, const char *text, struct err *e)
 	real = realpath(src, NULL);
 	if (!real)
 		return err_sys(e, "realpath", "%s", src);
-	spec_add_mount(s, real, take_ptr(&dst), v.readonly, v.propagation);
+	spec_add_mount(s, &(struct mount_spec){.source = real,
+					       .target = take_ptr(&dst),
+					       .readonly = v.readonly,
+					       .propagation = v.propagation});
 	return 0;
 }
 

@@ -5,33 +5,105 @@
 
 #include "base/own.h"
 
-void spec_add_mount(struct run_spec *s, char *source, char *target,
-		    bool readonly, uint64_t propagation)
+/* One more element of an array that grows by one. */
+#define ADD(array, n, element)                                             \
+	do {                                                               \
+		(array) = xrealloc((array), ((n) + 1) * sizeof(*(array))); \
+		(array)[(n)++] = (element);                                \
+	} while (0)
+
+void spec_add_mount(struct run_spec *s, const struct mount_spec *m)
 {
-	s->mounts = xrealloc(s->mounts, (s->n_mounts + 1) * sizeof(*s->mounts));
-	s->mounts[s->n_mounts++] =
-		(struct mount_spec){.source = source,
-				    .target = target,
-				    .readonly = readonly,
-				    .propagation = propagation};
+	ADD(s->mounts, s->n_mounts, *m);
+}
+
+void spec_add_device(struct run_spec *s, const struct device_spec *d)
+{
+	ADD(s->devices, s->n_devices, *d);
+}
+
+void spec_add_rlimit(struct run_spec *s, const struct rlimit_spec *r)
+{
+	ADD(s->rlimits, s->n_rlimits, *r);
+}
+
+void spec_add_port(struct run_spec *s, const struct port_spec *p)
+{
+	ADD(s->ports, s->n_ports, *p);
+}
+
+const struct mount_spec *spec_mount_at(const struct run_spec *s,
+				       const char *target)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (!strcmp(s->mounts[i].target, target))
+			return &s->mounts[i];
+	return NULL;
+}
+
+void spec_mount_free(struct mount_spec *m)
+{
+	free(m->source);
+	free(m->target);
+	free(m->volume);
+	free(m->data);
+	*m = (struct mount_spec){0};
+}
+
+static void free_lists(struct run_spec *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		spec_mount_free(&s->mounts[i]);
+	free(s->mounts);
+	for (size_t i = 0; i < s->n_devices; i++) {
+		free(s->devices[i].source);
+		free(s->devices[i].target);
+	}
+	free(s->devices);
+	for (size_t i = 0; i < s->n_ports; i++)
+		free(s->ports[i].ip);
+	free(s->ports);
+	free(s->rlimits);
+}
+
+static void free_strings(struct run_spec *s)
+{
+	char *const strings[] = {
+		s->rootfs,
+		s->net_of,
+		s->pid_of,
+		s->ipc_of,
+		s->tz,
+		s->domainname,
+		s->ip,
+		s->ip6,
+		s->mac,
+		s->cwd,
+		s->user,
+		s->hostname,
+		s->limits.cpuset_cpus,
+		s->limits.cpuset_mems,
+		s->limits.cgroup_parent,
+	};
+	struct strv *const lists[] = {
+		&s->lowers, &s->args,        &s->env,         &s->groups,
+		&s->mask,   &s->unmask,      &s->sysctls,     &s->add_hosts,
+		&s->dns,    &s->dns_search,  &s->dns_options, &s->exposed,
+		&s->links,  &s->aliases,     &s->labels,      &s->annotations,
+		&s->shell,  &s->health.test,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
+		free(strings[i]);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		strv_free(lists[i]);
 }
 
 void spec_free(struct run_spec *s)
 {
-	strv_free(&s->lowers);
-	for (size_t i = 0; i < s->n_mounts; i++) {
-		free(s->mounts[i].source);
-		free(s->mounts[i].target);
-	}
-	free(s->mounts);
-	free(s->rootfs);
+	free_lists(s);
+	free_strings(s);
 	free(s->filter);
-	strv_free(&s->args);
-	strv_free(&s->env);
-	strv_free(&s->groups);
-	free(s->cwd);
-	free(s->user);
-	free(s->hostname);
 	*s = (struct run_spec){0};
 }
 
