@@ -150,7 +150,7 @@ $(O)/runtime/seccomp_default.h: $(O)/seccomp_gen
 	$(Q)$< > $@
 
 $(O)/runtime/seccomp.o: $(O)/runtime/seccomp_default.h
-$(O)/runtime/start.o: $(O)/runtime/pid1_blob.h
+$(O)/runtime/program.o: $(O)/runtime/pid1_blob.h
 
 # ---- tests -----------------------------------------------------------------
 

@@ -13,9 +13,7 @@
 struct init_args {
 	const struct run_spec *spec;
 	const struct container *container;
-	int sync;         /* its end of the pair */
-	const void *pid1; /* the ELF file */
-	size_t pid1_len;
+	int sync; /* its end of the pair */
 };
 
 _Noreturn void init_main(const struct init_args *a);

@@ -26,14 +26,8 @@
 #include "base/trace.h"
 #include "runtime/init.h"
 #include "runtime/mnt.h"
-#include "runtime/pid1.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
-
-static const unsigned char pid1_elf[] = {
-#include "runtime/pid1_blob.h"
-};
-_Static_assert(sizeof(pid1_elf) < PID1_CONF_AT, "PID 1 outgrew its place");
 
 /* The caller's terminal on one side, the container's pty on the other. */
 struct terminal {
@@ -133,9 +127,7 @@ static int make_init(struct monitor *m, struct err *e)
 	if (pid == 0) {
 		const struct init_args a = {.spec = m->spec,
 					    .container = m->container,
-					    .sync = theirs,
-					    .pid1 = pid1_elf,
-					    .pid1_len = sizeof(pid1_elf)};
+					    .sync = theirs};
 
 		/* Or the end of the monitor would not be seen. */
 		(void)close(m->sync);
