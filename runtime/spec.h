@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "base/userns.h"
 #include "runtime/caps.h"
+#include "runtime/logfile.h"
+#include "runtime/restart.h"
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -185,7 +187,16 @@ struct run_spec {
 	bool no_init;       /* the program is PID 1 */
 	bool tty;
 	bool interactive; /* keep stdin */
+	bool stdin_once;  /* the first client's end of input is the program's */
 	int stop_signal;  /* 0: SIGTERM */
+
+	/* What the monitor does beside. */
+	bool detached; /* -d: no output but to the log and to clients */
+	struct log_conf log;
+	struct restart_policy restart;
+	uint32_t stop_timeout_s; /* --stop-timeout; 0: 10 */
+	bool stop_at_once;       /* --stop-timeout 0 */
+	uint32_t timeout_s;      /* --timeout: ends after so long, 124 */
 };
 
 void spec_free(struct run_spec *s);

@@ -1,0 +1,478 @@
+#include "logread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/own.h"
+
+#define CHUNK          KIB(64)
+#define LINE_MAX_BYTES MIB(1) /* ours end at 100 KiB; longer is no record */
+
+struct log_reader {
+	int dir_fd;
+	struct log_query query;
+	int fd; /* of the file that is being read, -1: none */
+	int watch;
+	bool watched; /* inotify was asked for */
+	off_t at;     /* where the next read begins */
+	char *buf;
+	size_t len; /* bytes in buf */
+	size_t pos; /* of the next line in buf */
+	size_t cap;
+	bool skip; /* in a line that is too long */
+};
+
+/* ---- the files -------------------------------------------------------------- */
+
+static void log_name(uint32_t i, char name[32])
+{
+	if (i == 0)
+		(void)snprintf(name, 32, LOGFILE_NAME);
+	else
+		(void)snprintf(name, 32, LOGFILE_NAME ".%u", i);
+}
+
+static int open_nth(const struct log_reader *r, uint32_t i)
+{
+	char name[32];
+
+	log_name(i, name);
+	return openat(r->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static bool same_file(const struct log_reader *r, uint32_t i, int fd)
+{
+	struct stat a;
+	struct stat b;
+	char name[32];
+
+	log_name(i, name);
+	return fstatat(r->dir_fd, name, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(fd, &b) == 0 && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
+}
+
+/* How many there are: the youngest has number 0, the oldest n - 1. */
+static uint32_t count_files(const struct log_reader *r)
+{
+	uint32_t n = 0;
+
+	for (; n < LOGFILE_FILES_MAX; n++) {
+		autoclose int fd = open_nth(r, n);
+
+		if (fd < 0)
+			break;
+	}
+	return n;
+}
+
+static void begin(struct log_reader *r, int fd, off_t at)
+{
+	own_close(&r->fd);
+	r->fd = fd;
+	r->at = at;
+	r->len = 0;
+	r->pos = 0;
+	r->skip = false;
+}
+
+/* Which number our file has by now; -1: it is gone. */
+static int64_t find_current(const struct log_reader *r)
+{
+	const uint32_t n = count_files(r);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (same_file(r, i, r->fd))
+			return i;
+	return -1;
+}
+
+/* To the next younger file. True if there is one. */
+static bool advance(struct log_reader *r)
+{
+	for (int tries = 0; tries < 10; tries++) {
+		const int64_t i = find_current(r);
+		const uint32_t n = count_files(r);
+		int fd;
+
+		if (i == 0 || n == 0)
+			return false;
+		fd = open_nth(r, i > 0 ? (uint32_t)i - 1 : n - 1);
+		/* Had they been renamed in between, one could be left out. */
+		if (fd >= 0 && (i < 0 || same_file(r, (uint32_t)i, r->fd))) {
+			begin(r, fd, 0);
+			return true;
+		}
+		own_close(&fd);
+	}
+	return false;
+}
+
+/* ---- --tail ------------------------------------------------------------------ */
+
+/*
+ * Back from the end of fd until *n lines were passed; where the first of them
+ * begins. *n is what is still to be found before it.
+ */
+static off_t back(int fd, int64_t *n)
+{
+	autofree char *buf = xmalloc(CHUNK);
+	struct stat st;
+	off_t end;
+
+	if (fstat(fd, &st) < 0)
+		return 0;
+	end = st.st_size;
+	for (off_t at = end; at > 0;) {
+		const size_t want = at < (off_t)CHUNK ? (size_t)at : CHUNK;
+		const ssize_t got = pread(fd, buf, want, at - (off_t)want);
+
+		if (got != (ssize_t)want)
+			return 0;
+		at -= (off_t)want;
+		for (size_t i = want; i > 0; i--) {
+			if (buf[i - 1] != '\n' || at + (off_t)i == end)
+				continue;
+			if (--*n == 0)
+				return at + (off_t)i;
+		}
+	}
+	if (end > 0)
+		--*n;
+	return 0;
+}
+
+static void begin_at_tail(struct log_reader *r)
+{
+	const uint32_t files = count_files(r);
+	int64_t n = r->query.tail;
+
+	for (uint32_t i = 0; i < files; i++) {
+		int fd = open_nth(r, i);
+		struct stat st;
+		off_t at;
+
+		if (fd < 0)
+			return;
+		if (n == 0) {
+			at = fstat(fd, &st) == 0 ? st.st_size : 0;
+			begin(r, fd, at);
+			return;
+		}
+		at = back(fd, &n);
+		begin(r, fd, at);
+		if (n == 0)
+			return;
+	}
+}
+
+int log_reader_open(int dir_fd, const struct log_query *q,
+		    struct log_reader **ret, struct err *e)
+{
+	struct log_reader *const r = xcalloc(1, sizeof(*r));
+	uint32_t files;
+
+	r->dir_fd = dir_fd;
+	r->query = *q;
+	r->fd = -1;
+	r->watch = -1;
+	files = count_files(r);
+	if (files == 0) {
+		free(r);
+		return err_set(e, ERR_NOTFOUND, "there is no log");
+	}
+	if (q->tail >= 0)
+		begin_at_tail(r);
+	else
+		begin(r, open_nth(r, files - 1), 0);
+	*ret = r;
+	return 0;
+}
+
+void log_reader_close(struct log_reader *r)
+{
+	if (!r)
+		return;
+	own_close(&r->fd);
+	own_close(&r->watch);
+	free(r->buf);
+	free(r);
+}
+
+/* ---- records ----------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* "\uXXXX" of the basic plane at s (behind the 'u'), as UTF-8. */
+static bool put_escape(const char *s, const char *end, char **to)
+{
+	unsigned int v = 0;
+
+	if (end - s < 4)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		const int d = hex_digit(s[i]);
+
+		if (d < 0)
+			return false;
+		v = v << 4 | (unsigned int)d;
+	}
+	if (v < 0x80) {
+		*(*to)++ = (char)v;
+	} else if (v < 0x800) {
+		*(*to)++ = (char)(0xc0 | v >> 6);
+		*(*to)++ = (char)(0x80 | (v & 0x3f));
+	} else {
+		*(*to)++ = (char)(0xe0 | v >> 12);
+		*(*to)++ = (char)(0x80 | (v >> 6 & 0x3f));
+		*(*to)++ = (char)(0x80 | (v & 0x3f));
+	}
+	return true;
+}
+
+/* One "\x" at *p: its byte or bytes to *to. */
+static bool unescape(char **p, const char *end, char **to)
+{
+	static const char from[] = "\"\\/bfnrt";
+	static const char into[] = "\"\\/\b\f\n\r\t";
+	const char *at;
+
+	if (++*p >= end)
+		return false;
+	if (**p == 'u') {
+		if (!put_escape(*p + 1, end, to))
+			return false;
+		*p += 5;
+		return true;
+	}
+	at = **p ? strchr(from, **p) : NULL;
+	if (!at)
+		return false;
+	*(*to)++ = into[at - from];
+	++*p;
+	return true;
+}
+
+struct text {
+	char *p;
+	size_t len;
+};
+
+/* A JSON string at *p, unescaped where it stands; *p behind it. */
+static bool take_string(char **p, const char *end, struct text *ret)
+{
+	char *to;
+
+	if (*p >= end || **p != '"')
+		return false;
+	ret->p = to = ++*p;
+	while (*p < end && **p != '"') {
+		if (**p == '\\') {
+			if (!unescape(p, end, &to))
+				return false;
+			continue;
+		}
+		*to++ = *(*p)++;
+	}
+	if (*p >= end)
+		return false;
+	++*p;
+	ret->len = (size_t)(to - ret->p);
+	return true;
+}
+
+static bool is_word(const struct text *t, const char *word)
+{
+	return t->len == strlen(word) && !memcmp(t->p, word, t->len);
+}
+
+static bool set_member(const struct text *key, struct text *value,
+		       struct log_record *ret)
+{
+	if (is_word(key, "log")) {
+		ret->text = value->p;
+		ret->len = value->len;
+		return true;
+	}
+	if (is_word(key, "stream")) {
+		ret->stream = is_word(value, "stderr") ? LOG_STREAM_ERR
+						       : LOG_STREAM_OUT;
+		return true;
+	}
+	if (!is_word(key, "time"))
+		return false;
+	/* Its closing quote makes room for the NUL. */
+	value->p[value->len] = '\0';
+	return clock_parse(value->p, &ret->time_ns);
+}
+
+/* One line without its newline, which is changed. */
+static bool parse(char *p, size_t n, struct log_record *ret)
+{
+	const char *const end = p + n;
+
+	*ret = (struct log_record){.text = ""};
+	if (n < 2 || *p++ != '{')
+		return false;
+	for (;;) {
+		struct text key;
+		struct text value;
+
+		if (!take_string(&p, end, &key) || p >= end || *p++ != ':' ||
+		    !take_string(&p, end, &value) ||
+		    !set_member(&key, &value, ret) || p >= end)
+			return false;
+		if (*p == '}')
+			return p + 1 == end && ret->time_ns != 0;
+		if (*p++ != ',')
+			return false;
+	}
+}
+
+/* ---- reading ------------------------------------------------------------------ */
+
+/* More bytes of the present file: 1, 0 at its end, -1. */
+static int fill(struct log_reader *r, struct err *e)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (r->fd < 0)
+		return 0;
+	if (r->pos > 0) {
+		memmove(r->buf, r->buf + r->pos, r->len - r->pos);
+		r->len -= r->pos;
+		r->pos = 0;
+	}
+	if (r->len >= LINE_MAX_BYTES) {
+		r->skip = true;
+		r->len = 0;
+	}
+	if (r->cap - r->len < CHUNK) {
+		r->cap = r->len + 2 * CHUNK;
+		r->buf = xrealloc(r->buf, r->cap);
+	}
+	do {
+		n = pread(r->fd, r->buf + r->len, r->cap - r->len, r->at);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, "pread", "the log");
+	/* Begun again, because there was no room for a second one. */
+	if (n == 0 && fstat(r->fd, &st) == 0 && st.st_size < r->at) {
+		r->at = 0;
+		r->len = 0;
+		return 0;
+	}
+	r->at += n;
+	r->len += (size_t)n;
+	return n > 0;
+}
+
+/* The next line in the buffer: its start, or NULL. */
+static char *next_line(struct log_reader *r, size_t *ret_len)
+{
+	for (;;) {
+		char *const p = r->buf + r->pos;
+		char *const end = r->len > r->pos
+					  ? memchr(p, '\n', r->len - r->pos)
+					  : NULL;
+
+		if (!end)
+			return NULL;
+		r->pos += (size_t)(end - p) + 1;
+		if (!r->skip) {
+			*ret_len = (size_t)(end - p);
+			return p;
+		}
+		r->skip = false;
+	}
+}
+
+/* A line of whichever file is next: 1, 0, -1. */
+static int take_line(struct log_reader *r, char **ret, size_t *ret_len,
+		     struct err *e)
+{
+	for (;;) {
+		int rc;
+
+		*ret = next_line(r, ret_len);
+		if (*ret)
+			return 1;
+		rc = fill(r, e);
+		if (rc < 0 || (rc == 0 && !advance(r)))
+			return rc;
+	}
+}
+
+int log_reader_next(struct log_reader *r, struct log_record *ret, struct err *e)
+{
+	for (;;) {
+		char *line;
+		size_t n;
+		const int rc = take_line(r, &line, &n, e);
+
+		if (rc <= 0)
+			return rc;
+		if (!parse(line, n, ret) || ret->time_ns < r->query.since_ns)
+			continue;
+		if (r->query.until_ns && ret->time_ns > r->query.until_ns)
+			return 2;
+		return 1;
+	}
+}
+
+/* ---- waiting ------------------------------------------------------------------ */
+
+/* True when it was begun just now: then look once more before waiting. */
+static bool begin_watch(struct log_reader *r)
+{
+	char path[40];
+
+	if (r->watched)
+		return false;
+	r->watched = true;
+	r->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", r->dir_fd);
+	if (r->watch >= 0 &&
+	    inotify_add_watch(r->watch, path,
+			      IN_MODIFY | IN_MOVED_TO | IN_CREATE) < 0)
+		own_close(&r->watch);
+	return r->watch >= 0;
+}
+
+int log_reader_wait(struct log_reader *r, int other_fd, int timeout_ms,
+		    struct err *e)
+{
+	struct pollfd p[2] = {{.events = POLLIN},
+			      {.fd = other_fd, .events = POLLIN}};
+	char events[4096];
+
+	if (begin_watch(r))
+		return 0;
+	p[0].fd = r->watch;
+	/* The user's instances may be used up: then look now and then. */
+	if (r->watch < 0 && (timeout_ms < 0 || timeout_ms > 100))
+		timeout_ms = 100;
+	if (poll(p, 2, timeout_ms) < 0 && errno != EINTR)
+		return err_sys(e, "poll", "the log");
+	if (p[0].revents)
+		(void)!read(r->watch, events, sizeof(events));
+	return other_fd >= 0 && p[1].revents != 0;
+}
