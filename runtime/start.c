@@ -26,6 +26,7 @@
 #include "base/trace.h"
 #include "runtime/init.h"
 #include "runtime/mnt.h"
+#include "runtime/signals.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -49,49 +50,6 @@ struct monitor {
 };
 
 /* ---- starting ------------------------------------------------------------- */
-
-/*
- * What callers ignore and a container must not inherit: shells ignore INT and
- * QUIT for background jobs, Python PIPE and XFSZ for itself. An ignored HUP is
- * nohup's, and meant.
- */
-static void reset_ignored(void)
-{
-	static const int signals[] = {SIGINT, SIGQUIT, SIGPIPE, SIGXFSZ};
-	const struct sigaction dfl = {.sa_handler = SIG_DFL};
-
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
-		(void)sigaction(signals[i], &dfl, NULL);
-}
-
-static int block_signals(struct monitor *m, sigset_t *ret_old, struct err *e)
-{
-	sigset_t all;
-
-	reset_ignored();
-
-	(void)sigfillset(&all);
-	/* Those of our own mistakes must kill us at once. */
-	(void)sigdelset(&all, SIGSEGV);
-	(void)sigdelset(&all, SIGBUS);
-	(void)sigdelset(&all, SIGFPE);
-	(void)sigdelset(&all, SIGILL);
-	(void)sigdelset(&all, SIGABRT);
-	(void)sigdelset(&all, SIGTRAP);
-	if (sigprocmask(SIG_SETMASK, &all, ret_old) < 0)
-		return err_sys(e, "sigprocmask", "block all");
-	m->all = all;
-	return 0;
-}
-
-/* What came meanwhile is pending, so this can wait until nobody waits. */
-static int read_signals(struct monitor *m, struct err *e)
-{
-	m->signals = signalfd(-1, &m->all, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (m->signals < 0)
-		return err_sys(e, "signalfd", "all");
-	return 0;
-}
 
 static uint64_t clone_flags(const struct run_spec *s)
 {
@@ -396,14 +354,17 @@ int container_run(const struct run_spec *s, struct container *c,
 	int rc;
 
 	trace_role("monitor");
-	if (block_signals(&m, &old, e) < 0)
+	signals_reset_ignored();
+	if (signals_block(&m.all, &old, e) < 0)
 		return -1;
 	rc = start(&m, e);
 	own_close(&m.sync);
 	if (rc == 0) {
 		trace_mark("running", "the program runs");
 		crash_point("run-running");
-		rc = read_signals(&m, e);
+		/* What came meanwhile is pending: nobody waits for us now. */
+		m.signals = signals_open(&m.all, e);
+		rc = m.signals < 0 ? -1 : 0;
 	}
 	if (rc == 0) {
 		if (running)
