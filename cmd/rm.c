@@ -7,11 +7,14 @@
 
 struct rm_opts {
 	bool force;
+	bool volumes;
 };
 
 static const struct opt rm_options[] = {
 	{'f', "force", OPT_BOOL, offsetof(struct rm_opts, force), NULL,
 	 "Kill it if it runs; no error if there is none"},
+	{'v', "volumes", OPT_BOOL, offsetof(struct rm_opts, volumes), NULL,
+	 "Also remove its anonymous volumes"},
 	{0},
 };
 
@@ -32,7 +35,8 @@ static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
 	for (int i = 0; i < argc; i++) {
 		char id[CONTAINER_ID_MAX];
 
-		if (container_remove(&home, argv[i], o->force, id, e) == 0) {
+		if (container_remove(&home, argv[i], o->force, o->volumes, id,
+				     e) == 0) {
 			(void)printf("%s\n", argv[i]);
 			continue;
 		}

@@ -18,8 +18,10 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "cmd/run_opts.h"
+#include "cmd/run_volumes.h"
 #include "runtime/autorange.h"
 #include "runtime/container.h"
+#include "runtime/container_volumes.h"
 #include "runtime/start.h"
 #include "store/image.h"
 #include "store/ready.h"
@@ -241,6 +243,8 @@ static int make_container(struct run *r, const char *image_text, struct err *e)
 {
 	autobuf struct buf hosts = buf_make(MIB(1));
 	autobuf struct buf resolv = buf_make(MIB(1));
+	autobuf struct buf volumes = buf_make(STATE_MAX);
+	autoclose int volume_lock = -1;
 	char digest[DIGEST_TEXT_MAX];
 	struct container_new n = {
 		.name = r->o->name,
@@ -255,6 +259,11 @@ static int make_container(struct run *r, const char *image_text, struct err *e)
 	if (host_names(r, &n, &hosts, &resolv, e) < 0 ||
 	    root_attributes(r, &n, e) < 0)
 		return -1;
+	if (run_volumes_make(r->store, NULL, &r->spec, &volume_lock, e) < 0)
+		return -1;
+	container_volumes_add(&r->spec, &volumes);
+	if (volumes.len > 0)
+		n.volumes = buf_str(&volumes);
 	n.hostname = r->spec.hostname;
 	if (image_text)
 		n.manifest = digest_text(&r->image.manifest, digest);

@@ -25,6 +25,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "runtime/container_volumes.h"
 
 #define ID_LEN 64
 
@@ -89,6 +90,9 @@ static int write_files(const struct container *c, const struct container_new *n,
 	if ((n->hosts ? write_new(c->dir_fd, "hosts", n->hosts,
 				  strlen(n->hosts), e)
 		      : write_hosts(c, hostname, e)) < 0)
+		return -1;
+	if (n->volumes && write_new(c->dir_fd, "volumes", n->volumes,
+				    strlen(n->volumes), e) < 0)
 		return -1;
 	if (!n->resolv)
 		return 0;
@@ -343,6 +347,7 @@ int container_create(const struct container_home *h,
 	struct container c = {.dir_fd = -1,
 			      .lock_fd = -1,
 			      .has_resolv = n->resolv != NULL,
+			      .has_volumes = n->volumes != NULL,
 			      .keep = n->keep};
 	autofree char *tmp = NULL;
 	STEP(e, "container", "make its directory");
@@ -411,8 +416,8 @@ static int remove_inside(void *arg, struct err *e)
  * Files of an ordinary user's container belong to ids that only the user
  * namespace can touch. Often there are none, so the plain way is tried first.
  */
-static int remove_files(const struct container_home *h, const char *name,
-			int userns_fd, struct err *e)
+int container_remove_files(const struct container_home *h, const char *name,
+			   int userns_fd, struct err *e)
 {
 	struct removal r = {
 		.root_fd = h->root_fd, .userns_fd = userns_fd, .name = name};
@@ -449,7 +454,7 @@ static int teardown(const struct container_home *h, const char *id,
 	if (renameat(h->root_fd, dir, h->root_fd, tmp) < 0 && errno != ENOENT)
 		return err_sys(e, "renameat", "%s", dir);
 	crash_point("teardown-moved");
-	return remove_files(h, tmp, userns_fd, e);
+	return container_remove_files(h, tmp, userns_fd, e);
 }
 
 static int write_state(int dir_fd, const char *status, int exit_code,
@@ -476,6 +481,9 @@ int container_finish(const struct container_home *h, struct container *c,
 	crash_point("container-ended");
 	if (c->keep)
 		rc = write_state(c->dir_fd, "exited", exit_code, e);
+	else if (c->has_volumes &&
+		 container_volumes_drop(h, c->id, userns_fd, e) < 0)
+		rc = -1;
 	else
 		rc = teardown(h, c->id, c->name, userns_fd, e);
 	container_close(c);
@@ -551,7 +559,9 @@ static int sweep_one(const struct container_home *h, const char *id,
 	if (rc <= 0)
 		return rc;
 	if (!f.keep)
-		return teardown(h, id, f.name, -1, e);
+		return container_volumes_drop(h, id, -1, e) < 0
+			       ? -1
+			       : teardown(h, id, f.name, -1, e);
 	if (faccessat(f.dir_fd, "state.json", F_OK, 0) == 0)
 		return 0;
 	/* Its monitor was killed, and it with it. */
@@ -640,7 +650,8 @@ static int kill_and_wait(const struct container_home *h, const char *id,
 }
 
 int container_remove(const struct container_home *h, const char *text,
-		     bool force, char ret_id[CONTAINER_ID_MAX], struct err *e)
+		     bool force, bool volumes, char ret_id[CONTAINER_ID_MAX],
+		     struct err *e)
 {
 	__attribute__((cleanup(found_close))) struct found f = {.dir_fd = -1,
 								.lock_fd = -1};
@@ -660,5 +671,7 @@ int container_remove(const struct container_home *h, const char *text,
 			      ret_id);
 		return err_hint(e, "stop it before, or use -f");
 	}
+	if (volumes && container_volumes_drop(h, ret_id, -1, e) < 0)
+		return -1;
 	return teardown(h, ret_id, f.name, -1, e);
 }

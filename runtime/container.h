@@ -6,6 +6,7 @@
  *                              the pid of init; the monitor holds a lock on
  *                              it while the container lives
  *   containers/<id>/state.json how it ended (absent before that)
+ *   containers/<id>/volumes    the volumes it uses (container_volumes.h)
  *   containers/<id>/upper, work, hosts, hostname, resolv.conf
  *   containers/by-name/<name>  symlink to ../<id>: making it is reserving it
  *
@@ -51,6 +52,7 @@ struct container {
 	int dir_fd;     /* -1 while not needed */
 	int lock_fd;
 	bool has_resolv;
+	bool has_volumes;
 	bool keep;
 };
 
@@ -62,6 +64,7 @@ struct container_new {
 	const char *const *args; /* NULL-terminated */
 	const char *resolv;      /* text, NULL: none */
 	const char *hosts;       /* text of hosts, NULL: localhost and itself */
+	const char *volumes;     /* text of volumes, NULL: none */
 	bool keep;
 	uint32_t root_uid; /* owner of upper: the container's root outside */
 	uint32_t root_gid;
@@ -91,8 +94,19 @@ void container_close(struct container *c);
  */
 int container_sweep(const struct container_home *h, struct err *e);
 
-/* Remove a stopped container by name, id or unique prefix of an id. */
+/*
+ * Remove a stopped container by name, id or unique prefix of an id; with
+ * volumes also its anonymous volumes.
+ */
 int container_remove(const struct container_home *h, const char *text,
-		     bool force, char ret_id[CONTAINER_ID_MAX], struct err *e);
+		     bool force, bool volumes, char ret_id[CONTAINER_ID_MAX],
+		     struct err *e);
+
+/*
+ * Remove a tree below the store's root that may belong to the ids of a
+ * container: in its user namespace (userns_fd, -1: make one) if need be.
+ */
+int container_remove_files(const struct container_home *h, const char *name,
+			   int userns_fd, struct err *e);
 
 #endif

@@ -47,9 +47,10 @@ struct mount_spec {
 	enum mount_type type;
 	char *source; /* bind, volume: absolute, on the host */
 	char *target; /* absolute, in the container */
-	char *volume; /* volume: its name; NULL: anonymous */
+	char *volume; /* volume: its name; NULL until an anonymous one is made */
 	char *data;   /* tmpfs: the options of the file system */
 	bool readonly;
+	bool anonymous;       /* volume: goes with the container */
 	bool no_copy;         /* volume: nothing of the image is copied up */
 	bool not_recursive;   /* bind: without what is mounted below */
 	bool chown;           /* U: give it to the container's user */

@@ -26,10 +26,10 @@ struct store {
 };
 
 static const char *const dir_name[] = {
-	[STORE_ROOT] = ".",        [STORE_BLOBS] = "blobs",
-	[STORE_LAYERS] = "layers", [STORE_SKELETONS] = "skeletons",
-	[STORE_IMAGES] = "images", [STORE_CONTAINERS] = "containers",
-	[STORE_TMP] = "tmp",
+	[STORE_ROOT] = ".",          [STORE_BLOBS] = "blobs",
+	[STORE_LAYERS] = "layers",   [STORE_SKELETONS] = "skeletons",
+	[STORE_IMAGES] = "images",   [STORE_CONTAINERS] = "containers",
+	[STORE_VOLUMES] = "volumes", [STORE_TMP] = "tmp",
 };
 _Static_assert(ARRAY_LEN(dir_name) == STORE_DIRS, "a folder has no name");
 

@@ -2,7 +2,7 @@
  * store - the root directory: version, locks, directory fds
  *
  *   <root>/version, lock, blobs/sha256/, layers/sha256/, skeletons/sha256/,
- *   images/<registry>/<repository>/:<tag>, containers/, tmp/
+ *   images/<registry>/<repository>/:<tag>, containers/, volumes/, tmp/
  *
  * store_open makes what is missing, refuses a newer version, and takes the
  * store lock: shared for everything that adds or uses images, exclusive for
@@ -32,6 +32,7 @@ enum store_dir {
 	STORE_SKELETONS,
 	STORE_IMAGES,
 	STORE_CONTAINERS,
+	STORE_VOLUMES,
 	STORE_TMP,
 	STORE_DIRS
 };
