@@ -62,7 +62,7 @@ static int parse_on(CURLU *u, const char *s, struct url *ret, struct err *e)
 	CURLUcode rc;
 
 	/* libcurl forgives "http:///host", as browsers do; nobody means it. */
-	if (authority && authority[3] == '/')
+	if (authority && authority[3] == '/' && str_starts(s, "http"))
 		return err_set(e, ERR_INVALID, "a URL without a host");
 	rc = curl_url_set(u, CURLUPART_URL, s,
 			  CURLU_DISALLOW_USER | CURLU_URLENCODE);
