@@ -29,6 +29,9 @@ void own_kill(pid_t *pid); /* SIGKILL and reap, if > 0 */
 #define autofile  __attribute__((cleanup(own_fclose)))
 #define autokill  __attribute__((cleanup(own_kill)))
 
+/* close_range(2), which musl of Debian 12 lacks; flags: CLOSE_RANGE_*. */
+int own_close_range(unsigned int first, unsigned int last, int flags);
+
 int take_fd(int *fd);
 pid_t take_pid(pid_t *pid);
 void *take_ptr_(void **p);

@@ -42,7 +42,7 @@ static void child_begin(pid_t parent)
 static void close_from_to(unsigned int first, unsigned int last)
 {
 	if (first <= last)
-		(void)close_range(first, last, 0);
+		(void)own_close_range(first, last, 0);
 }
 
 /* Close everything from 3 on but keep[] and report. */

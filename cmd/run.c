@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,9 +358,6 @@ static int run_run(const struct globals *g, void *fields, int argc, char **argv,
 	int code = 125;
 	int rc;
 
-	/* One step of the heap is enough for all of a start. */
-	(void)mallopt(M_TOP_PAD, (int)MIB(1));
-	(void)mallopt(M_TRIM_THRESHOLD, (int)MIB(8));
 	trace_init();
 	rc = prepare(&r, argc, argv, e);
 	if (rc == 0)

@@ -45,7 +45,7 @@ static _Noreturn void be_helper(const char *program, int sock)
 	/* dup2 clears CLOEXEC. */
 	if (dup2(sock, 0) < 0 || dup2(sock, 1) < 0)
 		_exit(126);
-	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	(void)own_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	execvp(program, argv);
 	_exit(errno == ENOENT ? 127 : 126);
 }

@@ -193,7 +193,7 @@ static int place_fds(int sync, int memfd, struct err *e)
 	    (fcntl(PID1_SYNC_FD, F_SETFD, 0) < 0 ||
 	     fcntl(PID1_CONF_FD, F_SETFD, 0) < 0))
 		return err_sys(e, "fcntl", "F_SETFD");
-	if (close_range(PID1_CONF_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+	if (own_close_range(PID1_CONF_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, "close_range", "all but PID 1's");
 	return 0;
 }

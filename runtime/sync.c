@@ -15,7 +15,7 @@ static const char *const names[SYNC_STEPS] = {
 
 union fd_space {
 	char buf[CMSG_SPACE(sizeof(int) * SYNC_FDS_MAX)];
-	struct cmsghdr align;
+	struct cmsghdr head;
 };
 
 int sync_pair(int ret[2], struct err *e)
@@ -35,12 +35,12 @@ static int send_msg(int sock, const struct sync_msg *m, size_t len,
 	ssize_t rc;
 
 	if (n > 0) {
-		struct cmsghdr *c;
+		/* At its start, where CMSG_FIRSTHDR would find it. */
+		struct cmsghdr *const c = &space.head;
 
 		memset(&space, 0, sizeof(space));
 		h.msg_control = space.buf;
 		h.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)n);
-		c = CMSG_FIRSTHDR(&h);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)n);

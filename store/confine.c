@@ -85,7 +85,7 @@ int confine_fds(int keep_a, int keep_b, struct err *e)
 		if (keep[i] < (int)from)
 			continue;
 		if (keep[i] > (int)from &&
-		    close_range(from, (unsigned int)keep[i] - 1, 0) < 0)
+		    own_close_range(from, (unsigned int)keep[i] - 1, 0) < 0)
 			return err_sys(e, "close_range", "of the worker");
 		from = (unsigned int)keep[i] + 1;
 	}
