@@ -194,13 +194,13 @@ static int make_named(struct store *s, const char *name,
 	(void)snprintf(built, sizeof(built), "volume-%s", unique);
 	rc = build(tmp, built, n, e);
 	crash_point("volume-built");
-	if (rc == 0 &&
-	    renameat2(tmp, built, volumes, name, RENAME_NOREPLACE) == 0) {
+	/* A directory with something in it is never replaced. */
+	if (rc == 0 && renameat(tmp, built, volumes, name) == 0) {
 		crash_point("volume-renamed");
 		return n->name && fs_sync_dir(volumes, "volumes", e) ? -1 : 1;
 	}
-	if (rc == 0 && errno != EEXIST)
-		rc = err_sys(e, "renameat2", "volumes/%s", name);
+	if (rc == 0 && errno != EEXIST && errno != ENOTEMPTY)
+		rc = err_sys(e, "renameat", "volumes/%s", name);
 	if (rc)
 		store_explain(s, e);
 	(void)fs_remove_tree_at(tmp, built, &ignored);
