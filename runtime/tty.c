@@ -40,6 +40,24 @@ void tty_copy_size(int from, int to)
 		(void)ioctl(to, TIOCSWINSZ, &ws);
 }
 
+/*
+ * In line mode the end-of-file character ends a read only at the start of a
+ * line; behind other bytes it just hands them over, and a second one is
+ * needed. Programs that edit lines themselves (shells) look for it too.
+ */
+size_t tty_eof_text(int master, bool line_start, char ret[2])
+{
+	struct termios t;
+	size_t n = 0;
+
+	if (tcgetattr(master, &t) < 0 || t.c_cc[VEOF] == _POSIX_VDISABLE)
+		return 0;
+	ret[n++] = (char)t.c_cc[VEOF];
+	if ((t.c_lflag & ICANON) && !line_start)
+		ret[n++] = (char)t.c_cc[VEOF];
+	return n;
+}
+
 /* ---- the caller's terminal --------------------------------------------- */
 
 int tty_raw_enter(int fd, struct tty_raw *ret, struct err *e)
@@ -152,22 +170,11 @@ static void read_in(struct tty_relay *r)
 	r->in_len = (size_t)n;
 }
 
-/*
- * In line mode the end-of-file character ends a read only at the start of a
- * line; behind other bytes it just hands them over, and a second one is
- * needed. Programs that edit lines themselves (shells) look for it too.
- */
 static void queue_eof(struct tty_relay *r)
 {
-	struct termios t;
-
 	r->eof_wanted = false;
-	if (tcgetattr(r->master, &t) < 0 || t.c_cc[VEOF] == _POSIX_VDISABLE)
-		return;
 	r->in_at = 0;
-	r->in_buf[r->in_len++] = (char)t.c_cc[VEOF];
-	if ((t.c_lflag & ICANON) && !r->line_start)
-		r->in_buf[r->in_len++] = (char)t.c_cc[VEOF];
+	r->in_len = tty_eof_text(r->master, r->line_start, r->in_buf);
 }
 
 static void write_master(struct tty_relay *r)

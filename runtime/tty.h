@@ -31,6 +31,12 @@ int tty_open_pair(int pts_fd, int *ret_master, int *ret_slave, struct err *e);
 /* Rows and columns of one terminal to another; no terminal: nothing. */
 void tty_copy_size(int from, int to);
 
+/*
+ * How end of input is typed on the terminal behind master: 0 to 2 bytes into
+ * ret. line_start: the last byte that was sent was a newline.
+ */
+size_t tty_eof_text(int master, bool line_start, char ret[2]);
+
 /* ---- the caller's terminal --------------------------------------------- */
 
 struct tty_raw {

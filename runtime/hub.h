@@ -1,0 +1,92 @@
+/*
+ * hub - the bytes of one container: from its program to log, caller and
+ * clients, and from caller and clients to its program
+ *
+ * Sources are the read ends of stdout and stderr, or the pty's master. A piece
+ * that was read is given to every sink: the log at once, the caller's own fds
+ * and the clients as they can take it. Only when all have it is the source
+ * read again, so a slow sink makes the program wait, as a pipe would; one that
+ * is gone is left out. Nothing is kept beyond that one piece per source.
+ *
+ * In the other direction there is one buffer, filled by whoever types first.
+ *
+ * No call blocks. The log never fails (logfile.h), so a full disk cannot stop
+ * the loop.
+ *
+ * Life: hub_make -> (hub_listen, hub_add_client) -> hub_connect -> per turn of
+ * the poll loop hub_fds, poll, hub_handle -> hub_ended -> turns until hub_done
+ * -> hub_tell_exit -> (hub_connect for the next start ...) -> hub_free.
+ */
+#ifndef RUNTIME_HUB_H
+#define RUNTIME_HUB_H
+
+#include "base/err.h"
+#include "runtime/attach.h"
+#include "runtime/logfile.h"
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HUB_CLIENTS_MAX 32
+#define HUB_FDS_MAX     (HUB_CLIENTS_MAX + 7)
+
+struct hub;
+
+struct hub_conf {
+	struct log_writer *log; /* owned from here on; NULL: none */
+	int own_in;             /* the caller's, borrowed; -1: none */
+	int own_out;
+	int own_err;
+	bool stdin_once; /* the end of a client's input is the program's */
+	int dir_fd;      /* of the container, for the socket; borrowed */
+};
+
+/* What clients ask for that the hub cannot do. */
+struct hub_wish {
+	int signal; /* 0: none */
+	bool poked; /* somebody connected: look at the directory again */
+};
+
+struct hub *hub_make(const struct hub_conf *c);
+void hub_free(struct hub *h); /* NULL is fine; removes the socket */
+
+/* Make the socket and listen on it. */
+int hub_listen(struct hub *h, struct err *e);
+
+/* A client that is connected already; fd is owned from here on. */
+void hub_add_client(struct hub *h, int fd);
+
+/*
+ * The ends of one start, owned from here on and made non-blocking: either a
+ * pty's master alone, or out, err and in (-1: none) of pipes.
+ */
+struct hub_ends {
+	int master;
+	int in;
+	int out;
+	int err;
+};
+int hub_connect(struct hub *h, const struct hub_ends *ends, struct err *e);
+
+/* Fill at most HUB_FDS_MAX entries; returns how many. */
+int hub_fds(struct hub *h, struct pollfd *ret);
+void hub_handle(struct hub *h, const struct pollfd *fds, int n,
+		struct hub_wish *ret);
+
+/*
+ * The program is dead: nothing goes to it any more, and what it wrote is
+ * brought out. Done when everything is with everybody; who takes nothing for
+ * HUB_PATIENCE_MS is left out, except the caller's own fds.
+ */
+#define HUB_PATIENCE_MS 2000
+void hub_ended(struct hub *h);
+bool hub_done(struct hub *h);
+int hub_timeout_ms(const struct hub *h); /* of poll; -1: none */
+/* Do not wait any longer, for nobody. */
+void hub_give_up(struct hub *h);
+
+/* Each client learns the code, and is let go. */
+void hub_tell_exit(struct hub *h, int code);
+
+#endif
