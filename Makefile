@@ -191,8 +191,13 @@ $(O)/runtime/program.o $(O)/musl/runtime/program.o: $(O)/runtime/pid1_blob.h
 
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*_test.c))
 
-$(O)/unit/%: tests/unit/%.c $(O)/libstore.a $(O)/libregistry.a \
-		$(O)/libruntime.a $(O)/libbase.a
+# The flags of run as a library, for their tests.
+$(O)/librunopts.a: $(call cmdobj,$(filter cmd/run_opts%,$(PRISM_CMD)))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/unit/%: tests/unit/%.c $(O)/librunopts.a $(O)/libstore.a \
+		$(O)/libregistry.a $(O)/libruntime.a $(O)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie $(HARDEN_LD) $(LDFLAGS) \

@@ -399,6 +399,25 @@ static int labels_of(const struct jval *o, const char *key, struct strv *ret,
 	return 0;
 }
 
+static int health_of(const struct jval *o, struct oci_health *h, struct err *e)
+{
+	struct jval v;
+	int64_t *const numbers[] = {&h->interval_ns, &h->timeout_ns,
+				    &h->start_period_ns, &h->start_interval_ns,
+				    &h->retries};
+	static const char *const keys[] = {"Interval", "Timeout", "StartPeriod",
+					   "StartInterval", "Retries"};
+
+	if (jget(o, "Healthcheck", &v, e) < 0)
+		return -1;
+	if (!jval_present(&v))
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (jget_i64_opt(&v, keys[i], 0, numbers[i], e) < 0)
+			return -1;
+	return strings_of(&v, "Test", &h->test, e);
+}
+
 static int run_config_of(const struct jval *doc, struct oci_image *c,
 			 struct err *e)
 {
@@ -414,9 +433,10 @@ static int run_config_of(const struct jval *doc, struct oci_image *c,
 	    strings_of(&o, "Cmd", &c->cmd, e) < 0 ||
 	    keys_of(&o, "Volumes", &c->volumes, e) < 0 ||
 	    keys_of(&o, "ExposedPorts", &c->exposed_ports, e) < 0 ||
-	    labels_of(&o, "Labels", &c->labels, e) < 0)
+	    labels_of(&o, "Labels", &c->labels, e) < 0 ||
+	    strings_of(&o, "Shell", &c->shell, e) < 0)
 		return -1;
-	return 0;
+	return health_of(&o, &c->health, e);
 }
 
 static int diff_ids_of(const struct jval *doc, struct oci_image *c,
@@ -492,6 +512,8 @@ void oci_image_free(struct oci_image *c)
 	strv_free(&c->volumes);
 	strv_free(&c->exposed_ports);
 	strv_free(&c->labels);
+	strv_free(&c->shell);
+	strv_free(&c->health.test);
 	free(c->diff_ids);
 	*c = (struct oci_image){0};
 }

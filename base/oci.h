@@ -45,6 +45,16 @@ struct oci_manifest {
 	size_t n_layers;
 };
 
+/* Healthcheck: test empty or {"NONE"} is none; 0 is the default. */
+struct oci_health {
+	struct strv test; /* CMD args..., or CMD-SHELL and a line */
+	int64_t interval_ns;
+	int64_t timeout_ns;
+	int64_t start_period_ns;
+	int64_t start_interval_ns;
+	int64_t retries;
+};
+
 /* What `docker inspect` shows as .Config, and rootfs.diff_ids. */
 struct oci_image {
 	struct oci_platform platform;
@@ -59,7 +69,9 @@ struct oci_image {
 	struct strv volumes;       /* paths */
 	struct strv exposed_ports; /* "80/tcp" */
 	struct strv labels;        /* K=V, order of the document */
-	struct digest *diff_ids;   /* bottom first */
+	struct strv shell;         /* of CMD-SHELL; empty: /bin/sh -c */
+	struct oci_health health;
+	struct digest *diff_ids; /* bottom first */
 	size_t n_diff_ids;
 };
 

@@ -29,46 +29,15 @@
 #define F(field) offsetof(struct run_opts, field)
 
 static const struct opt run_options[] = {
-	{0, "cap-add", OPT_LIST, F(cap_add), "CAP", "Add a capability"},
-	{0, "cap-drop", OPT_LIST, F(cap_drop), "CAP", "Drop a capability"},
-	{0, "entrypoint", OPT_STR, F(entrypoint), "CMD",
-	 "Instead of the image's entrypoint ('' clears it)"},
-	{'e', "env", OPT_LIST, F(env), "K[=V]", "Set or pass on a variable"},
-	{0, "group-add", OPT_LIST, F(groups), "GROUP", "Add a group"},
-	{'h', "hostname", OPT_STR, F(hostname), "NAME", "Host name"},
-	{0, "init", OPT_MAYBE, F(init), "no",
-	 "PID 1 that reaps and forwards signals (default; =no: none)"},
-	{'i', "interactive", OPT_BOOL, F(interactive), NULL, "Keep stdin open"},
-	{0, "name", OPT_STR, F(name), "NAME", "Name of the container"},
-	{0, "network", OPT_STR, F(network), "none|host", "Network"},
-	{0, "net", OPT_STR, F(network), "none|host", "The same"},
-	{0, "platform", OPT_STR, F(platform), "OS/ARCH",
-	 "Platform of the image"},
-	{0, "pull", OPT_STR, F(pull), "always|missing|never",
-	 "When to pull the image (default: missing)"},
-	{'q', "quiet", OPT_BOOL, F(quiet), NULL, "No progress of the pull"},
-	{0, "read-only", OPT_BOOL, F(read_only), NULL, "Root read-only"},
-	{0, "rm", OPT_BOOL, F(rm), NULL, "Remove the container at its end"},
-	{0, "rootfs", OPT_STR, F(rootfs), "DIR",
-	 "Run in this directory instead of an image"},
-	{0, "security-opt", OPT_LIST, F(security), "OPT",
-	 "seccomp=FILE|unconfined, no-new-privileges[=false]"},
-	{0, "stop-signal", OPT_STR, F(stop_signal), "SIGNAL",
-	 "Signal that stops the container"},
 	{0, "trace", OPT_MAYBE, F(trace), "FILE.json",
 	 "Print the timeline of all steps (or write it as Chrome trace)"},
-	{'t', "tty", OPT_BOOL, F(tty), NULL, "Give it a terminal"},
-	{'u', "user", OPT_STR, F(user), "USER[:GROUP]", "Who it runs as"},
-	{0, "userns", OPT_STR, F(userns), "auto|host", "User namespace"},
-	{'v', "volume", OPT_LIST, F(volumes), "SRC:DST[:ro]", "Bind mount"},
-	{'w', "workdir", OPT_STR, F(workdir), "DIR", "Working directory"},
-	{0},
+	{.more = run_create_options},
 };
 
 /* ---- the image ------------------------------------------------------------ */
 
 static int pull(const struct globals *g, const struct run_opts *o,
-		const char *ref, struct err *e)
+		const char *platform, const char *ref, struct err *e)
 {
 	const char *args[8];
 	int n = 0;
@@ -76,9 +45,9 @@ static int pull(const struct globals *g, const struct run_opts *o,
 	args[n++] = "pull";
 	if (o->quiet)
 		args[n++] = "--quiet";
-	if (o->platform) {
+	if (platform) {
 		args[n++] = "--platform";
-		args[n++] = o->platform;
+		args[n++] = platform;
 	}
 	args[n++] = "--";
 	args[n++] = ref;
@@ -115,6 +84,7 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 	struct oci_platform platform;
 	const struct oci_platform *want = NULL;
 	enum pull_policy policy = PULL_MISSING;
+	autofree char *platform_text = NULL;
 	struct ref ref;
 	int rc;
 	STEP(e, "image", "find %s", text);
@@ -122,8 +92,10 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 	if (ref_parse(text, &ref, e) < 0 ||
 	    pull_policy(o->pull, &policy, e) < 0)
 		return -1;
-	if (o->platform) {
-		if (oci_platform_parse(o->platform, &platform, e) < 0)
+	if (run_opts_platform(o, &platform_text, e) < 0)
+		return -1;
+	if (platform_text) {
+		if (oci_platform_parse(platform_text, &platform, e) < 0)
 			return -1;
 		want = &platform;
 	}
@@ -133,7 +105,7 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 			return rc;
 		err_clear(e);
 	}
-	rc = pull(g, o, text, e);
+	rc = pull(g, o, platform_text, text, e);
 	if (rc != 0)
 		return rc < 0 ? -1 : 1;
 	return ready_find(st, &ref, want, ret, lowers, e);
@@ -285,7 +257,6 @@ static int prepare(struct run *r, int argc, char **argv, struct err *e)
 	if (has_image && argc < 1)
 		return err_set(e, ERR_USAGE, "no image given");
 	if (run_opts_to_spec(r->o, &r->spec, e) < 0 || set_userns(r, e) < 0 ||
-	    run_opts_caps(r->o, &r->spec, e) < 0 ||
 	    run_opts_security(r->o, &r->spec, e) < 0)
 		return -1;
 	if (cmd_open_store(r->g, &r->store, e) < 0)
@@ -377,6 +348,7 @@ const struct command cmd_run = {
 	.operands = "IMAGE [CMD...]",
 	.summary = "Run a program in a new container",
 	.opts = run_options,
+	.refused = run_refused,
 	.fields_size = sizeof(struct run_opts),
 	.options_first = true,
 	.min_operands = 0,
