@@ -230,7 +230,8 @@ static int make_container(struct run *r, const char *image_text, struct err *e)
 	if (host_names(r, &n, &hosts, &resolv, e) < 0 ||
 	    root_attributes(r, &n, e) < 0)
 		return -1;
-	if (run_volumes_make(r->store, NULL, &r->spec, &volume_lock, e) < 0)
+	if (run_volumes_make(r->store, image_text ? &r->image.config : NULL,
+			     &r->spec, &volume_lock, e) < 0)
 		return -1;
 	container_volumes_add(&r->spec, &volumes);
 	if (volumes.len > 0)

@@ -177,6 +177,16 @@ int mnt_readonly(const char *target, bool recursive, struct err *e)
 	return 0;
 }
 
+int mnt_tree_readonly(int tree, const char *what, struct err *e)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE,
+		    &attr, sizeof(attr)) < 0)
+		return err_sys(e, "mount_setattr", "%s read-only", what);
+	return 0;
+}
+
 /* ---- overlay --------------------------------------------------------------
  *
  * Two ways, chosen by trying:

@@ -36,6 +36,9 @@ int mnt_attach_make(int tree, const char *target, bool is_dir, struct err *e);
 /* The mount at target read-only, with recursive all below it. */
 int mnt_readonly(const char *target, bool recursive, struct err *e);
 
+/* A detached tree, with all below it. */
+int mnt_tree_readonly(int tree, const char *what, struct err *e);
+
 /*
  * Overlay: lowers top first, as absolute paths or as fds. The fds must be of
  * the caller's own mount namespace, or detached mounts (since 6.15):

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/copyup.h"
 #include "runtime/mnt.h"
 
 extern int mount(const char *source, const char *target, const char *type,
@@ -60,10 +61,13 @@ static int prepare_volumes(const struct run_spec *s, struct host *h,
 	h->trees = xcalloc(s->n_mounts, sizeof(*h->trees));
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		const struct mount_spec *const m = &s->mounts[i];
+		/* One that may have to be filled is made read-only later. */
+		const bool fill = m->type == MOUNT_VOLUME && !m->no_copy;
 		STEP(e, "volume", "copy mount %s", m->source);
 
-		h->trees[i] = mnt_clone(AT_FDCWD, m->source, true, m->readonly,
-					m->propagation, e);
+		h->trees[i] =
+			mnt_clone(AT_FDCWD, m->source, true,
+				  m->readonly && !fill, m->propagation, e);
 		if (h->trees[i] < 0)
 			return -1;
 	}
@@ -405,6 +409,37 @@ static int attach_files(const struct host *h, struct err *e)
 	return 0;
 }
 
+/* What the image has at the place of an empty volume goes into it. */
+static int fill_volume(const struct mount_spec *m, int tree, struct err *e)
+{
+	autoclose int from =
+		fs_open_in_root(AT_FDCWD, m->target, O_RDONLY | O_DIRECTORY, 0);
+	autoclose int to =
+		openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	STEP(e, "copy-up", "fill volume %.12s from %s", m->volume, m->target);
+
+	if (to < 0)
+		return err_sys(e, "openat", "volume %s", m->volume);
+	/* Nothing there, or a file: attaching it knows what to say of that. */
+	if (from >= 0 && copyup(from, to, e) < 0)
+		return -1;
+	return m->readonly ? mnt_tree_readonly(tree, m->volume, e) : 0;
+}
+
+/* All of them before the first is attached: the image is meant, bare. */
+static int fill_volumes(const struct run_spec *s, const struct host *h,
+			struct err *e)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const struct mount_spec *const m = &s->mounts[i];
+
+		if (m->type == MOUNT_VOLUME && !m->no_copy &&
+		    fill_volume(m, h->trees[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int attach_volumes(const struct run_spec *s, const struct host *h,
 			  struct err *e)
 {
@@ -459,7 +494,8 @@ int rootfs_build(const struct run_spec *s, const struct container *c,
 	if (mount_dev(s, &h, e) < 0 || mask(e) < 0)
 		return -1;
 	(void)umask(022);
-	if (attach_files(&h, e) < 0 || attach_volumes(s, &h, e) < 0)
+	if (fill_volumes(s, &h, e) < 0 || attach_files(&h, e) < 0 ||
+	    attach_volumes(s, &h, e) < 0)
 		return -1;
 	free(h.trees);
 	return 0;
