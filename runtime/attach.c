@@ -115,3 +115,13 @@ void attach_poke(int dir_fd)
 
 	(void)fd;
 }
+
+void attach_signal(int dir_fd, int sig)
+{
+	struct err ignored = {0};
+	autoclose int fd = attach_connect(dir_fd, &ignored);
+	const char byte = (char)sig;
+
+	if (fd >= 0)
+		(void)attach_send(fd, ATTACH_SIGNAL, &byte, 1, 0);
+}

@@ -92,4 +92,10 @@ int attach_connect(int dir_fd, struct err *e);
 /* Wake the monitor; nobody there is fine. */
 void attach_poke(int dir_fd);
 
+/*
+ * A signal for PID 1, by a connection of its own: behind input that the
+ * program does not read it would come too late.
+ */
+void attach_signal(int dir_fd, int sig);
+
 #endif

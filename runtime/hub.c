@@ -300,8 +300,8 @@ static void client_message(struct hub *h, struct client *c,
 		client_resize(h, p, n);
 		return;
 	case ATTACH_SIGNAL:
-		if (n == 1)
-			ret->signal = (unsigned char)*p;
+		if (n == 1 && *p > 0 && *p < 64)
+			ret->signals |= UINT64_C(1) << *p;
 		return;
 	case ATTACH_OUT:
 	case ATTACH_ERR:

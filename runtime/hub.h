@@ -44,8 +44,8 @@ struct hub_conf {
 
 /* What clients ask for that the hub cannot do. */
 struct hub_wish {
-	int signal; /* 0: none */
-	bool poked; /* somebody connected: look at the directory again */
+	uint64_t signals; /* bit n: signal n */
+	bool poked;       /* somebody connected: look at the directory again */
 };
 
 struct hub *hub_make(const struct hub_conf *c);

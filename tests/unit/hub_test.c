@@ -487,7 +487,7 @@ static void clients_type(void **state)
 	expect_input(&r, "!");
 	assert_int_equal(attach_send(a, ATTACH_SIGNAL, "\x0f", 1, 0), 0);
 	wish = turn(r.h, 0);
-	assert_int_equal(wish.signal, SIGTERM);
+	assert_int_equal(wish.signals, 1U << SIGTERM);
 	/* Nonsense ends the one who says it. */
 	assert_int_equal(attach_send(a, (enum attach_type)'?', "x", 1, 0), 0);
 	turns(r.h, 1);
