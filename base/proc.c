@@ -45,7 +45,7 @@ static void close_from_to(unsigned int first, unsigned int last)
 		(void)own_close_range(first, last, 0);
 }
 
-/* Close everything from 3 on but keep[] and report. */
+/* Close everything from 3 on but keep[] and report (-1: none). */
 static void close_others(const int *keep, size_t n_keep, int report)
 {
 	int fds[PROC_KEEP_MAX + 1];
@@ -130,6 +130,26 @@ int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 	};
 
 	return start(w, name, &how, e);
+}
+
+int proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep,
+	       struct err *e)
+{
+	const pid_t pid = fork();
+	struct err nobody_reads = {0};
+	int null;
+
+	if (pid < 0)
+		return err_sys(e, "fork", "a process to go on");
+	if (pid > 0)
+		return 0;
+	(void)setsid();
+	null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd < 3; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			_exit(125);
+	close_others(keep, n_keep, -1);
+	_exit(fn(arg, &nobody_reads) == 0 ? 0 : 1);
 }
 
 static int reap(struct worker *w, int *ret_status)

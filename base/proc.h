@@ -41,6 +41,14 @@ int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 		     void *arg, const int *keep, size_t n_keep, struct err *e);
 
 /*
+ * A process that goes on without us, in a session of its own, with /dev/null
+ * as its stdio and of our fds only keep[]: for what nobody needs to wait for
+ * and anybody can do again. Nobody hears how it ended.
+ */
+int proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep,
+	       struct err *e);
+
+/*
  * Wait for the end. 0 if fn returned 0; else e is the child's error, or
  * ERR_GONE with the signal that killed it.
  */

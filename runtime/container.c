@@ -29,6 +29,9 @@
 
 #define ID_LEN 64
 
+/* In front of an id in tmp/: ended, and being removed. */
+#define GONE "gone-"
+
 /* Where the pid stands in spec.json. */
 #define PID_BEFORE "{\"pid\":"
 #define PID_WIDTH  10
@@ -433,13 +436,18 @@ int container_remove_files(const struct container_home *h, const char *name,
 	return proc_wait(&w, e);
 }
 
-/* The name first, then out of sight in one step, then the files. */
-static int teardown(const struct container_home *h, const char *id,
-		    const char *name, int userns_fd, struct err *e)
+static char *gone_path(const char *id)
+{
+	return xasprintf("tmp/" GONE "%s", id);
+}
+
+/* The name first, then out of sight in one step. */
+static int hide(const struct container_home *h, const char *id,
+		const char *name, struct err *e)
 {
 	autofree char *dir = xasprintf("containers/%s", id);
-	autofree char *tmp = xasprintf("tmp/%s", id);
-	STEP(e, "teardown", "remove container %.12s", id);
+	autofree char *gone = gone_path(id);
+	STEP(e, "teardown", "hide container %.12s", id);
 
 	if (name[0]) {
 		autofree char *link = xasprintf("containers/by-name/%s", name);
@@ -451,10 +459,60 @@ static int teardown(const struct container_home *h, const char *id,
 			return err_sys(e, "unlinkat", "%s", link);
 	}
 	crash_point("teardown-unnamed");
-	if (renameat(h->root_fd, dir, h->root_fd, tmp) < 0 && errno != ENOENT)
+	if (renameat(h->root_fd, dir, h->root_fd, gone) < 0 && errno != ENOENT)
 		return err_sys(e, "renameat", "%s", dir);
 	crash_point("teardown-moved");
-	return container_remove_files(h, tmp, userns_fd, e);
+	return 0;
+}
+
+/* Out of sight, then the files. */
+static int teardown(const struct container_home *h, const char *id,
+		    const char *name, int userns_fd, struct err *e)
+{
+	autofree char *gone = gone_path(id);
+	STEP(e, "teardown", "remove container %.12s", id);
+
+	if (hide(h, id, name, e) < 0)
+		return -1;
+	return container_remove_files(h, gone, userns_fd, e);
+}
+
+struct gone {
+	const struct container_home *home;
+	char *name;
+	int userns_fd;
+};
+
+/* One remover at a time; a second one has nothing to do. */
+static int remove_gone(void *arg, struct err *e)
+{
+	const struct gone *const g = arg;
+	autoclose int fd = openat(g->home->root_fd, g->name,
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return 0;
+	return container_remove_files(g->home, g->name, g->userns_fd, e);
+}
+
+/*
+ * The same without waiting for the files: a directory that is removed from a
+ * file system mounted with discard waits for the disk, and there are six.
+ * Whoever is killed in the middle leaves what sweep_gone() removes.
+ */
+static int teardown_later(const struct container_home *h, const char *id,
+			  const char *name, int userns_fd, struct err *e)
+{
+	autofree char *path = gone_path(id);
+	struct gone g = {.home = h, .name = path, .userns_fd = userns_fd};
+	const int keep[] = {h->root_fd, userns_fd};
+
+	if (hide(h, id, name, e) < 0)
+		return -1;
+	if (proc_leave(remove_gone, &g, keep, userns_fd < 0 ? 1 : 2, e) == 0)
+		return 0;
+	err_clear(e);
+	return remove_gone(&g, e);
 }
 
 static int write_state(int dir_fd, const char *status, int exit_code,
@@ -485,7 +543,7 @@ int container_finish(const struct container_home *h, struct container *c,
 		 container_volumes_drop(h, c->id, userns_fd, e) < 0)
 		rc = -1;
 	else
-		rc = teardown(h, c->id, c->name, userns_fd, e);
+		rc = teardown_later(h, c->id, c->name, userns_fd, e);
 	container_close(c);
 	return rc;
 }
@@ -568,15 +626,42 @@ static int sweep_one(const struct container_home *h, const char *id,
 	return write_state(f.dir_fd, "exited", 137, e);
 }
 
+/* What a killed remover left: nobody uses it, anybody may remove it. */
+static void sweep_gone(const struct container_home *h)
+{
+	const int fd =
+		openat(h->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	while (d) {
+		const struct dirent *const de = readdir(d);
+		autofree char *path = NULL;
+		struct gone g = {.home = h, .userns_fd = -1};
+		struct err e = {0};
+
+		if (!de)
+			break;
+		if (!str_starts(de->d_name, GONE) ||
+		    !is_id(de->d_name + strlen(GONE)))
+			continue;
+		path = xasprintf("tmp/%s", de->d_name);
+		g.name = path;
+		if (remove_gone(&g, &e) < 0)
+			log_warn("ignoring: %s", e.text);
+	}
+}
+
 int container_sweep(const struct container_home *h, struct err *e)
 {
 	const int fd = openat(h->root_fd, "containers",
 			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
+	sweep_gone(h);
 	if (!d)
-		return errno == ENOENT ? 0
-				       : err_sys(e, "opendir", "containers");
+		return fd < 0 && errno == ENOENT
+			       ? 0
+			       : err_sys(e, "opendir", "containers");
 	for (;;) {
 		const struct dirent *const de = readdir(d);
 
