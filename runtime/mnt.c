@@ -167,6 +167,19 @@ int mnt_attach_make(int tree, const char *target, bool is_dir, struct err *e)
 	return 0;
 }
 
+int mnt_nodev(int dirfd, const char *path, bool recursive, struct err *e)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV};
+	const unsigned int flags =
+		AT_EMPTY_PATH | (recursive ? (unsigned int)AT_RECURSIVE : 0);
+
+	if (syscall(SYS_mount_setattr, dirfd, path, flags, &attr,
+		    sizeof(attr)) < 0)
+		return err_sys(e, "mount_setattr", "%s nodev",
+			       *path ? path : "the mount");
+	return 0;
+}
+
 int mnt_readonly(const char *target, bool recursive, struct err *e)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -307,7 +320,8 @@ static int overlay_by_fsopen(const struct mnt_overlay *o, const char *target,
 		append_log(fs, e);
 		return -1;
 	}
-	m = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+	m = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+			 o->nodev ? MOUNT_ATTR_NODEV : 0);
 	if (m < 0)
 		return err_sys(e, "fsmount", "overlay");
 	return mnt_attach(m, target, e);
@@ -339,7 +353,8 @@ int mnt_overlay(const struct mnt_overlay *o, const char *target, struct err *e)
 	STEP(e, "overlay", "mount %d layers", o->n_lowers);
 
 	if (overlay_options(o, &b) &&
-	    mount("overlay", target, "overlay", 0, buf_str(&b)) == 0)
+	    mount("overlay", target, "overlay", o->nodev ? MS_NODEV : 0,
+		  buf_str(&b)) == 0)
 		return 0;
 	if (overlay_by_fsopen(o, target, e) == 0)
 		return 0;

@@ -33,6 +33,12 @@ int mnt_attach(int tree, const char *target, struct err *e);
  */
 int mnt_attach_make(int tree, const char *target, bool is_dir, struct err *e);
 
+/*
+ * Device nodes of a mount (an fd of it, or a path with AT_FDCWD) lead nowhere
+ * any more; with recursive the same of all below it.
+ */
+int mnt_nodev(int dirfd, const char *path, bool recursive, struct err *e);
+
 /* The mount at target read-only, with recursive all below it. */
 int mnt_readonly(const char *target, bool recursive, struct err *e);
 
@@ -52,6 +58,7 @@ struct mnt_overlay {
 	const char *work;  /* absolute path */
 	bool userxattr;
 	bool is_volatile;
+	bool nodev;
 };
 /* Mount it on target, by trying the ways that kernels know (see mnt.c). */
 int mnt_overlay(const struct mnt_overlay *o, const char *target, struct err *e);

@@ -55,6 +55,31 @@ static const char *const file_targets[CONTAINER_FILES] = {
 	[CONTAINER_RESOLV] = "/etc/resolv.conf",
 };
 
+/*
+ * Without a user namespace, root of the container may make device nodes
+ * (CAP_MKNOD is among Docker's defaults), and images and volumes may hold
+ * some. So they lead nowhere but in the mounts of /dev's own nodes; else one
+ * mknod would be enough to write to the host's disk.
+ */
+static bool no_devices(const struct run_spec *s)
+{
+	return !s->userns && !s->privileged;
+}
+
+static int shut_devices(const struct run_spec *s, int tree, struct err *e)
+{
+	struct stat st;
+
+	if (!no_devices(s))
+		return 0;
+	if (fstat(tree, &st) < 0)
+		return err_sys(e, "fstat", "the mount");
+	/* One that is named by itself is meant. */
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+		return 0;
+	return mnt_nodev(tree, "", true, e);
+}
+
 static int prepare_volumes(const struct run_spec *s, struct host *h,
 			   struct err *e)
 {
@@ -68,7 +93,7 @@ static int prepare_volumes(const struct run_spec *s, struct host *h,
 		h->trees[i] =
 			mnt_clone(AT_FDCWD, m->source, true,
 				  m->readonly && !fill, m->propagation, e);
-		if (h->trees[i] < 0)
+		if (h->trees[i] < 0 || shut_devices(s, h->trees[i], e) < 0)
 			return -1;
 	}
 	return 0;
@@ -157,6 +182,7 @@ static int root_overlay(const struct run_spec *s, const char *dir,
 		.work = work,
 		.userxattr = s->userns,
 		.is_volatile = !s->keep,
+		.nodev = no_devices(s),
 	};
 
 	return mnt_overlay(&o, dir, e);
@@ -171,7 +197,7 @@ static int root_directory(const struct run_spec *s, const char *dir,
 	if (t->dir >= 0)
 		return mnt_attach(t->lowers[0], dir, e);
 	tree = mnt_clone(AT_FDCWD, s->rootfs, true, false, MS_PRIVATE, e);
-	if (tree < 0)
+	if (tree < 0 || shut_devices(s, tree, e) < 0)
 		return -1;
 	return mnt_attach(tree, dir, e);
 }
@@ -263,6 +289,17 @@ static int make_nodes(const struct host *h, bool lent, struct err *e)
 	return 0;
 }
 
+/* Each of our nodes becomes a mount of its own, then /dev has no others. */
+static int close_dev(struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
+		if (mount(nodes[i].path, nodes[i].path, NULL, MS_BIND, NULL) <
+		    0)
+			return err_sys(e, "mount", "%s on itself",
+				       nodes[i].path);
+	return mnt_nodev(AT_FDCWD, "/dev", false, e);
+}
+
 static int make_links(struct err *e)
 {
 	static const char *const links[][2] = {
@@ -310,7 +347,8 @@ static int mount_dev(const struct run_spec *s, const struct host *h,
 	if (mount_here("tmpfs", "/dev", MS_NOSUID | MS_NOEXEC,
 		       "mode=755,size=64m", e) < 0)
 		return -1;
-	if (make_nodes(h, s->userns, e) < 0 || make_links(e) < 0)
+	if (make_nodes(h, s->userns, e) < 0 || make_links(e) < 0 ||
+	    (no_devices(s) && close_dev(e) < 0))
 		return -1;
 	return mount_below_dev(s, e);
 }
