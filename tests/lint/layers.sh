@@ -4,10 +4,52 @@
 #
 # Headers of another layer are spelled with their layer ("base/err.h"); a
 # header without a folder must stand in the same folder. cmd sees of the
-# siblings only what tests/lint/public_headers names.
+# siblings only what tests/lint/public_headers names. Nothing is forked per
+# line: a lint that takes minutes is not run.
 set -eu
 cd "$(dirname "$0")/../.."
 bad=0
+
+# Which layers a layer may include.
+declare -A layers=(
+	[base]='base'
+	[store]='store base'
+	[registry]='registry base'
+	[runtime]='runtime base'
+	[cmd]='cmd store registry runtime base'
+)
+
+# A header of a library (a pattern) and who may include it.
+libraries=(
+	'jansson.h=base/* store/* registry/* runtime/* cmd/*'
+	'curl/*=registry/*'
+	'archive.h=store/*'
+	'archive_entry.h=store/*'
+	'isa-l.h=store/*'
+	'isa-l/*=store/*'
+	'igzip_lib.h=store/*'
+	'zstd.h=store/*'
+	'zlib.h=store/*'
+	'libdeflate.h=store/*'
+	'openssl/*=base/hash.c'
+	'seccomp.h=runtime/*'
+	'libmnl/*=runtime/*'
+	'libnftnl/*=runtime/*'
+	# The unpack worker drops its capabilities too.
+	'sys/capability.h=runtime/* store/* base/*'
+)
+
+declare -A public=()
+while IFS= read -r header; do
+	case $header in
+	'' | '#'*) continue ;;
+	esac
+	public[$header]=1
+	if [ ! -e "$header" ]; then
+		printf 'tests/lint/public_headers: %s is gone\n' "$header"
+		bad=1
+	fi
+done <tests/lint/public_headers
 
 complain()
 {
@@ -15,92 +57,56 @@ complain()
 	bad=1
 }
 
-# Which layers a layer may include.
-allowed_layers()
-{
-	case $1 in
-	base) echo base ;;
-	store) echo store base ;;
-	registry) echo registry base ;;
-	runtime) echo runtime base ;;
-	cmd) echo cmd store registry runtime base ;;
-	esac
-}
-
-# A header of a library -> who may include it, as patterns of files.
-library_users()
-{
-	case $1 in
-	jansson.h) echo 'base/*' 'store/*' 'registry/*' 'runtime/*' 'cmd/*' ;;
-	curl/*) echo 'registry/*' ;;
-	archive.h | archive_entry.h) echo 'store/*' ;;
-	isa-l.h | isa-l/* | igzip_lib.h | zstd.h | zlib.h | libdeflate.h)
-		echo 'store/*'
-		;;
-	openssl/*) echo 'base/hash.c' ;;
-	seccomp.h) echo 'runtime/*' ;;
-	libmnl/* | libnftnl/*) echo 'runtime/*' ;;
-	# The unpack worker drops its capabilities too.
-	sys/capability.h) echo 'runtime/*' 'store/*' 'base/*' ;;
-	*) echo '*' ;;
-	esac
-}
-
-matches()
-{
-	local what=$1 pattern
-
-	shift
-	for pattern in "$@"; do
-		# shellcheck disable=SC2053 # a pattern is meant
-		[[ $what != $pattern ]] || return 0
-	done
-	return 1
-}
-
 check_quoted()
 {
-	local file=$1 line=$2 header=$3 layer=${1%%/*} other
+	local where=$1 layer=$2 header=$3 other
 
-	case $header in
-	*/*)
-		other=${header%%/*}
-		# shellcheck disable=SC2046 # lists of words
-		matches "$other" $(allowed_layers "$layer") ||
-			complain "$file:$line: $layer may not include $header"
-		if [ "$layer" = cmd ] && [ "$other" != cmd ] &&
-			[ "$other" != base ] &&
-			! grep -qx "$header" tests/lint/public_headers; then
-			complain "$file:$line: $header is not a public header" \
-				"(tests/lint/public_headers)"
-		fi
-		;;
-	*)
+	if [[ $header != */* ]]; then
 		[ -e "$layer/$header" ] ||
-			complain "$file:$line: $header is not in $layer/"
-		;;
-	esac
+			complain "$where: $header is not in $layer/"
+		return 0
+	fi
+	other=${header%%/*}
+	[[ " ${layers[$layer]} " == *" $other "* ]] ||
+		complain "$where: $layer may not include $header"
+	if [ "$layer" = cmd ] && [ "$other" != cmd ] && [ "$other" != base ] &&
+		[ -z "${public[$header]:-}" ]; then
+		complain "$where: $header is not a public header" \
+			"(tests/lint/public_headers)"
+	fi
 }
 
-set -f
-for file in $(set +f && ls base/*.[ch] store/*.[ch] registry/*.[ch] \
-	runtime/*.[ch] cmd/*.[ch] 2>/dev/null); do
-	while IFS=: read -r line text; do
-		header=$(sed -n 's/^#[ \t]*include[ \t]*[<"]\([^>"]*\)[>"].*/\1/p' \
-			<<<"$text")
-		case $text in
-		*'"'*) check_quoted "$file" "$line" "$header" ;;
-		*)
-			# shellcheck disable=SC2046 # lists of words
-			matches "$file" $(library_users "$header") ||
-				complain "$file:$line: <$header> is not for ${file%%/*}/"
-			;;
-		esac
-	done < <(grep -nE '^#[ 	]*include' "$file")
+check_library()
+{
+	local where=$1 file=$2 header=$3 entry pattern
+
+	for entry in "${libraries[@]}"; do
+		# shellcheck disable=SC2053 # a pattern is meant
+		[[ $header == ${entry%%=*} ]] || continue
+		for pattern in ${entry#*=}; do
+			# shellcheck disable=SC2053 # a pattern is meant
+			[[ $file != $pattern ]] || return 0
+		done
+		complain "$where: <$header> is not for ${file%%/*}/"
+	done
+}
+
+include='^#[[:blank:]]*include[[:blank:]]*([<"])([^>"]*)[>"]'
+set +f
+shopt -s nullglob
+for file in {base,store,registry,runtime,cmd}/*.[ch]; do
+	set -f
+	n=0
+	# shellcheck disable=SC2094 # the name is for messages
+	while IFS= read -r line || [ -n "$line" ]; do
+		n=$((n + 1))
+		[[ $line =~ $include ]] || continue
+		if [ "${BASH_REMATCH[1]}" = '"' ]; then
+			check_quoted "$file:$n" "${file%%/*}" "${BASH_REMATCH[2]}"
+		else
+			check_library "$file:$n" "$file" "${BASH_REMATCH[2]}"
+		fi
+	done <"$file"
+	set +f
 done
-while IFS= read -r header; do
-	[ -z "$header" ] || [ "${header#\#}" != "$header" ] ||
-		[ -e "$header" ] ||
-		complain "tests/lint/public_headers: $header is gone"
-done <tests/lint/public_headers
 exit $bad
