@@ -191,13 +191,14 @@ $(O)/runtime/program.o $(O)/musl/runtime/program.o: $(O)/runtime/pid1_blob.h
 
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*_test.c))
 
-# The flags of run as a library, for their tests.
-$(O)/librunopts.a: $(call cmdobj,$(filter cmd/run_opts%,$(PRISM_CMD)))
+# The commands without the two mains, for the tests of what stands in cmd/.
+$(O)/libcmd.a: $(call cmdobj,$(filter-out cmd/main.c,$(PRISM_CMD) \
+		$(COMMON_CMD)))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(O)/unit/%: tests/unit/%.c $(O)/librunopts.a $(O)/libstore.a \
-		$(O)/libregistry.a $(O)/libruntime.a $(O)/libbase.a
+$(O)/unit/%: tests/unit/%.c $(O)/libcmd.a $(O)/libstore.a $(O)/libregistry.a \
+		$(O)/libruntime.a $(O)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie $(HARDEN_LD) $(LDFLAGS) \
