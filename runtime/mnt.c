@@ -46,6 +46,13 @@ int mnt_new(const char *type, const char *target, unsigned long flags,
 	return 0;
 }
 
+int mnt_private(struct err *e)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_sys(e, "mount", "/ as slave");
+	return 0;
+}
+
 int mnt_clone(int dirfd, const char *path, bool recursive, bool readonly,
 	      uint64_t propagation, struct err *e)
 {
@@ -229,10 +236,11 @@ static bool overlay_options(const struct mnt_overlay *o, struct buf *b)
 		else
 			return false;
 	}
-	buf_addf(b, ",upperdir=%s,workdir=%s%s%s", o->upper, o->work,
-		 o->userxattr ? ",userxattr" : "",
+	if (o->upper)
+		buf_addf(b, ",upperdir=%s,workdir=%s", o->upper, o->work);
+	buf_addf(b, "%s%s", o->userxattr ? ",userxattr" : "",
 		 o->is_volatile ? ",volatile" : "");
-	return !b->over && fits_options(o->upper);
+	return !b->over && (!o->upper || fits_options(o->upper));
 }
 
 /* What the kernel wrote into the context's log: "e overlay: ...". */
@@ -306,8 +314,8 @@ static int overlay_by_fsopen(const struct mnt_overlay *o, const char *target,
 	for (int i = 0; i < o->n_lowers; i++)
 		if (set_lower(fs, o, i, e) < 0)
 			return -1;
-	if (set_dir(fs, "upperdir", o->upper, e) < 0 ||
-	    set_dir(fs, "workdir", o->work, e) < 0)
+	if (o->upper && (set_dir(fs, "upperdir", o->upper, e) < 0 ||
+			 set_dir(fs, "workdir", o->work, e) < 0))
 		return -1;
 	if (o->userxattr &&
 	    sys_fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
@@ -332,7 +340,7 @@ static void explain_overlay(const struct mnt_overlay *o, struct err *e)
 {
 	struct stat u, w;
 
-	if (stat(o->upper, &u) == 0 && stat(o->work, &w) == 0 &&
+	if (o->upper && stat(o->upper, &u) == 0 && stat(o->work, &w) == 0 &&
 	    u.st_dev != w.st_dev)
 		(void)err_hint(e,
 			       "upper and work must lie on one file "

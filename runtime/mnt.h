@@ -17,6 +17,9 @@
 int mnt_new(const char *type, const char *target, unsigned long flags,
 	    const char *data, struct err *e);
 
+/* What is mounted from here on stays in our mount namespace. */
+int mnt_private(struct err *e);
+
 /*
  * A detached copy of the mount (and with recursive all below it) at path;
  * close it or attach it. propagation: MS_PRIVATE, MS_SLAVE, MS_SHARED or 0.
@@ -54,7 +57,7 @@ struct mnt_overlay {
 	char *const *lower_paths;
 	const int *lower_fds; /* instead of paths */
 	int n_lowers;
-	const char *upper; /* absolute path */
+	const char *upper; /* absolute path; NULL: read-only, two lowers */
 	const char *work;  /* absolute path */
 	bool userxattr;
 	bool is_volatile;

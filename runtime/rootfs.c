@@ -146,8 +146,8 @@ static int prepare(const struct run_spec *s, const struct container *c,
 	STEP(e, "prepare", "copy what comes from the host");
 
 	*h = (struct host){.sys = -1};
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return err_sys(e, "mount", "/ as slave");
+	if (mnt_private(e) < 0)
+		return -1;
 	if (prepare_devices(s, h, e) < 0 || prepare_volumes(s, h, e) < 0)
 		return -1;
 	*ret_dir = c->dir;

@@ -1,0 +1,533 @@
+#include "store/tarout.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "store/untar_xattr.h"
+
+#define PIECE     KIB(64)
+#define PATH_DEEP KIB(64) /* a PAX path may be longer than PATH_MAX */
+
+/* A file with several names, by the one that was written first. */
+struct link {
+	dev_t dev;
+	ino_t ino;
+	char *path;
+};
+
+struct tarout {
+	struct tarout_opts o;
+	sink_fn sink;
+	void *ctx;
+	struct archive *a;
+	struct err cause; /* of the sink */
+	struct buf path;  /* of the entry, in the tar */
+	struct link *links;
+	size_t n_links;
+	size_t cap_links;
+	char *data;
+	char *xattr_names;
+	char *xattr_value;
+};
+
+/* One name in a directory. */
+struct entry {
+	int dirfd;
+	const char *leaf;
+	int fd; /* files that can be read and directories: open; else -1 */
+	struct stat st;
+	bool opaque;
+};
+
+static ssize_t to_sink(struct archive *a, void *client, const void *p, size_t n)
+{
+	struct tarout *const t = client;
+
+	(void)a;
+	return t->sink(t->ctx, p, n, &t->cause) ? -1 : (ssize_t)n;
+}
+
+struct tarout *tarout_open(sink_fn sink, void *ctx, const struct tarout_opts *o)
+{
+	struct tarout *const t = xcalloc(1, sizeof(*t));
+
+	t->o = *o;
+	t->sink = sink;
+	t->ctx = ctx;
+	t->path = buf_make(PATH_DEEP);
+	t->data = xmalloc(PIECE);
+	t->xattr_names = xmalloc(XATTR_MAX);
+	t->xattr_value = xmalloc(XATTR_MAX);
+	t->a = archive_write_new();
+	return t;
+}
+
+void tarout_free(struct tarout *t)
+{
+	if (!t)
+		return;
+	/* What is not finished by now shall not be: no end marker. */
+	if (t->a) {
+		(void)archive_write_fail(t->a);
+		(void)archive_write_free(t->a);
+	}
+	for (size_t i = 0; i < t->n_links; i++)
+		free(t->links[i].path);
+	free(t->links);
+	free(t->data);
+	free(t->xattr_names);
+	free(t->xattr_value);
+	buf_free(&t->path);
+	free(t);
+}
+
+void own_tarout(struct tarout **t)
+{
+	tarout_free(*t);
+}
+
+/* libarchive gave up: the sink's error, if it has one. */
+static int failed(const struct tarout *t, const char *what, struct err *e)
+{
+	if (err_is(&t->cause)) {
+		*e = t->cause;
+		return -1;
+	}
+	return err_set(e, ERR_SYS, "write %s into the tar: %s", what,
+		       archive_error_string(t->a) ? archive_error_string(t->a)
+						  : "unknown");
+}
+
+/* Opened with the first entry, so that an error has somebody to tell. */
+static int begin(struct tarout *t, struct err *e)
+{
+	if (archive_format(t->a) != 0)
+		return 0;
+	if (archive_write_set_format_pax(t->a) ||
+	    /* Go, GNU tar and bsdtar read SCHILY's; libarchive's own is noise */
+	    archive_write_set_option(t->a, "pax", "xattrheader", "SCHILY") ||
+	    archive_write_set_bytes_per_block(t->a, PIECE) ||
+	    archive_write_set_bytes_in_last_block(t->a, 1) ||
+	    archive_write_open(t->a, t, NULL, to_sink, NULL))
+		return failed(t, "the first entry", e);
+	return 0;
+}
+
+/* ---- what an entry carries -------------------------------------------------- */
+
+/* /proc/self/fd/N leads to the very thing, whatever the names do meanwhile. */
+static void fd_path(const struct entry *x, char *buf, size_t n)
+{
+	if (x->fd >= 0)
+		(void)snprintf(buf, n, "/proc/self/fd/%d", x->fd);
+	else
+		(void)snprintf(buf, n, "/proc/self/fd/%d/%.255s", x->dirfd,
+			       x->leaf);
+}
+
+static ssize_t list_xattrs(const struct tarout *t, const struct entry *x)
+{
+	char path[300];
+
+	if (x->fd >= 0)
+		return flistxattr(x->fd, t->xattr_names, XATTR_MAX);
+	fd_path(x, path, sizeof(path));
+	return llistxattr(path, t->xattr_names, XATTR_MAX);
+}
+
+static ssize_t get_xattr(const struct tarout *t, const struct entry *x,
+			 const char *name)
+{
+	char path[300];
+
+	if (x->fd >= 0)
+		return fgetxattr(x->fd, name, t->xattr_value, XATTR_MAX);
+	fd_path(x, path, sizeof(path));
+	return lgetxattr(path, name, t->xattr_value, XATTR_MAX);
+}
+
+/* 1: overlay's own, dealt with; 0: the entry's. */
+static int overlay_xattr(const struct tarout *t, struct entry *x,
+			 const char *name, ssize_t n, struct err *e)
+{
+	if (!xattr_is_overlays(name, t->o.userxattr))
+		return 0;
+	if (str_ends(name, ".opaque"))
+		x->opaque = n == 1 && t->xattr_value[0] == 'y';
+	if (str_ends(name, ".redirect") || str_ends(name, ".metacopy")) {
+		(void)err_set(e, ERR_UNSUPPORTED,
+			      "%s: overlayfs left %s, which no layer can say",
+			      buf_str(&t->path), name);
+		return err_hint(e, "the overlay module of this host has "
+				   "redirect_dir or metacopy on");
+	}
+	return 1;
+}
+
+/* The name an escaped one has in the view of the container. */
+static const char *unescaped(const char *name, bool userxattr, char *buf,
+			     size_t n)
+{
+	const char *const ns = userxattr ? "user." : "trusted.";
+	const char *const rest = str_after(name, ns);
+	const char *const inner =
+		rest ? str_after(rest, "overlay.overlay.") : NULL;
+
+	if (!inner)
+		return name;
+	(void)snprintf(buf, n, "%soverlay.%s", ns, inner);
+	return buf;
+}
+
+static int add_xattrs(struct tarout *t, struct entry *x,
+		      struct archive_entry *ae, struct err *e)
+{
+	const ssize_t n = list_xattrs(t, x);
+
+	for (const char *p = t->xattr_names; n > 0 && p < t->xattr_names + n;
+	     p += strlen(p) + 1) {
+		char name[XATTR_NAME_MAX + 1];
+		ssize_t size;
+		int own;
+
+		if (!strcmp(p, "security.selinux"))
+			continue;
+		size = get_xattr(t, x, p);
+		if (size < 0)
+			continue; /* gone meanwhile */
+		own = t->o.layer ? overlay_xattr(t, x, p, size, e) : 0;
+		if (own < 0)
+			return -1;
+		if (own == 0)
+			archive_entry_xattr_add_entry(
+				ae,
+				t->o.layer ? unescaped(p, t->o.userxattr, name,
+						       sizeof(name))
+					   : p,
+				t->xattr_value, (size_t)size);
+	}
+	return 0;
+}
+
+static int set_owner(const struct tarout *t, const struct stat *st,
+		     struct archive_entry *ae, struct err *e)
+{
+	uint32_t uid = st->st_uid;
+	uint32_t gid = st->st_gid;
+
+	if (t->o.map && (!idmap_uid_inside(t->o.map, st->st_uid, &uid) ||
+			 !idmap_gid_inside(t->o.map, st->st_gid, &gid)))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "%s belongs to %u:%u, outside the id map",
+			       buf_str(&t->path), st->st_uid, st->st_gid);
+	archive_entry_set_uid(ae, uid);
+	archive_entry_set_gid(ae, gid);
+	return 0;
+}
+
+/* Where data is: libarchive leaves the holes out. */
+static void add_holes(const struct entry *x, struct archive_entry *ae)
+{
+	off_t at = 0;
+
+	/* As many blocks as bytes: no hole. */
+	if ((uint64_t)x->st.st_blocks * 512 >= (uint64_t)x->st.st_size)
+		return;
+	for (;;) {
+		const off_t data = lseek(x->fd, at, SEEK_DATA);
+		off_t hole;
+
+		if (data < 0) {
+			/* Nothing but a hole: how libarchive says it. */
+			if (at == 0)
+				archive_entry_sparse_add_entry(ae, 0, 0);
+			return;
+		}
+		hole = lseek(x->fd, data, SEEK_HOLE);
+		if (hole < 0)
+			return;
+		archive_entry_sparse_add_entry(ae, data, hole - data);
+		if (hole >= x->st.st_size)
+			return;
+		at = hole;
+	}
+}
+
+/* ---- writing ------------------------------------------------------------------ */
+
+static int put_header(struct tarout *t, struct archive_entry *ae, struct err *e)
+{
+	const int rc = archive_write_header(t->a, ae);
+
+	/* WARN: a name that is no UTF-8, written as the bytes it is. */
+	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
+		return failed(t, buf_str(&t->path), e);
+	return 0;
+}
+
+/* The file may shrink or grow while it is read: the tar keeps its promise. */
+static int put_data(struct tarout *t, const struct entry *x, struct err *e)
+{
+	uint64_t left = (uint64_t)x->st.st_size;
+	off_t at = 0;
+
+	while (left > 0) {
+		const size_t want = left < PIECE ? (size_t)left : PIECE;
+		ssize_t n = pread(x->fd, t->data, want, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read", "%s", buf_str(&t->path));
+		if (n == 0) {
+			memset(t->data, 0, want);
+			n = (ssize_t)want;
+		}
+		if (archive_write_data(t->a, t->data, (size_t)n) < 0)
+			return failed(t, buf_str(&t->path), e);
+		at += n;
+		left -= (uint64_t)n;
+	}
+	return 0;
+}
+
+/* The path under which this inode was written before, or NULL. */
+static const char *written_before(struct tarout *t, const struct stat *st)
+{
+	if (st->st_nlink < 2 || S_ISDIR(st->st_mode))
+		return NULL;
+	for (size_t i = 0; i < t->n_links; i++)
+		if (t->links[i].ino == st->st_ino &&
+		    t->links[i].dev == st->st_dev)
+			return t->links[i].path;
+	if (t->n_links == t->cap_links) {
+		t->cap_links = t->cap_links ? 2 * t->cap_links : 64;
+		t->links = xrealloc(t->links, t->cap_links * sizeof(*t->links));
+	}
+	t->links[t->n_links++] =
+		(struct link){.dev = st->st_dev,
+			      .ino = st->st_ino,
+			      .path = xstrdup(buf_str(&t->path))};
+	return NULL;
+}
+
+static int put_symlink(const struct tarout *t, const struct entry *x,
+		       struct archive_entry *ae, struct err *e)
+{
+	char to[4097];
+	const ssize_t n = readlinkat(x->dirfd, x->leaf, to, sizeof(to) - 1);
+
+	if (n < 0)
+		return err_sys(e, "readlinkat", "%s", buf_str(&t->path));
+	to[n] = '\0';
+	archive_entry_set_symlink(ae, to);
+	return 0;
+}
+
+/* An empty file that only its name says something about: .wh.x */
+static int put_marker(struct tarout *t, const char *path, struct err *e)
+{
+	struct archive_entry *const ae = archive_entry_new();
+	int rc;
+
+	archive_entry_set_pathname(ae, path);
+	archive_entry_set_filetype(ae, AE_IFREG);
+	archive_entry_set_perm(ae, 0);
+	archive_entry_set_size(ae, 0);
+	archive_entry_set_mtime(ae, 0, 0);
+	rc = put_header(t, ae, e);
+	archive_entry_free(ae);
+	return rc;
+}
+
+static int put_whiteout(struct tarout *t, const char *leaf, struct err *e)
+{
+	const int dir = (int)(t->path.len - strlen(leaf));
+	autofree char *path =
+		xasprintf("%.*s.wh.%s", dir, buf_str(&t->path), leaf);
+
+	return put_marker(t, path, e);
+}
+
+static int fill_entry(struct tarout *t, struct entry *x,
+		      struct archive_entry *ae, struct err *e)
+{
+	const struct stat *const st = &x->st;
+	const char *const link = written_before(t, st);
+
+	archive_entry_set_mode(ae, st->st_mode);
+	archive_entry_set_mtime(ae, st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+	if (set_owner(t, st, ae, e))
+		return -1;
+	if (link) {
+		archive_entry_set_hardlink(ae, link);
+		return 0;
+	}
+	if (S_ISLNK(st->st_mode) && put_symlink(t, x, ae, e))
+		return -1;
+	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
+		archive_entry_set_rdevmajor(ae, major(st->st_rdev));
+		archive_entry_set_rdevminor(ae, minor(st->st_rdev));
+	}
+	if (S_ISREG(st->st_mode)) {
+		archive_entry_set_size(ae, st->st_size);
+		add_holes(x, ae);
+	}
+	return add_xattrs(t, x, ae, e);
+}
+
+static int put_entry(struct tarout *t, struct entry *x, struct err *e)
+{
+	struct archive_entry *const ae = archive_entry_new();
+	autofree char *dir = S_ISDIR(x->st.st_mode)
+				     ? xasprintf("%s/", buf_str(&t->path))
+				     : NULL;
+	int rc;
+
+	archive_entry_set_pathname(ae, dir ? dir : buf_str(&t->path));
+	rc = fill_entry(t, x, ae, e);
+	if (rc == 0)
+		rc = put_header(t, ae, e);
+	if (rc == 0 && S_ISREG(x->st.st_mode) && !archive_entry_hardlink(ae))
+		rc = put_data(t, x, e);
+	archive_entry_free(ae);
+	if (rc == 0 && x->opaque) {
+		autofree char *opq =
+			xasprintf("%s/.wh..wh..opq", buf_str(&t->path));
+
+		rc = put_marker(t, opq, e);
+	}
+	return rc;
+}
+
+/* ---- the walk ------------------------------------------------------------------ */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int read_names(int fd, const char *what, struct strv *ret, struct err *e)
+{
+	const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *de;
+
+	if (!d) {
+		(void)err_sys(e, "opendir", "%s", what);
+		if (copy >= 0)
+			(void)close(copy);
+		return -1;
+	}
+	while ((de = readdir(d)))
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			strv_add(ret, de->d_name);
+	if (ret->n > 0)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+	return 0;
+}
+
+static int walk(struct tarout *t, int dirfd, const char *leaf, bool silent,
+		struct err *e);
+
+static int walk_below(struct tarout *t, int fd, struct err *e)
+{
+	const size_t len = t->path.len;
+	autostrv struct strv names = {0};
+	int rc;
+
+	rc = read_names(fd, buf_str(&t->path), &names, e);
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		if (len > 0)
+			buf_addc(&t->path, '/');
+		buf_adds(&t->path, names.v[i]);
+		if (t->path.over)
+			rc = err_set(e, ERR_TOOBIG, "%s: too deep",
+				     buf_str(&t->path));
+		else if (!t->o.skip ||
+			 !t->o.skip(t->o.skip_ctx, buf_str(&t->path), fd,
+				    names.v[i]))
+			rc = walk(t, fd, names.v[i], false, e);
+		t->path.len = len;
+		t->path.p[len] = '\0';
+	}
+	return rc;
+}
+
+/*
+ * Open the very thing that was looked at: by its O_PATH fd, so that what has
+ * become a FIFO or a device meanwhile is not opened.
+ */
+static int open_entry(struct entry *x, const char *what, struct err *e)
+{
+	autoclose int fd =
+		openat(x->dirfd, x->leaf, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[40];
+
+	if (fd < 0)
+		return errno == ENOENT ? 1 : err_sys(e, "openat", "%s", what);
+	if (fstat(fd, &x->st))
+		return err_sys(e, "fstat", "%s", what);
+	if (!S_ISREG(x->st.st_mode) && !S_ISDIR(x->st.st_mode))
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	x->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (x->fd < 0)
+		return err_sys(e, "open", "%s", what);
+	return 0;
+}
+
+/* silent: the directory itself is not written, only what is in it. */
+static int walk(struct tarout *t, int dirfd, const char *leaf, bool silent,
+		struct err *e)
+{
+	struct entry x = {.dirfd = dirfd, .leaf = leaf, .fd = -1};
+	autoclose int fd = -1;
+	int rc = open_entry(&x, buf_str(&t->path), e);
+
+	fd = x.fd;
+	/* 1: gone between readdir and now. */
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (S_ISSOCK(x.st.st_mode))
+		return 0;
+	if (t->o.layer && S_ISCHR(x.st.st_mode) && x.st.st_rdev == 0)
+		return put_whiteout(t, leaf, e);
+	if (!silent && put_entry(t, &x, e))
+		return -1;
+	return S_ISDIR(x.st.st_mode) ? walk_below(t, fd, e) : 0;
+}
+
+int tarout_add(struct tarout *t, int dirfd, const char *leaf, const char *as,
+	       struct err *e)
+{
+	if (begin(t, e))
+		return -1;
+	buf_reset(&t->path);
+	buf_adds(&t->path, as);
+	return walk(t, dirfd, leaf, !*as, e);
+}
+
+int tarout_end(struct tarout *t, struct err *e)
+{
+	if (begin(t, e) || archive_write_close(t->a))
+		return failed(t, "the end", e);
+	return 0;
+}
