@@ -87,8 +87,10 @@ static void names_of(const char *from, const char *as,
 	/* Names of the headers alone; PAX headers left out. */
 	while (read(fd, block, sizeof(block)) == (ssize_t)sizeof(block) &&
 	       block[0]) {
-		const unsigned long size = strtoul(block + 124, NULL, 8);
+		size_t size = 0;
 
+		for (const char *p = block + 124; *p >= '0' && *p <= '7'; p++)
+			size = 8 * size + (size_t)(*p - '0');
 		if (block[156] != 'x')
 			buf_addf(out, "%.100s\n", block);
 		(void)lseek(fd, (off_t)((size + 511) / 512 * 512), SEEK_CUR);
