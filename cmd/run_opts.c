@@ -27,18 +27,17 @@ static int take_yes_no(const char *flag, const char *w, bool *ret_no,
 	return err_set(e, ERR_USAGE, "--%s=%s: neither yes nor no", flag, w);
 }
 
-/* Without a terminal -t would hang or garble; PRISM_TTY=force keeps it. */
-static void set_tty(const struct run_opts *o, struct run_spec *s)
+/* PRISM_TTY=force keeps it. */
+bool run_opts_tty(bool wanted)
 {
 	const char *const force = getenv("PRISM_TTY");
 
-	s->tty = o->tty;
-	if (!o->tty || isatty(STDIN_FILENO) ||
+	if (!wanted || isatty(STDIN_FILENO) ||
 	    (force && !strcmp(force, "force")))
-		return;
+		return wanted;
 	log_note("stdin is not a terminal, -t ignored (PRISM_TTY=force to "
 		 "keep)");
-	s->tty = false;
+	return false;
 }
 
 static int set_umask(const char *w, struct run_spec *s, struct err *e)
@@ -159,6 +158,6 @@ int run_opts_to_spec(const struct run_opts *o, struct run_spec *s,
 	s->keep = !o->rm;
 	s->readonly_root = o->read_only;
 	s->interactive = o->interactive;
-	set_tty(o, s);
+	s->tty = run_opts_tty(o->tty);
 	return not_yet(s, e);
 }

@@ -173,6 +173,13 @@ int ulimit_parse(const char *text, struct rlimit_spec *ret, struct err *e);
 int port_parse(const char *text, struct run_spec *s, struct err *e);
 /* PORT[-PORT][/PROTOCOL]: "80/tcp" each, into ret. */
 int expose_parse(const char *text, struct strv *ret, struct err *e);
+/* --env-file and -e over what is in `to`. */
+int run_opts_add_env(const struct strv *files, const struct strv *env,
+		     struct strv *to, struct err *e);
+
+/* -t, unless stdin is no terminal: it would hang or garble. */
+bool run_opts_tty(bool wanted);
+
 /* The lines of an --env-file; name is for errors. */
 int env_file_parse(const char *text, const char *name, bool shell,
 		   struct strv *ret, struct err *e);

@@ -195,6 +195,19 @@ static int add_env_file(const char *arg, struct strv *env, struct err *e)
 	return 0;
 }
 
+int run_opts_add_env(const struct strv *files, const struct strv *env,
+		     struct strv *to, struct err *e)
+{
+	/* -e wins over files, wherever it stands. */
+	for (size_t i = 0; i < files->n; i++)
+		if (add_env_file(files->v[i], to, e) < 0)
+			return -1;
+	for (size_t i = 0; i < env->n; i++)
+		if (add_variable(env->v[i], to, e) < 0)
+			return -1;
+	return 0;
+}
+
 int run_opts_env(const struct run_opts *o, const struct oci_image *img,
 		 struct run_spec *s, struct err *e)
 {
@@ -208,14 +221,7 @@ int run_opts_env(const struct run_opts *o, const struct oci_image *img,
 		strv_setenv(&s->env, img->env.v[i]);
 	for (size_t i = 0; i < o->unsetenv.n; i++)
 		strv_unsetenv(&s->env, o->unsetenv.v[i]);
-	/* -e wins over files, wherever it stands. */
-	for (size_t i = 0; i < o->env_files.n; i++)
-		if (add_env_file(o->env_files.v[i], &s->env, e) < 0)
-			return -1;
-	for (size_t i = 0; i < o->env.n; i++)
-		if (add_variable(o->env.v[i], &s->env, e) < 0)
-			return -1;
-	return 0;
+	return run_opts_add_env(&o->env_files, &o->env, &s->env, e);
 }
 
 /* ---- labels and annotations ---------------------------------------------------------- */

@@ -112,6 +112,17 @@ static void stop_self(struct side *s)
 	send_size(s);
 }
 
+static void to_program(const struct side *s, int sig)
+{
+	const char byte = (char)sig;
+
+	if (s->c->dir_fd >= 0)
+		attach_signal(s->c->dir_fd, sig);
+	else
+		(void)attach_send(s->c->sock, ATTACH_SIGNAL, &byte, 1,
+				  MSG_DONTWAIT);
+}
+
 /* ---- signals --------------------------------------------------------------------- */
 
 static void one_signal(struct side *s, int sig)
@@ -128,16 +139,16 @@ static void one_signal(struct side *s, int sig)
 		return;
 	case SIGTSTP:
 		if (s->c->sig_proxy && !s->raw.active)
-			attach_signal(s->c->dir_fd, sig);
+			to_program(s, sig);
 		stop_self(s);
 		return;
 	case SIGCONT:
 		if (s->c->sig_proxy && !s->raw.active)
-			attach_signal(s->c->dir_fd, sig);
+			to_program(s, sig);
 		return;
 	default:
 		if (s->c->sig_proxy)
-			attach_signal(s->c->dir_fd, sig);
+			to_program(s, sig);
 		else
 			end(s, ATTACH_DETACHED, 128 + sig);
 	}

@@ -16,7 +16,7 @@
 
 struct attach_client {
 	int sock;   /* to the monitor, borrowed */
-	int dir_fd; /* of the container, borrowed: for signals */
+	int dir_fd; /* of the container, borrowed: for signals; -1: by sock */
 	bool want_in;
 	bool want_out;
 	bool want_err;

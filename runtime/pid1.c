@@ -22,6 +22,7 @@
 #include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -356,6 +357,20 @@ static void become_user(const struct given *g)
 		die_sys("setresuid", "the program's user");
 }
 
+/*
+ * After the change of ids, which clears it. A caller that died before is seen
+ * by its end of the socket.
+ */
+static void tie(void)
+{
+	struct pollfd p = {.fd = PID1_SYNC_FD};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		die_sys("prctl", "PR_SET_PDEATHSIG");
+	if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
+		_exit(137);
+}
+
 static _Noreturn void be_program(struct given *g, char **argv, char **env)
 {
 	const struct pid1_conf *const c = &g->conf;
@@ -377,6 +392,8 @@ static _Noreturn void be_program(struct given *g, char **argv, char **env)
 		die_sys("capset", "the program's capabilities");
 	if (!(c->flags & PID1_NEW_PRIVS))
 		load_filter(g);
+	if (c->flags & PID1_TIED)
+		tie();
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	exec_program(argv, env);
@@ -438,6 +455,10 @@ int main(int argc, char **argv, char **env)
 		return 125;
 	(void)prctl(PR_SET_NAME, "prism-init", 0, 0, 0);
 	read_conf(&g);
+	/* Nobody in the container may look into it before the execve. */
+	if ((g.conf.flags & PID1_JOINED) &&
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		die_sys("prctl", "PR_SET_DUMPABLE");
 	/* The bounding set needs CAP_SETPCAP, so it goes first. */
 	if (caps_apply_bounding(g.conf.bounding, g.conf.last_cap) < 0)
 		die_sys("prctl", "PR_CAPBSET_DROP");

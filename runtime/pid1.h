@@ -11,6 +11,9 @@
  * arguments and environment are those of the program, behind one argv[0] of
  * its own. Two fds are open besides 0, 1, 2: PID1_SYNC_FD, PID1_CONF_FD.
  *
+ * For `prism exec` the same program is the joiner (exec.h), which stays outside
+ * of the container's PID namespace.
+ *
  * Errors: one struct sync_msg on PID1_SYNC_FD; end of file there means that
  * the program was executed.
  */
@@ -29,6 +32,8 @@ enum pid1_flag {
 	PID1_CTTY = 2,         /* stdin is the controlling terminal */
 	PID1_NEW_PRIVS = 4,    /* leave no_new_privs off */
 	PID1_NO_SETGROUPS = 8, /* single-id user namespace: not permitted */
+	PID1_JOINED = 16, /* an exec: others are in the container already */
+	PID1_TIED = 32,   /* the program dies with this process */
 };
 
 struct pid1_conf {
