@@ -89,5 +89,18 @@ int io_read_all(int fd, struct buf *b, const char *what, struct err *e)
 
 int io_read_file(int fd, struct buf *b, const char *what, struct err *e)
 {
-	return read_into(fd, b, true, what, e);
+	/* Most files are small, and a large buffer costs two mmap calls. */
+	char first[4096];
+	ssize_t n;
+
+	if (b->max - b->len <= sizeof(first))
+		return read_into(fd, b, true, what, e);
+	do {
+		n = read(fd, first, sizeof(first));
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, "read", "%s", what);
+	buf_add(b, first, (size_t)n);
+	return (size_t)n < sizeof(first) ? 0
+					 : read_into(fd, b, true, what, e);
 }

@@ -87,10 +87,11 @@ static int memory(const struct run_opts *o, struct limits_spec *l,
 
 static int check_cpus(const char *text, struct limits_spec *l, struct err *e)
 {
-	const long n = sysconf(_SC_NPROCESSORS_ONLN);
+	long n;
 
 	if (!text)
 		return 0;
+	n = sysconf(_SC_NPROCESSORS_ONLN);
 	if (!units_nano(text, &l->nano_cpus))
 		return err_set(e, ERR_USAGE, "--cpus '%s': not a number", text);
 	if (l->nano_cpus == 0)
@@ -177,7 +178,8 @@ static int processors(const struct run_opts *o, struct limits_spec *l,
 		return err_set(e, ERR_USAGE, "--cpu-quota: at least 1000 us");
 	if (l->cpu_quota_us < 0)
 		l->cpu_quota_us = 0;
-	if (check_set("cpuset-cpus", o->cpuset_cpus,
+	if (o->cpuset_cpus &&
+	    check_set("cpuset-cpus", o->cpuset_cpus,
 		      sysconf(_SC_NPROCESSORS_CONF), &l->cpuset_cpus, e) < 0)
 		return -1;
 	return check_set("cpuset-mems", o->cpuset_mems, 0, &l->cpuset_mems, e);

@@ -60,8 +60,12 @@ static inline int caps_apply_sets(uint64_t permitted, uint64_t effective,
 		data[i].effective = (uint32_t)(effective >> 32 * i);
 		data[i].inheritable = (uint32_t)(inheritable >> 32 * i);
 	}
-	/* Kernels before 4.3 know no ambient set: nothing to clear there. */
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 &&
+	/*
+	 * Without inheritable ones capset(2) empties the ambient set itself.
+	 * Kernels before 4.3 know none: nothing to clear there.
+	 */
+	if (inheritable != 0 &&
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 &&
 	    errno != EINVAL)
 		return -1;
 	if (syscall(SYS_capset, &head, data) < 0)

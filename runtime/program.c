@@ -32,7 +32,7 @@ struct program {
 	struct pid1_conf conf;
 	uint32_t groups[GROUPS_MAX];
 	struct sock_filter filter[4096];
-	char home[USER_HOME_MAX + 8];
+	char home[USER_HOME_MAX + 16];
 };
 
 /* ---- who it is and what it may -------------------------------------------- */
@@ -71,7 +71,8 @@ int program_prepare(const struct run_spec *s, uint32_t flags,
 		    struct program **ret, struct err *e)
 {
 	struct program *const p = xcalloc(1, sizeof(*p));
-	autofree struct user *u = xcalloc(1, sizeof(*u));
+	struct user user = {0};
+	struct user *const u = &user;
 	const struct user_wish wish = {
 		.user = s->user,
 		.group_add = (const char *const *)s->groups.v,

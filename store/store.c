@@ -72,12 +72,12 @@ static int make_root(const char *root, struct err *e)
 static int open_root(const char *root, struct err *e)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-	int fd = open(root, flags);
+	int fd = openat(AT_FDCWD, root, flags);
 
 	if (fd < 0 && errno == ENOENT) {
 		if (make_root(root, e))
 			return -1;
-		fd = open(root, flags);
+		fd = openat(AT_FDCWD, root, flags);
 	}
 	if (fd < 0)
 		return err_sys(e, "open", "%s", root);
