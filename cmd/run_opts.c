@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -58,9 +59,12 @@ static int set_umask(const char *w, struct run_spec *s, struct err *e)
 	return 0;
 }
 
-/* A zone of the image, as TZ; "local": the host's own file. */
+/* The host's file of that zone over /etc/localtime; "local": the host's own. */
 static int set_tz(const char *w, struct run_spec *s, struct err *e)
 {
+	autofree char *path = NULL;
+	char *real;
+
 	if (!w)
 		return 0;
 	if (!*w || w[0] == '/' || strstr(w, "..") ||
@@ -69,7 +73,20 @@ static int set_tz(const char *w, struct run_spec *s, struct err *e)
 			       "--tz '%s': not a zone such as Europe/Berlin, "
 			       "or local",
 			       w);
+	path = strcmp(w, "local") != 0 ? xasprintf("/usr/share/zoneinfo/%s", w)
+				       : xstrdup("/etc/localtime");
+	real = realpath(path, NULL);
+	if (!real) {
+		(void)err_sys(e, "realpath", "--tz %s: %s", w, path);
+		return err_hint(e, "zones are in the package tzdata");
+	}
 	s->tz = xstrdup(w);
+	spec_add_mount(s,
+		       &(struct mount_spec){.type = MOUNT_BIND,
+					    .source = real,
+					    .target = xstrdup("/etc/localtime"),
+					    .readonly = true,
+					    .propagation = MS_PRIVATE});
 	return 0;
 }
 
@@ -102,7 +119,7 @@ static int program(const struct run_opts *o, struct run_spec *s, struct err *e)
 			       "conflicting options: --group-add keep-groups "
 			       "and --group-add %s",
 			       s->groups.v[0]);
-	return set_umask(o->umask, s, e) < 0 ? -1 : set_tz(o->tz, s, e);
+	return set_umask(o->umask, s, e);
 }
 
 /* What the runtime does not do yet must not be promised. */
@@ -113,19 +130,8 @@ static int not_yet(const struct run_spec *s, struct err *e)
 		const char *flag;
 	} all[] = {
 		{s->net == NET_JOIN, "--network container:"},
-		{s->pid_ns != NS_OWN, "--pid"},
-		{s->ipc_ns != NS_OWN || s->no_shm, "--ipc"},
-		{s->uts_ns != NS_OWN, "--uts"},
-		{s->cgroup_ns != NS_OWN, "--cgroupns"},
-		{s->n_devices > 0, "--device"},
-		{s->n_rlimits > 0, "--ulimit"},
-		{s->sysctls.n > 0, "--sysctl"},
-		{s->has_oom_score, "--oom-score-adj"},
-		{s->shm_bytes > 0, "--shm-size"},
-		{s->tz != NULL, "--tz"},
-		{s->umask != 0, "--umask"},
-		{s->keep_groups, "--group-add keep-groups"},
-		{s->domainname != NULL, "--domainname"},
+		{s->pid_ns == NS_JOIN, "--pid container:"},
+		{s->ipc_ns == NS_JOIN, "--ipc container:"},
 		{s->add_hosts.n > 0 || s->no_hosts, "--add-host"},
 		{s->dns.n + s->dns_search.n + s->dns_options.n > 0, "--dns"},
 	};
@@ -135,10 +141,10 @@ static int not_yet(const struct run_spec *s, struct err *e)
 			return err_set(e, ERR_UNSUPPORTED,
 				       "%s: not in this version", all[i].flag);
 	for (size_t i = 0; i < s->n_mounts; i++)
-		if (s->mounts[i].type != MOUNT_BIND || s->mounts[i].chown ||
-		    s->mounts[i].throw_away || s->mounts[i].idmap)
+		if (s->mounts[i].idmap)
 			return err_set(e, ERR_UNSUPPORTED,
-				       "mount on %s: not in this version",
+				       "mount on %s: idmap is not in this "
+				       "version",
 				       s->mounts[i].target);
 	return 0;
 }
@@ -148,7 +154,8 @@ int run_opts_to_spec(const struct run_opts *o, struct run_spec *s,
 {
 	if (run_opts_net(o, s, e) < 0 || run_opts_ns(o, s, e) < 0 ||
 	    run_opts_limits(o, s, e) < 0 || program(o, s, e) < 0 ||
-	    run_opts_mounts(o, s, e) < 0 || run_opts_devices(o, s, e) < 0)
+	    run_opts_mounts(o, s, e) < 0 || run_opts_devices(o, s, e) < 0 ||
+	    set_tz(o->tz, s, e) < 0)
 		return -1;
 	if (o->rootfs) {
 		s->rootfs = realpath(o->rootfs, NULL);

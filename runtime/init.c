@@ -86,6 +86,9 @@ static int set_hostname(const struct init_args *a, struct err *e)
 
 	if (sethostname(name, n) < 0)
 		return err_sys(e, "sethostname", "%.*s", (int)n, name);
+	if (a->spec->domainname &&
+	    setdomainname(a->spec->domainname, strlen(a->spec->domainname)) < 0)
+		return err_sys(e, "setdomainname", "%s", a->spec->domainname);
 	return 0;
 }
 
@@ -166,7 +169,7 @@ static int init_steps(const struct init_args *a, struct err *e)
 		return -1;
 	if (rootfs_build(s, a->container, &trees, e) < 0)
 		return -1;
-	if (set_hostname(a, e) < 0)
+	if (s->uts_ns == NS_OWN && set_hostname(a, e) < 0)
 		return -1;
 	if (s->net == NET_NONE && loopback_up(e) < 0)
 		return -1;
@@ -174,6 +177,8 @@ static int init_steps(const struct init_args *a, struct err *e)
 		return -1;
 	/* The user before the workdir: its files are looked up from "/". */
 	if (program_prepare(s, 0, &program, e) < 0 ||
+	    program_name_user(program, e) < 0 ||
+	    program_own_mounts(program, e) < 0 ||
 	    program_workdir(s, true, e) < 0)
 		return -1;
 	if (s->readonly_root && mnt_readonly("/", false, e) < 0)

@@ -53,12 +53,12 @@ int mnt_private(struct err *e)
 	return 0;
 }
 
-int mnt_clone(int dirfd, const char *path, bool recursive, bool readonly,
-	      uint64_t propagation, struct err *e)
+int mnt_clone_attr(int dirfd, const char *path, bool recursive, uint64_t attr,
+		   uint64_t propagation, struct err *e)
 {
 	const unsigned int rec = recursive ? AT_RECURSIVE : 0;
-	struct mount_attr attr = {
-		.attr_set = readonly ? MOUNT_ATTR_RDONLY : 0,
+	struct mount_attr set = {
+		.attr_set = attr,
 		.propagation = propagation,
 	};
 	autoclose int fd = (int)syscall(SYS_open_tree, dirfd, path,
@@ -67,13 +67,20 @@ int mnt_clone(int dirfd, const char *path, bool recursive, bool readonly,
 
 	if (fd < 0)
 		return err_sys(e, "open_tree", "%s", path);
-	if (!readonly && !propagation)
+	if (!attr && !propagation)
 		return take_fd(&fd);
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | rec, &attr,
-		    sizeof(attr)) < 0)
+	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | rec, &set,
+		    sizeof(set)) < 0)
 		return err_sys(e, "mount_setattr", "%s%s", path,
-			       readonly ? " (read-only)" : "");
+			       attr & MOUNT_ATTR_RDONLY ? " (read-only)" : "");
 	return take_fd(&fd);
+}
+
+int mnt_clone(int dirfd, const char *path, bool recursive, bool readonly,
+	      uint64_t propagation, struct err *e)
+{
+	return mnt_clone_attr(dirfd, path, recursive,
+			      readonly ? MOUNT_ATTR_RDONLY : 0, propagation, e);
 }
 
 int mnt_attach(int tree, const char *target, struct err *e)
@@ -296,6 +303,48 @@ static int set_dir(int fs, const char *key, const char *path, struct err *e)
 		return 0;
 	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	return set_string(fs, key, strlen(path) < 256 ? path : name, e);
+}
+
+/* "size=1m,ro" word by word. */
+static int set_options(int fs, const char *data, struct err *e)
+{
+	while (data && *data) {
+		const size_t n = strcspn(data, ",");
+		autofree char *word = xstrndup(data, n);
+		char *const eq = strchr(word, '=');
+
+		if (eq)
+			*eq = '\0';
+		if (eq && set_string(fs, word, eq + 1, e) < 0)
+			return -1;
+		if (!eq && *word &&
+		    sys_fsconfig(fs, FSCONFIG_SET_FLAG, word, NULL, 0) < 0) {
+			(void)err_sys(e, "fsconfig", "%s", word);
+			append_log(fs, e);
+			return -1;
+		}
+		data += n + (data[n] == ',');
+	}
+	return 0;
+}
+
+int mnt_fs(const char *type, const char *data, uint64_t attr, struct err *e)
+{
+	autoclose int fs = sys_fsopen(type);
+	int m;
+
+	if (fs < 0)
+		return err_sys(e, "fsopen", "%s", type);
+	if (set_options(fs, data, e) < 0)
+		return -1;
+	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+		(void)err_sys(e, "fsconfig", "create %s (%s)", type,
+			      data ? data : "");
+		append_log(fs, e);
+		return -1;
+	}
+	m = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attr);
+	return m < 0 ? err_sys(e, "fsmount", "%s", type) : m;
 }
 
 static int overlay_by_fsopen(const struct mnt_overlay *o, const char *target,

@@ -27,6 +27,16 @@ int mnt_private(struct err *e);
 int mnt_clone(int dirfd, const char *path, bool recursive, bool readonly,
 	      uint64_t propagation, struct err *e);
 
+/* The same with attributes: MOUNT_ATTR_RDONLY, _NOSUID, _NODEV, _NOEXEC. */
+int mnt_clone_attr(int dirfd, const char *path, bool recursive, uint64_t attr,
+		   uint64_t propagation, struct err *e);
+
+/*
+ * A new file system as a detached mount; data: its options as mount(8) writes
+ * them, NULL for none. attr as above.
+ */
+int mnt_fs(const char *type, const char *data, uint64_t attr, struct err *e);
+
 /* Attach a detached mount at an absolute path of the container. */
 int mnt_attach(int tree, const char *target, struct err *e);
 

@@ -24,6 +24,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -394,6 +395,9 @@ static _Noreturn void be_program(struct given *g, char **argv, char **env)
 		load_filter(g);
 	if (c->flags & PID1_TIED)
 		tie();
+	/* The end of PID 1 is not the end of all here; at least of this one. */
+	else if ((c->flags & PID1_SHARED_PIDS) && !(c->flags & PID1_JOINED))
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	exec_program(argv, env);
@@ -407,8 +411,38 @@ static int code_of(int status)
 				   : WEXITSTATUS(status);
 }
 
+/*
+ * In a pid namespace of others nobody ends what the program leaves: all
+ * orphans are ours (subreaper), and go until there are none.
+ */
+static void end_children(void)
+{
+	char text[4096];
+
+	for (;;) {
+		const int fd = open("/proc/thread-self/children",
+				    O_RDONLY | O_CLOEXEC);
+		const ssize_t n =
+			fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		pid_t pid = 0;
+
+		(void)close(fd);
+		for (ssize_t i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+			} else {
+				if (pid > 1)
+					(void)kill(pid, SIGKILL);
+				pid = 0;
+			}
+		}
+		if (n < 0 || waitpid(-1, NULL, 0) < 0)
+			return;
+	}
+}
+
 /* Reap all that is dead; ends with the program. */
-static void reap(pid_t program)
+static void reap(pid_t program, bool shared_pids)
 {
 	for (;;) {
 		int status = 0;
@@ -416,12 +450,16 @@ static void reap(pid_t program)
 
 		if (pid <= 0)
 			return;
-		if (pid == program)
-			_exit(code_of(status));
+		if (pid != program)
+			continue;
+		if (shared_pids)
+			end_children();
+		_exit(code_of(status));
 	}
 }
 
-static _Noreturn void be_init(pid_t program, const sigset_t *all)
+static _Noreturn void be_init(pid_t program, bool shared_pids,
+			      const sigset_t *all)
 {
 	(void)syscall(SYS_close_range, 0, PID1_CONF_FD, 0);
 	(void)caps_apply_sets(CAP_BIT_KILL, CAP_BIT_KILL, 0, 0);
@@ -429,7 +467,7 @@ static _Noreturn void be_init(pid_t program, const sigset_t *all)
 		const int sig = sigwaitinfo(all, NULL);
 
 		if (sig == SIGCHLD)
-			reap(program);
+			reap(program, shared_pids);
 		else if (sig > 0)
 			(void)kill(program, sig);
 	}
@@ -467,6 +505,8 @@ int main(int argc, char **argv, char **env)
 		die_sys("prctl", "PR_SET_NO_NEW_PRIVS");
 	if (g.conf.flags & PID1_EXEC_ONLY)
 		be_program(&g, argv + 1, env);
+	if (g.conf.flags & PID1_SHARED_PIDS)
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	/* All signals are blocked: by the monitor, before it made us. */
 	(void)sigfillset(&all);
 	/* One thread, nothing to prepare: fork(2) without libc around it. */
@@ -475,5 +515,5 @@ int main(int argc, char **argv, char **env)
 		die_sys("fork", "the program");
 	if (pid == 0)
 		be_program(&g, argv + 1, env);
-	be_init(pid, &all);
+	be_init(pid, g.conf.flags & PID1_SHARED_PIDS, &all);
 }

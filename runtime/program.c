@@ -13,8 +13,11 @@
 #include "base/fs.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/mounts.h"
+#include "runtime/passwd.h"
 #include "runtime/pid1.h"
 #include "runtime/seccomp.h"
+#include "runtime/tune.h"
 #include "runtime/user.h"
 
 /* Since 6.3; older kernels refuse the flag and need none. */
@@ -33,6 +36,7 @@ struct program {
 	uint32_t groups[GROUPS_MAX];
 	struct sock_filter filter[4096];
 	char home[USER_HOME_MAX + 16];
+	bool known; /* the image has an entry for the user */
 };
 
 /* ---- who it is and what it may -------------------------------------------- */
@@ -62,9 +66,15 @@ static int fill_filter(const struct caps_sets *sets, struct program *p,
 
 static uint32_t spec_flags(const struct run_spec *s)
 {
-	return (s->no_init ? PID1_EXEC_ONLY : 0U) | (s->tty ? PID1_CTTY : 0U) |
+	const bool shared = s->pid_ns != NS_OWN;
+
+	/* Without a pid namespace somebody has to end what is left over. */
+	return (s->no_init && !shared ? PID1_EXEC_ONLY : 0U) |
+	       (shared ? PID1_SHARED_PIDS : 0U) | (s->tty ? PID1_CTTY : 0U) |
 	       (s->new_privs ? PID1_NEW_PRIVS : 0U) |
-	       (s->userns && s->map.single ? PID1_NO_SETGROUPS : 0U);
+	       (s->keep_groups || (s->userns && s->map.single)
+			? PID1_NO_SETGROUPS
+			: 0U);
 }
 
 int program_prepare(const struct run_spec *s, uint32_t flags,
@@ -77,7 +87,9 @@ int program_prepare(const struct run_spec *s, uint32_t flags,
 		.user = s->user,
 		.group_add = (const char *const *)s->groups.v,
 		.n_group_add = s->groups.n,
-		.has_home = strv_getenv(&s->env, "HOME") != NULL,
+		/* Of one who may need a line the entry is looked up. */
+		.has_home = strv_getenv(&s->env, "HOME") != NULL &&
+			    (s->no_passwd || !s->user),
 	};
 	struct caps_sets sets;
 	STEP(e, "user", "look up '%s'", s->user ? s->user : "root");
@@ -101,7 +113,25 @@ int program_prepare(const struct run_spec *s, uint32_t flags,
 	};
 	memcpy(p->groups, u->groups, u->n_groups * sizeof(*p->groups));
 	(void)snprintf(p->home, sizeof(p->home), "HOME=%s", u->home);
+	p->known = u->known;
 	return fill_filter(&sets, p, e);
+}
+
+int program_name_user(const struct program *p, struct err *e)
+{
+	const char *const home = strv_getenv(&p->spec->env, "HOME");
+
+	/* Of root an image without a line for it must not be told. */
+	if (p->known || p->spec->no_passwd || p->conf.uid == 0)
+		return 0;
+	return passwd_add(p->conf.uid, p->conf.gid,
+			  home && !strpbrk(home, ":\n") ? home : "/",
+			  p->spec->readonly_root, e);
+}
+
+int program_own_mounts(const struct program *p, struct err *e)
+{
+	return mounts_chown(p->spec, p->conf.uid, p->conf.gid, e);
 }
 
 /* ---- where it starts ------------------------------------------------------- */
@@ -223,7 +253,7 @@ int program_execute(const struct program *p, int sync, int memfd, struct err *e)
 {
 	char *home = xstrdup(p->home);
 
-	if (place_fds(sync, memfd, e) < 0)
+	if (tune_process(p->spec, e) < 0 || place_fds(sync, memfd, e) < 0)
 		return -1;
 	trace_mark("pid1", "execute PID 1");
 	(void)syscall(SYS_execveat, PID1_CONF_FD, "", pid1_argv(p->spec),

@@ -26,6 +26,15 @@ int program_prepare(const struct run_spec *s, uint32_t flags,
 		    struct program **ret, struct err *e);
 
 /*
+ * A line in /etc/passwd for a user whom the image does not know; by init, once
+ * for the container.
+ */
+int program_name_user(const struct program *p, struct err *e);
+
+/* Mounts marked U become the user's. */
+int program_own_mounts(const struct program *p, struct err *e);
+
+/*
  * Enter the working directory of the spec; one that is missing is made, if
  * `make` says so, else it is ERR_NOTFOUND.
  */

@@ -13,8 +13,11 @@
 #include "base/fs.h"
 #include "base/own.h"
 #include "base/trace.h"
-#include "runtime/copyup.h"
+#include "runtime/devices.h"
+#include "runtime/masks.h"
 #include "runtime/mnt.h"
+#include "runtime/mounts.h"
+#include "runtime/tune.h"
 
 extern int mount(const char *source, const char *target, const char *type,
 		 unsigned long flags, const void *data);
@@ -38,7 +41,10 @@ struct host {
 	int *trees; /* the user's volumes, in spec order */
 	int files[CONTAINER_FILES];
 	int nodes[ARRAY_LEN(nodes)];
-	int sys;
+	struct devices *devices;
+	int sys; /* the host's /sys, /proc and /dev/shm; -1: a fresh one */
+	int proc;
+	int shm;
 };
 
 /* ---- prepare -------------------------------------------------------------- */
@@ -55,22 +61,11 @@ static const char *const file_targets[CONTAINER_FILES] = {
 	[CONTAINER_RESOLV] = "/etc/resolv.conf",
 };
 
-/*
- * Without a user namespace, root of the container may make device nodes
- * (CAP_MKNOD is among Docker's defaults), and images and volumes may hold
- * some. So they lead nowhere but in the mounts of /dev's own nodes; else one
- * mknod would be enough to write to the host's disk.
- */
-static bool no_devices(const struct run_spec *s)
-{
-	return !s->userns && !s->privileged;
-}
-
 static int shut_devices(const struct run_spec *s, int tree, struct err *e)
 {
 	struct stat st;
 
-	if (!no_devices(s))
+	if (!spec_no_devices(s))
 		return 0;
 	if (fstat(tree, &st) < 0)
 		return err_sys(e, "fstat", "the mount");
@@ -78,25 +73,6 @@ static int shut_devices(const struct run_spec *s, int tree, struct err *e)
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
 		return 0;
 	return mnt_nodev(tree, "", true, e);
-}
-
-static int prepare_volumes(const struct run_spec *s, struct host *h,
-			   struct err *e)
-{
-	h->trees = xcalloc(s->n_mounts, sizeof(*h->trees));
-	for (size_t i = 0; i < s->n_mounts; i++) {
-		const struct mount_spec *const m = &s->mounts[i];
-		/* One that may have to be filled is made read-only later. */
-		const bool fill = m->type == MOUNT_VOLUME && !m->no_copy;
-		STEP(e, "volume", "copy mount %s", m->source);
-
-		h->trees[i] =
-			mnt_clone(AT_FDCWD, m->source, true,
-				  m->readonly && !fill, m->propagation, e);
-		if (h->trees[i] < 0 || shut_devices(s, h->trees[i], e) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 static int prepare_files(const struct container *c, const char *dir,
@@ -125,10 +101,33 @@ static int prepare_devices(const struct run_spec *s, struct host *h,
 		if (h->nodes[i] < 0)
 			return -1;
 	}
+	return devices_prepare(s, &h->devices, e);
+}
+
+/* File systems of namespaces that are not the container's own. */
+static int prepare_shared(const struct run_spec *s, struct host *h,
+			  struct err *e)
+{
+	const bool writable = s->privileged;
+
 	/* sysfs may be mounted only by the owner of a network namespace. */
-	if (s->userns && s->net == NET_HOST) {
-		h->sys = mnt_clone(AT_FDCWD, "/sys", true, true, MS_PRIVATE, e);
+	if (s->userns && s->net != NET_NONE) {
+		h->sys = mnt_clone(AT_FDCWD, "/sys", true, !writable,
+				   MS_PRIVATE, e);
 		if (h->sys < 0)
+			return -1;
+	}
+	/* And proc by that of a pid namespace. */
+	if (s->userns && s->pid_ns != NS_OWN) {
+		h->proc = mnt_clone(AT_FDCWD, "/proc", true, false, MS_PRIVATE,
+				    e);
+		if (h->proc < 0)
+			return -1;
+	}
+	if (s->ipc_ns == NS_HOST) {
+		h->shm = mnt_clone(AT_FDCWD, "/dev/shm", true, false,
+				   MS_PRIVATE, e);
+		if (h->shm < 0)
 			return -1;
 	}
 	return 0;
@@ -145,10 +144,11 @@ static int prepare(const struct run_spec *s, const struct container *c,
 {
 	STEP(e, "prepare", "copy what comes from the host");
 
-	*h = (struct host){.sys = -1};
-	if (mnt_private(e) < 0)
+	*h = (struct host){.sys = -1, .proc = -1, .shm = -1};
+	if (mounts_prepare_shared(s, &h->trees, e) < 0 || mnt_private(e) < 0)
 		return -1;
-	if (prepare_devices(s, h, e) < 0 || prepare_volumes(s, h, e) < 0)
+	if (prepare_devices(s, h, e) < 0 || prepare_shared(s, h, e) < 0 ||
+	    mounts_prepare(s, h->trees, e) < 0)
 		return -1;
 	*ret_dir = c->dir;
 	if (t->dir >= 0) {
@@ -182,7 +182,7 @@ static int root_overlay(const struct run_spec *s, const char *dir,
 		.work = work,
 		.userxattr = s->userns,
 		.is_volatile = !s->keep,
-		.nodev = no_devices(s),
+		.nodev = spec_no_devices(s),
 	};
 
 	return mnt_overlay(&o, dir, e);
@@ -245,10 +245,12 @@ static int mount_here(const char *type, const char *target, unsigned long flags,
 	return mnt_new(type, target, flags, data, e);
 }
 
-static int mount_proc(struct err *e)
+static int mount_proc(const struct host *h, struct err *e)
 {
 	STEP(e, "proc", "mount /proc");
 
+	if (h->proc >= 0)
+		return mnt_attach_make(h->proc, "/proc", true, e);
 	if (mount_here("proc", "/proc", SAFE, NULL, e) == 0)
 		return 0;
 	if (e->sys == EPERM)
@@ -259,17 +261,18 @@ static int mount_proc(struct err *e)
 	return -1;
 }
 
-static int mount_sys(const struct host *h, struct err *e)
+static int mount_sys(const struct run_spec *s, const struct host *h,
+		     struct err *e)
 {
-	STEP(e, "sys", "mount /sys read-only");
+	const unsigned long flags = SAFE | (s->privileged ? 0 : MS_RDONLY);
+	STEP(e, "sys", "mount /sys%s", s->privileged ? "" : " read-only");
 
 	if (h->sys >= 0)
 		return mnt_attach_make(h->sys, "/sys", true, e);
-	if (mount_here("sysfs", "/sys", SAFE | MS_RDONLY, NULL, e) < 0)
+	if (mount_here("sysfs", "/sys", flags, NULL, e) < 0)
 		return -1;
 	/* A fresh view of the container's own cgroup; v1 hosts have none. */
-	(void)mount("cgroup2", "/sys/fs/cgroup", "cgroup2", SAFE | MS_RDONLY,
-		    NULL);
+	(void)mount("cgroup2", "/sys/fs/cgroup", "cgroup2", flags, NULL);
 	return 0;
 }
 
@@ -317,7 +320,23 @@ static int make_links(struct err *e)
 	return 0;
 }
 
-static int mount_below_dev(const struct run_spec *s, struct err *e)
+static int mount_shm(const struct run_spec *s, const struct host *h,
+		     struct err *e)
+{
+	char data[48] = "mode=1777,size=64m";
+
+	if (s->no_shm)
+		return 0;
+	if (h->shm >= 0)
+		return mnt_attach(h->shm, "/dev/shm", e);
+	if (s->shm_bytes)
+		(void)snprintf(data, sizeof(data), "mode=1777,size=%llu",
+			       (unsigned long long)s->shm_bytes);
+	return mnt_new("tmpfs", "/dev/shm", SAFE, data, e);
+}
+
+static int mount_below_dev(const struct run_spec *s, const struct host *h,
+			   struct err *e)
 {
 	uint32_t tty_gid;
 	/* gid 5 is tty everywhere; where it is not mapped the kernel refuses */
@@ -332,7 +351,7 @@ static int mount_below_dev(const struct run_spec *s, struct err *e)
 			    : "newinstance,ptmxmode=0666,mode=0620",
 		    e) < 0)
 		return -1;
-	if (mnt_new("tmpfs", "/dev/shm", SAFE, "mode=1777,size=64m", e) < 0)
+	if (mount_shm(s, h, e) < 0)
 		return -1;
 	/* Kernels without POSIX message queues, and nested namespaces. */
 	(void)mount("mqueue", "/dev/mqueue", "mqueue", SAFE, NULL);
@@ -348,90 +367,10 @@ static int mount_dev(const struct run_spec *s, const struct host *h,
 		       "mode=755,size=64m", e) < 0)
 		return -1;
 	if (make_nodes(h, s->userns, e) < 0 || make_links(e) < 0 ||
-	    (no_devices(s) && close_dev(e) < 0))
+	    devices_make(s, h->devices, e) < 0 ||
+	    (spec_no_devices(s) && close_dev(e) < 0))
 		return -1;
-	return mount_below_dev(s, e);
-}
-
-/* ---- masks ---------------------------------------------------------------- */
-
-/* As docker masks them; sched_debug and timer_stats are gone since 5.13. */
-static int mask_paths(struct err *e)
-{
-	static const char *const files[] = {
-		"/proc/interrupts",    "/proc/kcore",      "/proc/keys",
-		"/proc/latency_stats", "/proc/timer_list",
-	};
-	static const char *const dirs[] = {
-		"/proc/acpi",
-		"/proc/asound",
-		"/proc/scsi",
-		"/sys/firmware",
-		"/sys/devices/virtual/powercap",
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (mount("/dev/null", files[i], NULL, MS_BIND, NULL) < 0 &&
-		    errno != ENOENT)
-			return err_sys(e, "mount", "/dev/null on %s", files[i]);
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (mount("tmpfs", dirs[i], "tmpfs", SAFE | MS_RDONLY,
-			  "nr_inodes=2") < 0 &&
-		    errno != ENOENT)
-			return err_sys(e, "mount", "tmpfs on %s", dirs[i]);
-	return 0;
-}
-
-/* Each processor has a directory of its own; none has it or all. */
-static int mask_throttle(struct err *e)
-{
-	for (int cpu = 0;; cpu++) {
-		char path[80];
-
-		(void)snprintf(path, sizeof(path),
-			       "/sys/devices/system/cpu/cpu%d/thermal_throttle",
-			       cpu);
-		if (mount("tmpfs", path, "tmpfs", SAFE | MS_RDONLY,
-			  "nr_inodes=2") == 0)
-			continue;
-		if (errno == ENOENT)
-			return 0;
-		return err_sys(e, "mount", "tmpfs on %s", path);
-	}
-}
-
-/*
- * Bind each to itself, make all mounts below /proc read-only in one call (the
- * masks too), and /proc itself writable again.
- */
-static int readonly_paths(struct err *e)
-{
-	static const char *const paths[] = {
-		"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
-		"/proc/sysrq-trigger",
-	};
-	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
-
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-		if (mount(paths[i], paths[i], NULL, MS_BIND | MS_REC, NULL) <
-			    0 &&
-		    errno != ENOENT)
-			return err_sys(e, "mount", "%s on itself", paths[i]);
-	if (mnt_readonly("/proc", true, e) < 0)
-		return -1;
-	if (syscall(SYS_mount_setattr, AT_FDCWD, "/proc", 0, &writable,
-		    sizeof(writable)) < 0)
-		return err_sys(e, "mount_setattr", "/proc writable");
-	return 0;
-}
-
-static int mask(struct err *e)
-{
-	STEP(e, "mask", "hide and protect parts of /proc and /sys");
-
-	if (mask_paths(e) < 0 || mask_throttle(e) < 0)
-		return -1;
-	return readonly_paths(e);
+	return mount_below_dev(s, h, e);
 }
 
 /* ---- files ---------------------------------------------------------------- */
@@ -444,53 +383,6 @@ static int attach_files(const struct host *h, struct err *e)
 		if (h->files[i] >= 0 &&
 		    mnt_attach_make(h->files[i], file_targets[i], false, e) < 0)
 			return -1;
-	return 0;
-}
-
-/* What the image has at the place of an empty volume goes into it. */
-static int fill_volume(const struct mount_spec *m, int tree, struct err *e)
-{
-	autoclose int from =
-		fs_open_in_root(AT_FDCWD, m->target, O_RDONLY | O_DIRECTORY, 0);
-	autoclose int to =
-		openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	STEP(e, "copy-up", "fill volume %.12s from %s", m->volume, m->target);
-
-	if (to < 0)
-		return err_sys(e, "openat", "volume %s", m->volume);
-	/* Nothing there, or a file: attaching it knows what to say of that. */
-	if (from >= 0 && copyup(from, to, e) < 0)
-		return -1;
-	return m->readonly ? mnt_tree_readonly(tree, m->volume, e) : 0;
-}
-
-/* All of them before the first is attached: the image is meant, bare. */
-static int fill_volumes(const struct run_spec *s, const struct host *h,
-			struct err *e)
-{
-	for (size_t i = 0; i < s->n_mounts; i++) {
-		const struct mount_spec *const m = &s->mounts[i];
-
-		if (m->type == MOUNT_VOLUME && !m->no_copy &&
-		    fill_volume(m, h->trees[i], e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int attach_volumes(const struct run_spec *s, const struct host *h,
-			  struct err *e)
-{
-	for (size_t i = 0; i < s->n_mounts; i++) {
-		struct stat st;
-		STEP(e, "volume", "attach %s", s->mounts[i].target);
-
-		if (fstat(h->trees[i], &st) < 0)
-			return err_sys(e, "fstat", "%s", s->mounts[i].source);
-		if (mnt_attach_make(h->trees[i], s->mounts[i].target,
-				    S_ISDIR(st.st_mode), e) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -527,13 +419,15 @@ int rootfs_build(const struct run_spec *s, const struct container *c,
 	 * A user namespace may mount proc and sysfs only while others are in
 	 * sight, unmasked: the host's.
 	 */
-	if (mount_proc(e) < 0 || mount_sys(&h, e) < 0 || let_go_of_host(e) < 0)
+	if (mount_proc(&h, e) < 0 || mount_sys(s, &h, e) < 0 ||
+	    let_go_of_host(e) < 0)
 		return -1;
-	if (mount_dev(s, &h, e) < 0 || mask(e) < 0)
+	if (mount_dev(s, &h, e) < 0 || tune_namespaces(s, e) < 0 ||
+	    masks_apply(s, e) < 0)
 		return -1;
 	(void)umask(022);
-	if (fill_volumes(s, &h, e) < 0 || attach_files(&h, e) < 0 ||
-	    attach_volumes(s, &h, e) < 0)
+	if (mounts_fill(s, h.trees, e) < 0 || attach_files(&h, e) < 0 ||
+	    mounts_attach(s, h.trees, e) < 0)
 		return -1;
 	free(h.trees);
 	return 0;

@@ -41,6 +41,11 @@ const struct mount_spec *spec_mount_at(const struct run_spec *s,
 	return NULL;
 }
 
+bool spec_no_devices(const struct run_spec *s)
+{
+	return !s->userns && !s->privileged;
+}
+
 void spec_mount_free(struct mount_spec *m)
 {
 	free(m->source);

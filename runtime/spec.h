@@ -215,6 +215,14 @@ const struct mount_spec *spec_mount_at(const struct run_spec *s,
 void spec_mount_free(struct mount_spec *m);
 
 /*
+ * Without a user namespace, root of the container may make device nodes
+ * (CAP_MKNOD is among Docker's defaults), and images and volumes may hold
+ * some. So they lead nowhere but in the mounts of /dev's own nodes; else one
+ * mknod would be enough to write to the host's disk.
+ */
+bool spec_no_devices(const struct run_spec *s);
+
+/*
  * True if the program brings its own reaper: /init, /sbin/init, systemd,
  * s6-svscan, runit, tini, dumb-init, catatonit (by its first argument).
  */

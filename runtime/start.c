@@ -53,10 +53,22 @@ struct monitor {
 
 static uint64_t clone_flags(const struct run_spec *s)
 {
-	return CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID |
-	       CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP |
-	       (s->userns ? (uint64_t)CLONE_NEWUSER : 0) |
-	       (s->net == NET_HOST ? 0 : (uint64_t)CLONE_NEWNET);
+	const struct {
+		bool own;
+		uint64_t flag;
+	} all[] = {
+		{s->userns, CLONE_NEWUSER},
+		{s->net == NET_NONE, CLONE_NEWNET},
+		{s->pid_ns == NS_OWN, CLONE_NEWPID},
+		{s->uts_ns == NS_OWN, CLONE_NEWUTS},
+		{s->ipc_ns == NS_OWN, CLONE_NEWIPC},
+		{s->cgroup_ns == NS_OWN, CLONE_NEWCGROUP},
+	};
+	uint64_t flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWNS;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		flags |= all[i].own ? all[i].flag : 0;
+	return flags;
 }
 
 static int make_init(struct monitor *m, struct err *e)

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "store/stack.h"
+#include "store/under.h"
 
 /* "layers/sha256/<hex>/fs", "skeletons/sha256/<hex>/<own>" */
 #define PATH_ROOM (DIGEST_TEXT_MAX + STACK_NAME_MAX + 16)
@@ -157,5 +158,11 @@ int layer_stack(struct store *s, const struct image *img, struct strv *ret,
 		return err_set(e, ERR_TOOBIG,
 			       "%zu lower directories, and overlayfs takes %d",
 			       ret->n, LAYERS_MAX);
+	/* One more would be too many: it goes without. */
+	if (ret->n == LAYERS_MAX)
+		return 0;
+	if (under_ensure(s, e) < 0)
+		return -1;
+	strv_take(ret, xasprintf("%s/" UNDER_PATH, store_root(s)));
 	return 0;
 }

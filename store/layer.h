@@ -28,7 +28,7 @@ int layer_size(struct store *s, const struct digest *diff_id, uint64_t *ret,
 
 /*
  * The lower directories of an image for overlayfs, top first, skeleton
- * included, cut below an opaque root. A layer that an image names twice is
+ * included, cut below an opaque root, and under.h at the end. A layer that an image names twice is
  * there once, at its upper place (overlayfs refuses it twice). Absolute
  * paths, since overlayfs takes only what was opened in the mount namespace
  * of the container; whether they are there is seen when they are mounted.

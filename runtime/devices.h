@@ -1,0 +1,25 @@
+/*
+ * devices - nodes of the host in a container's /dev: --device, --privileged
+ *
+ * The host's root makes nodes of its own with the owner and mode of the host's;
+ * in a user namespace, where mknod(2) is refused, the host's own nodes are
+ * mounted (with --privileged those that the user can open).
+ *
+ * Life: devices_prepare, while the host is in sight -> (pivot, /dev) ->
+ * devices_make. What it holds lives as long as init.
+ */
+#ifndef RUNTIME_DEVICES_H
+#define RUNTIME_DEVICES_H
+
+#include "base/err.h"
+#include "runtime/spec.h"
+
+struct devices; /* NULL: none */
+
+int devices_prepare(const struct run_spec *s, struct devices **ret,
+		    struct err *e);
+/* Before /dev is made nodev: each node is a mount of its own. */
+int devices_make(const struct run_spec *s, const struct devices *d,
+		 struct err *e);
+
+#endif

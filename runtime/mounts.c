@@ -1,0 +1,285 @@
+#include "mounts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "runtime/copyup.h"
+#include "runtime/mnt.h"
+
+extern int umount2(const char *target, int flags);
+
+/* <sys/mount.h> and <linux/mount.h> cannot be had together on Debian 12. */
+#define UMOUNT_DETACH 2
+
+/* ---- before the pivot ------------------------------------------------------- */
+
+static bool is_filled(const struct mount_spec *m)
+{
+	return m->type == MOUNT_VOLUME && !m->no_copy;
+}
+
+/* A device that is named by itself is meant. */
+static bool is_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 &&
+	       (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+static int copy_of_host(const struct run_spec *s, const struct mount_spec *m,
+			struct err *e)
+{
+	uint64_t attr = m->attr;
+	STEP(e, "volume", "copy mount %s", m->source);
+
+	/* One that may have to be filled is made read-only later. */
+	if (m->readonly && !is_filled(m))
+		attr |= MOUNT_ATTR_RDONLY;
+	if (spec_no_devices(s) && !is_device(m->source))
+		attr |= MOUNT_ATTR_NODEV;
+	return mnt_clone_attr(AT_FDCWD, m->source, !m->not_recursive, attr,
+			      m->propagation, e);
+}
+
+static int prepare(const struct run_spec *s, bool shared, int *trees,
+		   struct err *e)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const struct mount_spec *const m = &s->mounts[i];
+
+		if (m->type == MOUNT_TMPFS ||
+		    (m->propagation == MS_SHARED) != shared)
+			continue;
+		trees[i] = copy_of_host(s, m, e);
+		if (trees[i] < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int mounts_prepare_shared(const struct run_spec *s, int **ret_trees,
+			  struct err *e)
+{
+	if (s->n_mounts == 0)
+		return 0;
+	*ret_trees = xcalloc(s->n_mounts, sizeof(**ret_trees));
+	for (size_t i = 0; i < s->n_mounts; i++)
+		(*ret_trees)[i] = -1;
+	return prepare(s, true, *ret_trees, e);
+}
+
+int mounts_prepare(const struct run_spec *s, int *trees, struct err *e)
+{
+	return prepare(s, false, trees, e);
+}
+
+/* ---- volumes from the image ---------------------------------------------------- */
+
+/* What the image has at the place of an empty volume goes into it. */
+static int fill_volume(const struct mount_spec *m, int tree, struct err *e)
+{
+	autoclose int from =
+		fs_open_in_root(AT_FDCWD, m->target, O_RDONLY | O_DIRECTORY, 0);
+	autoclose int to =
+		openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	STEP(e, "copy-up", "fill volume %.12s from %s", m->volume, m->target);
+
+	if (to < 0)
+		return err_sys(e, "openat", "volume %s", m->volume);
+	/* Nothing there, or a file: attaching it knows what to say of that. */
+	if (from >= 0 && copyup(from, to, e) < 0)
+		return -1;
+	return m->readonly ? mnt_tree_readonly(tree, m->volume, e) : 0;
+}
+
+/* All of them before the first is attached: the image is meant, bare. */
+int mounts_fill(const struct run_spec *s, const int *trees, struct err *e)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (is_filled(&s->mounts[i]) &&
+		    fill_volume(&s->mounts[i], trees[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- attaching ------------------------------------------------------------------- */
+
+static int attach_tmpfs(const struct run_spec *s, const struct mount_spec *m,
+			struct err *e)
+{
+	const uint64_t attr = m->attr | (m->readonly ? MOUNT_ATTR_RDONLY : 0) |
+			      (spec_no_devices(s) ? MOUNT_ATTR_NODEV : 0);
+	autoclose int fs = -1;
+	STEP(e, "volume", "tmpfs on %s", m->target);
+
+	fs = mnt_fs("tmpfs", m->data, attr, e);
+	if (fs < 0)
+		return -1;
+	return mnt_attach_make(fs, m->target, true, e);
+}
+
+/*
+ * Writes go into memory: an overlay over the mount at target, whose upper
+ * directory is a tmpfs that nothing else leads to.
+ */
+static int cover(const struct run_spec *s, const struct mount_spec *m,
+		 struct err *e)
+{
+	static const char at[] = "/dev/.prism-overlay";
+	char *const lower[] = {m->target};
+	const struct mnt_overlay o = {
+		.lower_paths = lower,
+		.n_lowers = 1,
+		.upper = "/dev/.prism-overlay/upper",
+		.work = "/dev/.prism-overlay/work",
+		.userxattr = s->userns,
+		.nodev = spec_no_devices(s),
+	};
+	struct stat st;
+	int rc;
+	STEP(e, "volume", "throw-away writes on %s", m->target);
+
+	if (stat(m->target, &st) < 0)
+		return err_sys(e, "stat", "%s", m->target);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ERR_USAGE, "O: %s is not a directory",
+			       m->source);
+	if (mkdir(at, 0700) < 0)
+		return err_sys(e, "mkdir", "%s", at);
+	if (mnt_new("tmpfs", at, 0, "mode=0700", e) < 0)
+		return -1;
+	/* The root of an overlay looks like its upper directory. */
+	if (mkdir(o.upper, st.st_mode & 07777) < 0 || mkdir(o.work, 0700) < 0)
+		return err_sys(e, "mkdir", "%s", at);
+	if (chown(o.upper, st.st_uid, st.st_gid) < 0)
+		return err_sys(e, "chown", "%s", o.upper);
+	rc = mnt_overlay(&o, m->target, e);
+	(void)umount2(at, UMOUNT_DETACH);
+	(void)rmdir(at);
+	return rc;
+}
+
+static int attach(const struct run_spec *s, const struct mount_spec *m,
+		  int tree, struct err *e)
+{
+	struct stat st;
+	STEP(e, "volume", "attach %s", m->target);
+
+	if (fstat(tree, &st) < 0)
+		return err_sys(e, "fstat", "%s", m->source);
+	if (mnt_attach_make(tree, m->target, S_ISDIR(st.st_mode), e) < 0)
+		return -1;
+	return m->throw_away ? cover(s, m, e) : 0;
+}
+
+static size_t depth_of(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+int mounts_attach(const struct run_spec *s, const int *trees, struct err *e)
+{
+	size_t deepest = 0;
+
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const size_t d = depth_of(s->mounts[i].target);
+
+		deepest = d > deepest ? d : deepest;
+	}
+	for (size_t d = 1; d <= deepest; d++)
+		for (size_t i = 0; i < s->n_mounts; i++) {
+			const struct mount_spec *const m = &s->mounts[i];
+
+			if (depth_of(m->target) != d)
+				continue;
+			if ((m->type == MOUNT_TMPFS
+				     ? attach_tmpfs(s, m, e)
+				     : attach(s, m, trees[i], e)) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+/* ---- U -------------------------------------------------------------------------- */
+
+#define DEPTH_MAX 256 /* of a tree to be given away: an fd for each level */
+
+struct owner {
+	uint32_t uid, gid;
+};
+
+static int give_tree(int fd, const char *name, const struct owner *o, int depth,
+		     struct err *e)
+{
+	autodir DIR *d = fdopendir(fd);
+
+	if (!d)
+		return err_sys(e, "fdopendir", "%s", name);
+	if (depth > DEPTH_MAX)
+		return err_set(e, ERR_TOOBIG, "more than %d directories deep",
+			       DEPTH_MAX);
+	for (;;) {
+		const struct dirent *const de = readdir(d);
+		int sub;
+
+		if (!de)
+			return 0;
+		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+			continue;
+		if (fchownat(dirfd(d), de->d_name, o->uid, o->gid,
+			     AT_SYMLINK_NOFOLLOW) < 0)
+			return err_sys(e, "fchownat", "%s to %u:%u", de->d_name,
+				       o->uid, o->gid);
+		sub = openat(dirfd(d), de->d_name,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC |
+				     O_NONBLOCK);
+		if (sub < 0 && (errno == ENOTDIR || errno == ELOOP))
+			continue;
+		if (sub < 0)
+			return err_sys(e, "openat", "%s", de->d_name);
+		if (give_tree(sub, de->d_name, o, depth + 1, e) < 0)
+			return -1;
+	}
+}
+
+int mounts_chown(const struct run_spec *s, uint32_t uid, uint32_t gid,
+		 struct err *e)
+{
+	const struct owner o = {uid, gid};
+
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const char *const target = s->mounts[i].target;
+		int fd;
+		STEP(e, "volume", "%s to %u:%u", target, uid, gid);
+
+		if (!s->mounts[i].chown)
+			continue;
+		fd = fs_open_in_root(AT_FDCWD, target, O_RDONLY | O_NONBLOCK,
+				     0);
+		if (fd < 0)
+			return err_sys(e, "openat2", "%s", target);
+		if (fchown(fd, uid, gid) < 0) {
+			(void)err_sys(e, "fchown", "%s", target);
+			own_close(&fd);
+			return -1;
+		}
+		if (s->mounts[i].type != MOUNT_TMPFS &&
+		    give_tree(fd, target, &o, 0, e) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * mounts - what the user mounts: directories and files of the host, volumes,
+ * tmpfs
+ *
+ * Those of the host are copied as detached mounts while the host is in sight
+ * (those asked for as shared before the mounts of the namespace are made
+ * slaves of the host's, all others behind that), and attached when it is out
+ * of reach: parents before what lies below them, whatever the order of the
+ * flags.
+ *
+ * Life: mounts_prepare_shared -> mounts_prepare -> (pivot) -> mounts_fill ->
+ * mounts_attach -> mounts_chown, when the user is known.
+ */
+#ifndef RUNTIME_MOUNTS_H
+#define RUNTIME_MOUNTS_H
+
+#include "base/err.h"
+#include "runtime/spec.h"
+
+/*
+ * *ret_trees: an fd for each mount of s, in its order, -1 where there is none
+ * yet; malloced. It is NULL, and nothing is done, when s has no mounts.
+ */
+int mounts_prepare_shared(const struct run_spec *s, int **ret_trees,
+			  struct err *e);
+int mounts_prepare(const struct run_spec *s, int *trees, struct err *e);
+
+/* Volumes get what the image has at their place, before anything is mounted. */
+int mounts_fill(const struct run_spec *s, const int *trees, struct err *e);
+int mounts_attach(const struct run_spec *s, const int *trees, struct err *e);
+
+/* Those marked U become the user's, with all that is in them. */
+int mounts_chown(const struct run_spec *s, uint32_t uid, uint32_t gid,
+		 struct err *e);
+
+#endif

@@ -1,0 +1,58 @@
+#include "passwd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "runtime/mnt.h"
+
+static int read_passwd(struct buf *b, struct err *e)
+{
+	autoclose int fd = fs_open_in_root(AT_FDCWD, "/etc/passwd",
+					   O_RDONLY | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return errno == ENOENT ? 1
+				       : err_sys(e, "openat2", "/etc/passwd");
+	return io_read_all(fd, b, "/etc/passwd", e);
+}
+
+int passwd_add(uint32_t uid, uint32_t gid, const char *home, bool readonly,
+	       struct err *e)
+{
+	static const char at[] = "/dev/.prism-passwd";
+	autobuf struct buf b = buf_make(ETC_FILE_MAX);
+	autoclose int fd = -1;
+	autoclose int tree = -1;
+	int rc;
+	STEP(e, "passwd", "a line for uid %u", uid);
+
+	rc = read_passwd(&b, e);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	if (b.len && b.p[b.len - 1] != '\n')
+		buf_addc(&b, '\n');
+	buf_addf(&b, "%u:*:%u:%u:container user:%s:/bin/sh\n", uid, uid, gid,
+		 home);
+	if (b.over)
+		return err_set(e, ERR_TOOBIG, "/etc/passwd: larger than %zu",
+			       b.max);
+	fd = open(at, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		  0644);
+	if (fd < 0)
+		return err_sys(e, "open", "%s", at);
+	if (io_write_all(fd, buf_str(&b), b.len, at, e) < 0)
+		return -1;
+	tree = mnt_clone(AT_FDCWD, at, false, readonly, 0, e);
+	rc = tree < 0 ? -1 : mnt_attach_make(tree, "/etc/passwd", false, e);
+	/* Only then: a file without a name is not mounted. */
+	(void)unlink(at);
+	return rc;
+}

@@ -1,0 +1,183 @@
+#include "tune.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/trace.h"
+
+/* The highest gid of a ping_group_range; the kernel takes no larger one. */
+#define PING_GID_MAX 2147483647U
+
+/* ---- sysctls ------------------------------------------------------------------ */
+
+/* Closed at once: what is open for writing cannot be made read-only. */
+static int write_file(const char *path, const char *text, struct err *e)
+{
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	const size_t n = strlen(text);
+
+	if (fd < 0)
+		return err_sys(e, "open", "%s", path);
+	if (write(fd, text, n) != (ssize_t)n)
+		return err_sys(e, "write", "'%s' to %s", text, path);
+	return 0;
+}
+
+/* Groups must be mapped: all from 0 that are, without a gap. */
+static uint32_t last_gid(const struct run_spec *s)
+{
+	uint64_t next = 0;
+
+	if (!s->userns)
+		return PING_GID_MAX;
+	for (size_t i = 0; i < s->map.n_gid; i++)
+		if (s->map.gid[i].inside == next)
+			next += s->map.gid[i].count;
+	if (next == 0)
+		return 0;
+	return next > PING_GID_MAX ? PING_GID_MAX : (uint32_t)(next - 1);
+}
+
+static int open_network(const struct run_spec *s, struct err *e)
+{
+	char range[32];
+
+	(void)snprintf(range, sizeof(range), "0 %u", last_gid(s));
+	if (write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0",
+		       e) < 0 ||
+	    write_file("/proc/sys/net/ipv4/ping_group_range", range, e) < 0) {
+		/* A kernel without IPv4 has no such files. */
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+	}
+	return 0;
+}
+
+static int set_sysctl(const char *text, struct err *e)
+{
+	autofree char *path = xasprintf("/proc/sys/%s", text);
+	char *const eq = strchr(path, '=');
+
+	*eq = '\0';
+	for (char *p = path; *p; p++)
+		if (*p == '.')
+			*p = '/';
+	if (write_file(path, eq + 1, e) == 0)
+		return 0;
+	if (e->sys == ENOENT)
+		(void)err_hint(e, "this kernel has no such sysctl, or its "
+				  "module is not loaded");
+	return -1;
+}
+
+int tune_namespaces(const struct run_spec *s, struct err *e)
+{
+	STEP(e, "sysctl", "%zu asked for", s->sysctls.n);
+
+	if (s->net == NET_NONE && open_network(s, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s->sysctls.n; i++)
+		if (set_sysctl(s->sysctls.v[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- limits ----------------------------------------------------------------------- */
+
+const char *tune_rlimit_name(int resource)
+{
+	static const char *const names[] = {
+		[RLIMIT_CORE] = "core",
+		[RLIMIT_CPU] = "cpu",
+		[RLIMIT_DATA] = "data",
+		[RLIMIT_FSIZE] = "fsize",
+		[RLIMIT_LOCKS] = "locks",
+		[RLIMIT_MEMLOCK] = "memlock",
+		[RLIMIT_MSGQUEUE] = "msgqueue",
+		[RLIMIT_NICE] = "nice",
+		[RLIMIT_NOFILE] = "nofile",
+		[RLIMIT_NPROC] = "nproc",
+		[RLIMIT_RSS] = "rss",
+		[RLIMIT_RTPRIO] = "rtprio",
+		[RLIMIT_RTTIME] = "rttime",
+		[RLIMIT_SIGPENDING] = "sigpending",
+		[RLIMIT_STACK] = "stack",
+	};
+
+	return resource >= 0 && (size_t)resource < ARRAY_LEN(names) &&
+			       names[resource]
+		       ? names[resource]
+		       : "?";
+}
+
+static void limit_text(uint64_t v, char *buf, size_t n)
+{
+	if (v == UINT64_MAX)
+		(void)snprintf(buf, n, "unlimited");
+	else
+		(void)snprintf(buf, n, "%llu", (unsigned long long)v);
+}
+
+static int set_rlimit(const struct rlimit_spec *r, struct err *e)
+{
+	const struct rlimit want = {
+		.rlim_cur = r->soft == UINT64_MAX ? RLIM_INFINITY : r->soft,
+		.rlim_max = r->hard == UINT64_MAX ? RLIM_INFINITY : r->hard,
+	};
+	const char *const name = tune_rlimit_name(r->resource);
+	struct rlimit have = {0};
+	char soft[24], hard[24], mine[24];
+
+	if (setrlimit(r->resource, &want) == 0)
+		return 0;
+	limit_text(r->soft, soft, sizeof(soft));
+	limit_text(r->hard, hard, sizeof(hard));
+	(void)err_sys(e, "setrlimit", "%s=%s:%s", name, soft, hard);
+	if (e->sys == EPERM && getrlimit(r->resource, &have) == 0) {
+		limit_text(have.rlim_max == RLIM_INFINITY ? UINT64_MAX
+							  : have.rlim_max,
+			   mine, sizeof(mine));
+		(void)err_hint(e,
+			       "the hard limit here is %s, and only "
+			       "CAP_SYS_RESOURCE of the host may raise it; ask "
+			       "for less, or raise it in "
+			       "/etc/security/limits.conf",
+			       mine);
+	}
+	return -1;
+}
+
+static int set_oom_score(int score, struct err *e)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", score);
+	if (write_file("/proc/self/oom_score_adj", text, e) == 0)
+		return 0;
+	if (e->sys == EACCES || e->sys == EPERM)
+		(void)err_hint(e, "only CAP_SYS_RESOURCE of the host may go "
+				  "below the value that it has");
+	return -1;
+}
+
+int tune_process(const struct run_spec *s, struct err *e)
+{
+	if (s->umask & UMASK_GIVEN)
+		(void)umask((mode_t)(s->umask & 0777));
+	if (s->n_rlimits == 0 && !s->has_oom_score)
+		return 0;
+	STEP(e, "limits", "%zu rlimits", s->n_rlimits);
+	if (s->has_oom_score && set_oom_score(s->oom_score_adj, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_rlimits; i++)
+		if (set_rlimit(&s->rlimits[i], e) < 0)
+			return -1;
+	return 0;
+}
