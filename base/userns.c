@@ -1,5 +1,6 @@
 #include "userns.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -183,6 +184,51 @@ int idmap_of_caller(struct idmap *ret, struct err *e)
 	}
 	*ret = m;
 	return 0;
+}
+
+/*
+ * Range 0 is {0, own, 1}. The range that holds id is split around it; what was
+ * behind id goes to 0.
+ */
+static int swap_with_zero(struct idrange *r, size_t *n, uint32_t id,
+			  struct err *e)
+{
+	const uint32_t own = r[0].outside;
+	size_t at = 1;
+	struct idrange old;
+
+	if (id == 0)
+		return 0;
+	while (at < *n &&
+	       (id < r[at].inside || id - r[at].inside >= r[at].count))
+		at++;
+	r[0].inside = id;
+	if (at == *n)
+		return 0; /* nothing stood there, and nothing stands at 0 */
+	if (*n + 2 > ID_RANGES_MAX + 1)
+		return err_set(e, ERR_TOOBIG, "more than %d id ranges",
+			       ID_RANGES_MAX - 2);
+	old = r[at];
+	r[at] = (struct idrange){.outside = old.outside + (id - old.inside),
+				 .count = 1};
+	if (id > old.inside)
+		r[(*n)++] = (struct idrange){.inside = old.inside,
+					     .outside = old.outside,
+					     .count = id - old.inside};
+	if (id - old.inside + 1 < old.count)
+		r[(*n)++] = (struct idrange){
+			.inside = id + 1,
+			.outside = old.outside + (id - old.inside) + 1,
+			.count = old.count - (id - old.inside) - 1};
+	assert(r[0].outside == own);
+	return 0;
+}
+
+int idmap_keep_id(struct idmap *m, uint32_t uid, uint32_t gid, struct err *e)
+{
+	if (swap_with_zero(m->uid, &m->n_uid, uid, e) < 0)
+		return -1;
+	return swap_with_zero(m->gid, &m->n_gid, gid, e);
 }
 
 /* ---- lookups ----------------------------------------------------------- */

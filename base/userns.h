@@ -38,6 +38,13 @@ struct idmap {
  */
 int idmap_of_caller(struct idmap *ret, struct err *e);
 
+/*
+ * Change the map of the caller so that its own ids are uid and gid inside, as
+ * --userns keep-id wants it: they change places with 0. A map of one id has
+ * only them then, and no 0.
+ */
+int idmap_keep_id(struct idmap *m, uint32_t uid, uint32_t gid, struct err *e);
+
 /* Parse subuid(5) text for a user (by name or number) into ranges. */
 int idmap_parse_ranges(const char *text, size_t len, const char *user,
 		       uint32_t uid, struct idrange *ret, size_t max,

@@ -18,7 +18,6 @@
 #include "base/trace.h"
 #include "cmd/run_opts.h"
 #include "cmd/run_volumes.h"
-#include "runtime/autorange.h"
 #include "runtime/container.h"
 #include "runtime/container_volumes.h"
 #include "runtime/start.h"
@@ -123,34 +122,6 @@ struct run {
 	struct container container;
 	int range; /* lock of --userns auto */
 };
-
-static int set_userns(struct run *r, struct err *e)
-{
-	const char *const w = r->o->userns;
-	const bool is_auto = w && !strcmp(w, "auto");
-
-	if (w && !is_auto && *w && strcmp(w, "host") != 0)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "--userns %s: not in this version (auto, host)",
-			       w);
-	if (getauxval(AT_EUID) != 0) {
-		r->spec.userns = true;
-		if (idmap_of_caller(&r->spec.map, e) < 0)
-			return -1;
-		if (r->spec.map.single)
-			log_note("only your own id is mapped (%s): all files "
-				 "in the container belong to you",
-				 r->spec.map.why_single);
-		return 0;
-	}
-	if (!is_auto)
-		return 0;
-	r->spec.userns = true;
-	r->spec.map_auto = true;
-	r->range = autorange_take(r->g->run_dir ? r->g->run_dir : "/run/prism",
-				  &r->spec.map, e);
-	return r->range < 0 ? -1 : 0;
-}
 
 /* Mode and owner of the root directory: the topmost layer's. */
 static int root_attributes(const struct run *r, struct container_new *n,
@@ -257,7 +228,8 @@ static int prepare(struct run *r, int argc, char **argv, struct err *e)
 
 	if (has_image && argc < 1)
 		return err_set(e, ERR_USAGE, "no image given");
-	if (run_opts_to_spec(r->o, &r->spec, e) < 0 || set_userns(r, e) < 0 ||
+	if (run_opts_to_spec(r->o, &r->spec, e) < 0 ||
+	    run_opts_userns(r->o, r->g->run_dir, &r->spec, &r->range, e) < 0 ||
 	    run_opts_security(r->o, &r->spec, e) < 0)
 		return -1;
 	if (cmd_open_store(r->g, &r->store, e) < 0)

@@ -11,8 +11,8 @@
  *   (the image is found)
  *   run_opts_merge_image    what the image says where no flag does
  *
- * By subject: run_opts_mounts.c, _net.c, _ns.c, _limits.c, _env.c,
- * _security.c, _image.c; flags of docker and podman that prism does not have
+ * By subject: run_opts_mounts.c, _net.c, _ns.c, _userns.c,
+ * _limits.c, _env.c, _security.c, _image.c; flags of docker and podman that prism does not have
  * stand in run_opts_refused.c.
  */
 #ifndef CMD_RUN_OPTS_H
@@ -118,6 +118,15 @@ extern const struct opt_refused run_refused[];
 /* What stands in the flags alone, checked; the image comes later. */
 int run_opts_to_spec(const struct run_opts *o, struct run_spec *s,
 		     struct err *e);
+
+/*
+ * --userns: none for root, unless asked; the caller's ids for an ordinary user.
+ * *ret_range: the lock on a range of its own (--userns auto), to be held while
+ * the container lives; -1 without one. run_dir: where such locks are, NULL for
+ * the default.
+ */
+int run_opts_userns(const struct run_opts *o, const char *run_dir,
+		    struct run_spec *s, int *ret_range, struct err *e);
 
 /* Capabilities and seccomp, once it is known whether there is a userns. */
 int run_opts_security(const struct run_opts *o, struct run_spec *s,

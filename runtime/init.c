@@ -55,6 +55,7 @@ static int enter_userns(const struct init_args *a, struct host_trees *t,
 			struct err *e)
 {
 	int fds[SYNC_FDS_MAX];
+	uint32_t id;
 	int n;
 	STEP(e, "userns", "wait for the id maps");
 
@@ -71,7 +72,11 @@ static int enter_userns(const struct init_args *a, struct host_trees *t,
 		t->lowers = xcalloc((size_t)n, sizeof(*t->lowers));
 		memcpy(t->lowers, fds + 1, (size_t)(n - 1) * sizeof(*fds));
 	}
-	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+	/* With one id that is not 0 inside (keep-id) there is no 0 to become. */
+	if ((idmap_gid_outside(&a->spec->map, 0, &id) &&
+	     setresgid(0, 0, 0) < 0) ||
+	    (idmap_uid_outside(&a->spec->map, 0, &id) &&
+	     setresuid(0, 0, 0) < 0))
 		return err_sys(e, "setresuid", "0 in the user namespace");
 	/* The change of ids cleared it. */
 	return tie_to_monitor(e);

@@ -74,3 +74,13 @@ need_TOOL_umoci()
 {
 	command -v umoci
 }
+
+need_TOOL_docker()
+{
+	command -v docker
+}
+
+need_TOOL_podman()
+{
+	command -v podman
+}
