@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "cmd/cmd.h"
 #include "cmd/common_opts.h"
+#include "cmd/common_words.h"
 #include "store/store.h"
 
 #define PROGRAM "prism"
@@ -30,15 +31,6 @@ void cmd_print_error(const char *command, const struct err *e)
 int cmd_open_store(const struct globals *g, struct store **ret, struct err *e)
 {
 	return store_open(g->root, false, ret, e);
-}
-
-static const struct command *find(const struct command *const *table,
-				  const char *name)
-{
-	for (; *table; table++)
-		if (strcmp((*table)->name, name) == 0)
-			return *table;
-	return NULL;
 }
 
 static const struct opt global_opts[] = {
@@ -71,15 +63,21 @@ static int help_all(FILE *out, const struct command *const *table)
 {
 	(void)fprintf(out, "Usage: %s [OPTIONS] COMMAND [ARG...]\n\n%s\n\n",
 		      PROGRAM, global_command.summary);
-	(void)fputs("Commands:\n", out);
-	for (; *table; table++)
-		(void)fprintf(out, "  %-12s %s\n", (*table)->name,
-			      (*table)->summary);
+	words_list(out, table, NULL);
 	(void)fputs("\nGlobal options:\n", out);
 	for (const struct opt *o = global_opts; o->name; o++)
 		(void)fprintf(out, "      --%-10s %s\n", o->name, o->help);
 	(void)fprintf(out, "\n'%s COMMAND --help' says more.\n", PROGRAM);
 	return 0;
+}
+
+static int help_group(const struct command *const *table, const char *group)
+{
+	(void)printf("Usage: %s %s COMMAND\n\n%s\n\n", PROGRAM, group,
+		     words_group_summary(group));
+	words_list(stdout, table, group);
+	(void)printf("\n'%s %s COMMAND --help' says more.\n", PROGRAM, group);
+	return fflush(stdout) != 0;
 }
 
 /* Two trees: installed (PREFIX/libexec) and built (beside prism). */
@@ -197,43 +195,98 @@ static int exit_code(const struct command *c, const struct err *e)
 	}
 }
 
+/*
+ * The arguments of a command as it expects them: the words that named it
+ * replaced by its name, and what an alias puts in front. prism-image gets the
+ * global options too.
+ */
+static void rewrite(const struct words_found *f, int argc, char **argv, int n,
+		    struct strv *ret)
+{
+	autofree char *name = xstrdup(f->c->name);
+	char *const space = strchr(name, ' ');
+
+	for (int i = 0; f->c->run == NULL && i < argc - n; i++)
+		strv_add(ret, argv[i]);
+	if (!f->c->run) {
+		if (space)
+			*space = '\0';
+		strv_add(ret, name);
+		if (space)
+			strv_add(ret, space + 1);
+	}
+	if (f->insert)
+		strv_add(ret, f->insert);
+	if (f->insert2)
+		strv_add(ret, f->insert2);
+	for (int i = argc - n + f->used; i < argc; i++)
+		strv_add(ret, argv[i]);
+}
+
+/* "prism help WORDS" is "prism WORDS --help". */
+static int help_for(const struct command *const *table, int argc, char **argv)
+{
+	autofree char **v = xcalloc((size_t)argc + 1, sizeof(*v));
+
+	if (argc < 3) {
+		(void)help_all(stdout, table);
+		return fflush(stdout) != 0;
+	}
+	v[0] = argv[0];
+	for (int i = 2; i < argc; i++)
+		v[i - 1] = argv[i];
+	v[argc - 1] = (char[]){"--help"};
+	return cmd_main(table, argc, v);
+}
+
+/* n words at the end of argv, the first of them a command's. */
+static int dispatch(const struct command *const *table, const struct globals *g,
+		    int argc, char **argv, int n)
+{
+	autostrv struct strv args = {0};
+	autofree char **moved = NULL; /* opts_parse moves operands */
+	struct words_found found;
+	struct err e = {0};
+	int rc;
+
+	if (words_find(table, n, argv + argc - n, &found, &e) < 0)
+		return fail(NULL, 125, &e);
+	if (!found.c)
+		return help_group(table, found.first);
+	rewrite(&found, argc, argv, n, &args);
+	moved = xcalloc(args.n + 1, sizeof(*moved));
+	if (args.n > 0)
+		memcpy(moved, args.v, args.n * sizeof(*moved));
+	if (!found.c->run)
+		rc = exec_image(moved, &e);
+	else
+		rc = run_command(found.c, g, (int)args.n, moved, &e);
+	return rc < 0 ? fail(found.c->name, exit_code(found.c, &e), &e) : rc;
+}
+
 int cmd_main(const struct command *const *table, int argc, char **argv)
 {
 	struct globals g = {0};
 	struct err e = {0};
-	/* opts_parse moves operands; prism-image gets argv as it was. */
-	char **const args = xcalloc((size_t)argc + 1, sizeof(*args));
-	const struct command *c = NULL;
+	/* opts_parse moves operands, and prism-image gets argv as it was. */
+	autofree char **args = xcalloc((size_t)argc + 1, sizeof(*args));
 	bool help = false;
 	int n = 0;
-	int rc;
 
 	memcpy(args, argv, (size_t)argc * sizeof(*args));
 	if (opts_parse(&global_command, &g, argc - 1, args + 1, &n, &help, &e) <
-	    0) {
-		free(args);
+	    0)
 		return fail(NULL, 125, &e);
-	}
 	apply_globals(&g);
 	if (g.version) {
-		free(args);
 		(void)printf("%s version %s\n", PROGRAM, PRISM_VERSION);
 		return fflush(stdout) != 0;
 	}
-	if (help || n == 0 || !strcmp(args[1], "help")) {
-		free(args);
-		(void)help_all(n == 0 && !help ? stderr : stdout, table);
-		return n == 0 && !help;
+	if (help || n == 0) {
+		(void)help_all(help ? stdout : stderr, table);
+		return !help;
 	}
-	c = find(table, args[1]);
-	if (!c) {
-		(void)err_set(&e, ERR_USAGE, "unknown command '%s'", args[1]);
-		(void)err_hint(&e, "'%s --help' lists the commands", PROGRAM);
-		free(args);
-		return fail(NULL, 125, &e);
-	}
-	rc = c->run ? run_command(c, &g, n - 1, args + 2, &e)
-		    : exec_image(argv, &e);
-	free(args);
-	return rc < 0 ? fail(c->name, exit_code(c, &e), &e) : rc;
+	if (!strcmp(args[1], "help"))
+		return help_for(table, argc, argv);
+	return dispatch(table, &g, argc, argv, n);
 }
