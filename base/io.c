@@ -101,6 +101,5 @@ int io_read_file(int fd, struct buf *b, const char *what, struct err *e)
 	if (n < 0)
 		return err_sys(e, "read", "%s", what);
 	buf_add(b, first, (size_t)n);
-	return (size_t)n < sizeof(first) ? 0
-					 : read_into(fd, b, true, what, e);
+	return (size_t)n < sizeof(first) ? 0 : read_into(fd, b, true, what, e);
 }

@@ -334,11 +334,19 @@ static void unauthorised(struct transfer *t)
 {
 	const bool ours = t->auth && url_same_origin(&t->at, &t->origin);
 
-	if (!ours || t->renewed) {
+	/*
+	 * A first token that is refused will not be taken the next time. One
+	 * that ran out may be followed by one that another transfer's 401
+	 * made void meanwhile.
+	 */
+	if (!t->refused)
+		t->renewals = t->used ? 2 : 1;
+	t->refused = true;
+	if (!ours || t->renewals == 0) {
 		answered_with_error(t);
 		return;
 	}
-	t->renewed = true;
+	t->renewals--;
 	if (t->auth->renew(t->auth->ctx, &t->x, t->used, &t->err) < 0) {
 		fail(t, FAILURE_ANSWER);
 		return;
@@ -380,7 +388,7 @@ static void judge(struct transfer *t)
 	if (x->refused || (x->code == CURLE_OK &&
 			   (status == 200 || status == 206 || status == 416))) {
 		t->err = x->err;
-		t->renewed = false;
+		t->refused = false;
 		obey(t, t->ops->judge(t->ctx, x, &t->err));
 	} else if (x->code != CURLE_OK) {
 		broken(t);

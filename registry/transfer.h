@@ -118,7 +118,8 @@ struct transfer {
 	char *used; /* the Authorization of this exchange (secret) */
 	int redirects;
 	int failures; /* since the last progress */
-	bool renewed; /* 401 was answered once */
+	int renewals; /* answers to a 401 that are still allowed, or 0 */
+	bool refused; /* there was one */
 	uint64_t high;
 	int64_t due_ms;
 	struct err err;
