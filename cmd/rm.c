@@ -33,10 +33,10 @@ static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
 	(void)container_sweep(&home, e);
 	err_clear(e);
 	for (int i = 0; i < argc; i++) {
-		char id[CONTAINER_ID_MAX];
+		autocontainer struct container c = CONTAINER_NONE;
 
-		if (container_remove(&home, argv[i], o->force, o->volumes, id,
-				     e) == 0) {
+		if (container_open(&home, argv[i], &c, e) == 0 &&
+		    container_remove(&home, &c, o->force, o->volumes, e) == 0) {
 			(void)printf("%s\n", argv[i]);
 			continue;
 		}

@@ -1,0 +1,318 @@
+#include "container.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/proc.h"
+#include "base/trace.h"
+#include "runtime/container_volumes.h"
+#include "runtime/name.h"
+
+/* In front of an id in tmp/: ended, and being removed. */
+#define GONE "gone-"
+
+/* ---- files ---------------------------------------------------------------- */
+
+struct removal {
+	int root_fd;
+	int userns_fd;
+	const char *name;
+};
+
+static int remove_inside(void *arg, struct err *e)
+{
+	const struct removal *const r = arg;
+	struct idmap map;
+
+	if (r->userns_fd >= 0) {
+		if (setns(r->userns_fd, CLONE_NEWUSER) < 0)
+			return err_sys(e, "setns",
+				       "the container's user "
+				       "namespace");
+	} else if (userns_enter_for_store(&map, e) < 0) {
+		return -1;
+	}
+	return fs_remove_tree_at(r->root_fd, r->name, e);
+}
+
+/*
+ * Files of an ordinary user's container belong to ids that only the user
+ * namespace can touch. Often there are none, so the plain way is tried first.
+ */
+int container_remove_files(const struct container_home *h, const char *name,
+			   int userns_fd, struct err *e)
+{
+	struct removal r = {
+		.root_fd = h->root_fd, .userns_fd = userns_fd, .name = name};
+	struct worker w = WORKER_NONE;
+
+	if (fs_remove_tree_at(h->root_fd, name, e) == 0)
+		return 0;
+	if (getauxval(AT_EUID) == 0 || (e->sys != EACCES && e->sys != EPERM))
+		return -1;
+	err_clear(e);
+	if (proc_start(&w, "remove", remove_inside, &r, e) < 0)
+		return -1;
+	return proc_wait(&w, e);
+}
+
+static int release_name(const struct container_home *h,
+			const struct container *c, struct err *e)
+{
+	autonames struct name_list l = {0};
+	char name[CONTAINER_NAME_MAX];
+
+	/* Opened by its id alone. */
+	if (!c->name[0]) {
+		if (name_list_read(h, &l, e) < 0)
+			return -1;
+		name_of(&l, c->id, name);
+		return name_release(h, name, c->id, e);
+	}
+	return c->named ? name_release(h, c->name, c->id, e) : 0;
+}
+
+static char *gone_path(const char *id)
+{
+	return xasprintf("tmp/" GONE "%s", id);
+}
+
+/* The name first, then out of sight in one step. */
+static int hide(const struct container_home *h, const struct container *c,
+		struct err *e)
+{
+	autofree char *dir = xasprintf("containers/%s", c->id);
+	autofree char *gone = gone_path(c->id);
+	STEP(e, "teardown", "hide container %.12s", c->id);
+
+	if (release_name(h, c, e) < 0)
+		return -1;
+	crash_point("teardown-unnamed");
+	if (renameat(h->root_fd, dir, h->root_fd, gone) < 0 && errno != ENOENT)
+		return err_sys(e, "renameat", "%s", dir);
+	crash_point("teardown-moved");
+	return 0;
+}
+
+int container_teardown(const struct container_home *h,
+		       const struct container *c, bool volumes, int userns_fd,
+		       struct err *e)
+{
+	autofree char *gone = gone_path(c->id);
+	STEP(e, "teardown", "remove container %.12s", c->id);
+
+	if (volumes && container_volumes_drop(h, c->id, userns_fd, e) < 0)
+		return -1;
+	if (hide(h, c, e) < 0)
+		return -1;
+	return container_remove_files(h, gone, userns_fd, e);
+}
+
+struct gone {
+	const struct container_home *home;
+	char *name;
+	int userns_fd;
+};
+
+/* One remover at a time; a second one has nothing to do. */
+static int remove_gone(void *arg, struct err *e)
+{
+	const struct gone *const g = arg;
+	autoclose int fd = openat(g->home->root_fd, g->name,
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return 0;
+	return container_remove_files(g->home, g->name, g->userns_fd, e);
+}
+
+/*
+ * A directory that is removed from a file system mounted with discard waits
+ * for the disk, and there are six. Whoever is killed in the middle leaves what
+ * sweep_gone() removes.
+ */
+int container_teardown_later(const struct container_home *h,
+			     const struct container *c, bool volumes,
+			     int userns_fd, struct err *e)
+{
+	autofree char *path = gone_path(c->id);
+	struct gone g = {.home = h, .name = path, .userns_fd = userns_fd};
+	const int keep[] = {h->root_fd, userns_fd};
+
+	if (volumes && container_volumes_drop(h, c->id, userns_fd, e) < 0)
+		return -1;
+	if (hide(h, c, e) < 0)
+		return -1;
+	if (proc_leave(remove_gone, &g, keep, userns_fd < 0 ? 1 : 2, e) == 0)
+		return 0;
+	err_clear(e);
+	return remove_gone(&g, e);
+}
+
+/* ---- those of the dead ---------------------------------------------------- */
+
+/* Nothing says how it ended: its monitor was killed, and it with it. */
+static bool is_unfinished(const struct container_state *s)
+{
+	return s->status == CONTAINER_EXITED && s->finished_ns == 0;
+}
+
+static int end_kept(struct container *c, struct err *e)
+{
+	autostate struct container_state before = {0};
+	autostate struct container_state s = {0};
+
+	if (state_get(c->dir_fd, c->lock_fd, &before, e) < 0)
+		return -1;
+	if (before.alive || !is_unfinished(&before))
+		return 0;
+	if (container_lock(c, e) < 0 ||
+	    state_get(c->dir_fd, c->lock_fd, &s, e) < 0)
+		return -1;
+	if (!is_unfinished(&s))
+		return 0;
+	s.finished_ns = clock_now();
+	return container_state_put(c, &s, e);
+}
+
+/*
+ * One that was never started is either left by a monitor that died on the way
+ * to it, or it is one of `create --rm`, which says so in a state.json.
+ */
+static int end_fleeting(const struct container_home *h, struct container *c,
+			struct err *e)
+{
+	if (container_lock(c, e) < 0)
+		return -1;
+	if (c->head.run == 0 &&
+	    faccessat(c->dir_fd, "state.json", F_OK, 0) == 0)
+		return 0;
+	return container_teardown(h, c, true, -1, e);
+}
+
+static int sweep_one(const struct container_home *h, const char *id,
+		     struct err *e)
+{
+	autocontainer struct container c = CONTAINER_NONE;
+	const int rc = container_open_id(h, id, &c, e);
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	return c.keep ? end_kept(&c, e) : end_fleeting(h, &c, e);
+}
+
+/* Most are alive: three calls for each of them. */
+static bool is_alive(int containers, const char *id)
+{
+	char path[CONTAINER_ID_MAX + 16];
+	autoclose int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%.64s/spec.json", id);
+	fd = openat(containers, path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && lock_is_held(fd);
+}
+
+/* What a killed remover left: nobody uses it, anybody may remove it. */
+static void sweep_gone(const struct container_home *h)
+{
+	const int fd =
+		openat(h->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	while (d) {
+		const struct dirent *const de = readdir(d);
+		autofree char *path = NULL;
+		struct gone g = {.home = h, .userns_fd = -1};
+		struct err e = {0};
+
+		if (!de)
+			break;
+		if (!str_starts(de->d_name, GONE) ||
+		    !name_is_id(de->d_name + strlen(GONE)))
+			continue;
+		path = xasprintf("tmp/%s", de->d_name);
+		g.name = path;
+		if (remove_gone(&g, &e) < 0)
+			log_warn("ignoring: %s", e.text);
+	}
+}
+
+int container_sweep(const struct container_home *h, struct err *e)
+{
+	const int fd = openat(h->root_fd, "containers",
+			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	sweep_gone(h);
+	if (!d)
+		return fd < 0 && errno == ENOENT
+			       ? 0
+			       : err_sys(e, "opendir", "containers");
+	for (;;) {
+		const struct dirent *const de = readdir(d);
+
+		if (!de)
+			return 0;
+		if (!name_is_id(de->d_name) || is_alive(fd, de->d_name) ||
+		    sweep_one(h, de->d_name, e) == 0)
+			continue;
+		/* One that cannot be ended must not stop the others. */
+		if (e->kind != ERR_BUSY && e->kind != ERR_NOTFOUND)
+			log_warn("ignoring container %.12s: %s", de->d_name,
+				 e->text);
+		err_clear(e);
+	}
+}
+
+/* ---- removal -------------------------------------------------------------- */
+
+/* SIGKILL to init; the monitor then ends it as always, and lets go. */
+static int kill_and_wait(const struct container *c, struct err *e)
+{
+	autoclose int init = -1;
+
+	if (!lock_is_held(c->lock_fd))
+		return 0;
+	if (container_mark_stopping(c, true, e) < 0)
+		return -1;
+	init = container_pidfd(c, NULL, e);
+	err_clear(e);
+	if (init >= 0)
+		(void)syscall(SYS_pidfd_send_signal, init, SIGKILL, NULL, 0);
+	return container_wait_unlocked(c, e);
+}
+
+int container_remove(const struct container_home *h, struct container *c,
+		     bool force, bool volumes, struct err *e)
+{
+	int rc;
+
+	if (force && kill_and_wait(c, e) < 0)
+		return -1;
+	rc = container_lock(c, e);
+	/* With --rm its end has removed it. */
+	if (rc < 0 && force && e->kind == ERR_NOTFOUND) {
+		err_clear(e);
+		return 0;
+	}
+	if (rc < 0 && e->kind == ERR_BUSY) {
+		err_clear(e);
+		(void)err_set(e, ERR_BUSY, "container %s is running", c->name);
+		return err_hint(e, "stop it before, or use -f");
+	}
+	return rc < 0 ? -1 : container_teardown(h, c, volumes, -1, e);
+}
