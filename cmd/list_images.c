@@ -10,6 +10,7 @@
 #include "base/ref.h"
 #include "cmd/cmd.h"
 #include "cmd/common_time.h"
+#include "cmd/size.h"
 #include "store/image.h"
 #include "store/layer.h"
 #include "store/store.h"
@@ -55,20 +56,6 @@ struct rows {
 	size_t n;
 	bool damaged;
 };
-
-/* Decimal units, three digits, as Docker prints sizes. */
-static char *size_text(uint64_t bytes)
-{
-	static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-	double n = (double)bytes;
-	size_t u = 0;
-
-	while (n >= 1000 && u + 1 < ARRAY_LEN(unit)) {
-		n /= 1000;
-		u++;
-	}
-	return xasprintf("%.3g%s", n, unit[u]);
-}
 
 static char *image_size(struct rows *r, const struct image *img)
 {

@@ -14,6 +14,11 @@ extern const struct command cmd_rmi;
 extern const struct command cmd_inspect;
 extern const struct command cmd_rm;
 extern const struct command cmd_version;
+extern const struct command cmd_volume_create;
+extern const struct command cmd_volume_inspect;
+extern const struct command cmd_volume_ls;
+extern const struct command cmd_volume_prune;
+extern const struct command cmd_volume_rm;
 
 static const struct command pull_elsewhere = {
 	.name = "pull",
@@ -29,9 +34,13 @@ static const struct command fsck_elsewhere = {
 int main(int argc, char **argv)
 {
 	static const struct command *const table[] = {
-		&cmd_run,        &pull_elsewhere, &cmd_list_images,
-		&cmd_rmi,        &cmd_inspect,    &cmd_rm,
-		&fsck_elsewhere, &cmd_version,    NULL,
+		&cmd_run,           &pull_elsewhere,
+		&cmd_list_images,   &cmd_rmi,
+		&cmd_inspect,       &cmd_rm,
+		&fsck_elsewhere,    &cmd_version,
+		&cmd_volume_create, &cmd_volume_inspect,
+		&cmd_volume_ls,     &cmd_volume_prune,
+		&cmd_volume_rm,     NULL,
 	};
 
 	return cmd_main(table, argc, argv);

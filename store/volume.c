@@ -379,3 +379,43 @@ int volume_remove(struct store *s, const char *name, struct err *e)
 	crash_point("volume-gone");
 	return fs_remove_tree_at(tmp, gone, e);
 }
+
+/* ---- size ----------------------------------------------------------------- */
+
+static int add_sizes(int dirfd, const char *name, uint64_t *sum, struct err *e)
+{
+	const int fd = openat(dirfd, name,
+			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *ent;
+
+	if (!d) {
+		(void)err_sys(e, "opendir", "%s", name);
+		if (fd >= 0)
+			(void)close(fd);
+		return -1;
+	}
+	while ((ent = readdir(d))) {
+		struct stat st;
+
+		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, "..") ||
+		    fstatat(fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		if (S_ISDIR(st.st_mode) && add_sizes(fd, ent->d_name, sum, e))
+			return -1;
+		/* Of n names each gives its share. */
+		if (S_ISREG(st.st_mode))
+			*sum += (uint64_t)st.st_size / st.st_nlink;
+	}
+	return 0;
+}
+
+int volume_size(const struct volume *v, uint64_t *ret, struct err *e)
+{
+	uint64_t sum = 0;
+
+	if (add_sizes(AT_FDCWD, v->source, &sum, e))
+		return -1;
+	*ret = sum;
+	return 0;
+}

@@ -28,6 +28,7 @@
 #include "base/str.h"
 #include "store/store.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 #define VOLUME_NAME_MAX 256
 
@@ -71,6 +72,9 @@ int volume_remove(struct store *s, const char *name, struct err *e);
  * well: volume_load says why.
  */
 int volume_names(struct store *s, struct strv *ret, struct err *e);
+
+/* Bytes of all its files, each counted once. */
+int volume_size(const struct volume *v, uint64_t *ret, struct err *e);
 
 void volume_free(struct volume *v);
 #define autovolume __attribute__((cleanup(volume_free)))
