@@ -115,3 +115,151 @@ volumes()
 	has '^new$'
 	[ -z "$(PRISM_ROOT=$FT/user/home/.local/share/prism volumes)" ]
 }
+
+# ---- named ones -------------------------------------------------------------------
+
+@test "a named volume is made on first use, filled, and stays" {
+	need ROOT OVERLAY
+	must_work prism run --rm -v named:/data vol sh -c 'echo more >/data/new; ls /data'
+	has '^file$'
+	must_work prism run --rm -v named:/mnt busybox ls /mnt
+	prints "$(printf 'fifo\nfile\nlink\nnew\nsub')"
+	must_work prism run --rm --mount type=volume,src=named,dst=/d,readonly \
+		busybox sh -c 'cat /d/new; touch /d/x 2>&1 || true'
+	has '^more$'
+	has 'Read-only'
+	must_work prism volume rm named
+	prints named
+}
+
+@test "nocopy leaves it empty; one with content is left alone" {
+	need ROOT OVERLAY
+	must_work prism run --rm -v empty:/data:nocopy vol ls -A /data
+	prints ''
+	must_work prism run --rm -v full:/x busybox touch /x/mine
+	must_work prism run --rm -v full:/data vol ls -A /data
+	prints mine
+	must_work prism volume rm empty full
+}
+
+@test "a copy that was killed begins anew" {
+	need ROOT OVERLAY
+	must_work prism volume create half
+	touch "$PRISM_ROOT/volumes/half/_data/.prism-copy-up"
+	echo junk >"$PRISM_ROOT/volumes/half/_data/file"
+	must_work prism run --rm -v half:/data vol sh -c 'ls -A /data; cat /data/file'
+	has_not junk
+	has_not prism-copy-up
+	has '^content$'
+	must_work prism volume rm half
+}
+
+@test "two containers at once fill one volume once" {
+	need ROOT OVERLAY
+	local i pids=()
+	for i in 1 2 3 4 5 6; do
+		prism run --rm -v both:/data vol sh -c 'ls -A /data | wc -l' \
+			>"$T/out$i" 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	for i in 1 2 3 4 5 6; do
+		[ "$(cat "$T/out$i")" = 4 ] || explain "container $i: $(cat "$T/out$i")"
+	done
+	must_work prism volume rm both
+}
+
+# ---- the commands -----------------------------------------------------------------
+
+@test "volume create, ls, inspect, rm" {
+	must_work prism volume create --label a=b --label bare one
+	prints one
+	must_work prism volume create one
+	prints one
+	must_work prism volume create
+	[ ${#output} = 64 ] || explain '64 digits'
+	must_work prism volume ls
+	has '^DRIVER +VOLUME NAME$'
+	has '^local +one$'
+	must_work prism volume ls -q --filter label=a=b
+	prints one
+	must_work prism volume ls -q --filter name=on --filter driver=local
+	prints one
+	must_work prism volume ls --format '{{.Name}}={{.Label "a"}}' --filter name=one
+	prints one=b
+	must_work prism volume ls --format json --filter name=one
+	has '"Mountpoint":"[^"]*/volumes/one/_data"'
+	must_work prism volume inspect one
+	[ "$(jq -r '.[0] | .Name + .Driver + .Scope + .Labels.a' <<<"$output")" = onelocallocalb ]
+	must_work prism volume inspect -f '{{.Name}} {{index .Labels "a"}}' one
+	prints 'one b'
+	must_fail 1 prism volume inspect none
+	prints '[]'
+	says 'No such volume: none'
+	must_fail 1 prism volume rm none one
+	prints one
+	must_work prism volume rm -f none
+	must_fail 1 prism volume ls --filter nonsense=1
+	must_fail 1 prism volume create 'no/name'
+	must_fail 1 prism volume create -d nfs x1
+	must_fail 1 prism volume create -o type=tmpfs -o device=tmpfs x1
+	says 'tmpfs'
+	must_work prism volume prune -f
+	has '^Deleted Volumes:$'
+	has '^Total reclaimed space: 0B$'
+	[ -z "$(volumes)" ] || explain 'nothing is left'
+}
+
+@test "volume rm: not while a container names it, running or not" {
+	need ROOT OVERLAY
+	must_work prism run --name user -v used:/d busybox true
+	must_fail 1 prism volume rm used
+	says 'volume is in use'
+	must_work prism volume ls -q --filter dangling=true
+	prints ''
+	must_work prism volume ls -q --filter dangling=false
+	prints used
+	must_work prism volume prune -af
+	must_work prism volume inspect used
+	must_work prism rm user
+	must_work prism volume ls -q --filter dangling=true
+	prints used
+	must_work prism volume prune -f
+	must_work prism volume inspect used
+	must_work prism volume prune -f --filter all=1
+	has '^used$'
+	must_fail 1 prism volume inspect used
+}
+
+@test "prune asks, and takes no answer for a no" {
+	must_work prism volume create
+	must_work prism volume prune </dev/null
+	has 'Are you sure'
+	[ -n "$(volumes)" ] || explain 'it is still there'
+	must_work prism volume prune <<<y
+	[ -z "$(volumes)" ] || explain 'it is gone'
+}
+
+@test "a volume that stands for a directory of the host" {
+	need ROOT OVERLAY
+	mkdir "$T/host"
+	echo here >"$T/host/f"
+	must_work prism volume create -o type=none -o o=bind -o device="$T/host" dev
+	must_work prism run --rm -v dev:/d busybox cat /d/f
+	prints here
+	must_work prism volume rm dev
+	[ -e "$T/host/f" ] || explain 'the directory is not ours to remove'
+}
+
+@test "as an ordinary user: named volumes, removed with foreign owners in them" {
+	need ROOT USER USERNS OVERLAY
+	PRISM_ROOT=$T/not-used
+	must_work as_user "$PRISM_BIN" run --rm -v mine:/data vol sh -c \
+		'mkdir -m 0700 /data/x; touch /data/x/y; chown -R 33:33 /data/x'
+	must_work as_user "$PRISM_BIN" run --rm -v mine:/m vol stat -c '%u %a' /m/x /m
+	has '^33 700$'
+	has '^1000 2770$'
+	must_work as_user "$PRISM_BIN" volume rm mine
+	must_work as_user "$PRISM_BIN" volume ls -q
+	prints ''
+}
