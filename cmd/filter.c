@@ -3,10 +3,9 @@
 #include <fnmatch.h>
 #include <regex.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/own.h"
-#include "cmd/common_time.h"
 
 static int check_key(const char *key, const char *const *known, struct err *e)
 {
@@ -166,53 +165,17 @@ int filter_bool(const struct filter *f, const char *key, bool def, bool *ret,
 		 : 0;
 }
 
-/* "1h30m", "10s": seconds, or -1. */
-static int64_t duration_s(const char *s)
-{
-	int64_t sum = 0;
-
-	while (*s) {
-		const size_t n = strspn(s, "0123456789");
-		uint64_t v = 0;
-		int64_t unit;
-
-		if (!str_to_u64n(s, n, 1000000000, &v))
-			return -1;
-		switch (s[n]) {
-		case 's':
-			unit = 1;
-			break;
-		case 'm':
-			unit = 60;
-			break;
-		case 'h':
-			unit = 3600;
-			break;
-		default:
-			return -1;
-		}
-		sum += (int64_t)v * unit;
-		s += n + 1;
-	}
-	return sum;
-}
-
 int filter_time(const struct filter *f, const char *key, int64_t *ret,
 		struct err *e)
 {
 	const char *const v = filter_get(f, key, 0);
-	uint64_t seconds = 0;
-	int64_t ago;
+	int64_t ns = 0;
 
 	*ret = 0;
 	if (!v)
 		return 0;
-	if (str_to_u64(v, INT64_MAX, &seconds)) {
-		*ret = (int64_t)seconds;
-		return 0;
-	}
-	ago = *v ? duration_s(v) : -1;
-	*ret = ago >= 0 ? (int64_t)time(NULL) - ago : time_parse(v);
-	return *ret ? 0
-		    : err_set(e, ERR_USAGE, "--filter %s=%s: no time", key, v);
+	if (!clock_parse_when(v, clock_now(), &ns))
+		return err_set(e, ERR_USAGE, "--filter %s=%s: no time", key, v);
+	*ret = ns / CLOCK_SECOND;
+	return 0;
 }

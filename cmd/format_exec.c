@@ -104,9 +104,9 @@ static int eval_field(struct exec *x, const struct node *n,
 {
 	bool is_known = false;
 
-	/* Go: of what is absent everything is absent. */
-	if (!of->v) {
-		*ret = *of;
+	/* Go: of what is absent everything is absent; a map may be nil. */
+	if (!of->v || (json_is_null(of->v) && kind_is_map(of->kind))) {
+		*ret = (struct value){0};
 		return 0;
 	}
 	if (!json_is_object(of->v))

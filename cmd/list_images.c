@@ -1,15 +1,17 @@
-#include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/ref.h"
 #include "cmd/cmd.h"
 #include "cmd/common_time.h"
+#include "cmd/filter.h"
+#include "cmd/listing.h"
 #include "cmd/size.h"
 #include "store/image.h"
 #include "store/layer.h"
@@ -20,7 +22,9 @@ struct images_opts {
 	bool no_trunc;
 	bool digests;
 	bool all;
+	bool no_heading;
 	const char *format;
+	struct strv filters;
 };
 
 static const struct opt images_options[] = {
@@ -28,8 +32,15 @@ static const struct opt images_options[] = {
 	 "Accepted for Docker's sake: every image is shown"},
 	{0, "digests", OPT_BOOL, offsetof(struct images_opts, digests), NULL,
 	 "Show digests"},
-	{0, "format", OPT_STR, offsetof(struct images_opts, format), "json",
-	 "One JSON object per line"},
+	{'f', "filter", OPT_LIST, offsetof(struct images_opts, filters),
+	 "KEY=VALUE",
+	 "reference=PATTERN, label=K[=V], before=IMAGE, since=IMAGE, "
+	 "until=TIME, dangling=BOOL"},
+	{0, "format", OPT_STR, offsetof(struct images_opts, format),
+	 "json|table|TEMPLATE",
+	 "A Go template for each, 'table TEMPLATE', or 'json'"},
+	{'n', "noheading", OPT_BOOL, offsetof(struct images_opts, no_heading),
+	 NULL, "No heading above the table"},
 	{0, "no-trunc", OPT_BOOL, offsetof(struct images_opts, no_trunc), NULL,
 	 "Show ids whole"},
 	{'q', "quiet", OPT_BOOL, offsetof(struct images_opts, quiet), NULL,
@@ -37,21 +48,41 @@ static const struct opt images_options[] = {
 	{0},
 };
 
-/* One line of the table, as text. */
+static const struct listing_title titles[] = {
+	{"Repository", "REPOSITORY"},
+	{"Tag", "TAG"},
+	{"Digest", "DIGEST"},
+	{"ID", "IMAGE ID"},
+	{"CreatedSince", "CREATED"},
+	{"CreatedAt", "CREATED AT"},
+	{"Size", "SIZE"},
+	{"VirtualSize", "VIRTUAL SIZE"},
+	{"SharedSize", "SHARED SIZE"},
+	{"UniqueSize", "UNIQUE SIZE"},
+	{"Containers", "CONTAINERS"},
+	{NULL, NULL},
+};
+
+/* One name of one image. */
 struct row {
+	json_t *json;
+	json_t *labels;
 	char *repository;
 	char *tag;
-	char *digest;
 	char *id;
-	char *created;    /* "3 weeks ago" */
-	char *created_at; /* RFC 3339 */
-	char *size;
 	int64_t when;
 };
 
 struct rows {
 	struct store *store;
 	const struct images_opts *opts;
+	struct filter filter;
+	const char *pattern; /* the operand, or NULL */
+	bool has_dangling;
+	bool dangling;
+	int64_t before; /* 0: none */
+	int64_t since;
+	int64_t until;
 	struct row *v;
 	size_t n;
 	bool damaged;
@@ -73,13 +104,144 @@ static char *image_size(struct rows *r, const struct image *img)
 	return size_text(sum);
 }
 
+/* "2024-05-01 10:11:12 +0000 UTC", as Go prints a time. */
+static char *created_at(int64_t when)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (when == 0)
+		return xstrdup("N/A");
+	(void)clock_text(when * CLOCK_SECOND, false, text);
+	return xasprintf("%.10s %.8s +0000 UTC", text, text + 11);
+}
+
+static json_t *labels_of(const struct image *img)
+{
+	json_t *const o = json_object();
+
+	for (size_t i = 0; i < img->config.labels.n; i++) {
+		const char *const s = img->config.labels.v[i];
+		const char *const eq = strchr(s, '=');
+		autofree char *key =
+			xstrndup(s, eq ? (size_t)(eq - s) : strlen(s));
+
+		(void)json_object_set_new(o, key,
+					  json_string(eq ? eq + 1 : ""));
+	}
+	return o;
+}
+
+/* ---- what is asked for --------------------------------------------------- */
+
+/* Docker's: the pattern names a repository, or a repository and a tag. */
+static bool is_named(const char *pattern, const struct row *w,
+		     const struct ref *ref)
+{
+	autofree char *name = xasprintf("%s:%s", w->repository, w->tag);
+	const char *const full = ref_text(ref, (char[REF_TEXT_MAX]){0});
+
+	return !fnmatch(pattern, w->repository, FNM_PATHNAME) ||
+	       !fnmatch(pattern, name, FNM_PATHNAME) ||
+	       !fnmatch(pattern, full, FNM_PATHNAME);
+}
+
+static bool wanted(const struct rows *r, const struct row *w,
+		   const struct ref *ref)
+{
+	const char *value;
+	bool named = !filter_has(&r->filter, "reference");
+
+	for (size_t i = 0;
+	     (value = filter_get(&r->filter, "reference", i)) != NULL; i++)
+		named = named || is_named(value, w, ref);
+	if (!named || (r->pattern && !is_named(r->pattern, w, ref)))
+		return false;
+	if (r->has_dangling && r->dangling != !strcmp(w->tag, "<none>"))
+		return false;
+	if ((r->before && w->when >= r->before) ||
+	    (r->since && w->when <= r->since) ||
+	    (r->until && w->when >= r->until))
+		return false;
+	return filter_labels(&r->filter, w->labels);
+}
+
+/* The time of the image that before= or since= names. */
+static int moment_of(struct rows *r, const char *key, int64_t *ret,
+		     struct err *e)
+{
+	const char *const name = filter_get(&r->filter, key, 0);
+	autoimage struct image img = {0};
+
+	if (!name)
+		return 0;
+	if (image_find_any(r->store, name, &img, e))
+		return -1;
+	*ret = img.config.created ? time_parse(img.config.created) : 0;
+	return 0;
+}
+
+static int read_filters(struct rows *r, struct err *e)
+{
+	static const char *const known[] = {"reference", "label", "label!",
+					    "before",    "since", "until",
+					    "dangling",  NULL};
+
+	if (filter_parse(&r->opts->filters, known, &r->filter, e) ||
+	    filter_bool(&r->filter, "dangling", false, &r->dangling, e) ||
+	    filter_time(&r->filter, "until", &r->until, e))
+		return -1;
+	r->has_dangling = filter_has(&r->filter, "dangling");
+	if (moment_of(r, "before", &r->before, e))
+		return -1;
+	return moment_of(r, "since", &r->since, e);
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+static void row_free(struct row *w)
+{
+	json_decref(w->json);
+	json_decref(w->labels);
+	free(w->repository);
+	free(w->tag);
+	free(w->id);
+}
+
+static struct row make_row(struct rows *r, const struct ref *ref,
+			   const struct digest *top, const struct image *img)
+{
+	struct row w = {
+		.repository = xstrdup(
+			ref_familiar_name(ref, (char[REF_TEXT_MAX]){0})),
+		.tag = xstrdup(digest_is_set(&ref->digest) ? "<none>"
+							   : ref->tag),
+		.id = xstrdup(r->opts->no_trunc
+				      ? DIGEST_TEXT(&img->config_digest)
+				      : DIGEST_SHORT(&img->config_digest)),
+		.labels = labels_of(img),
+		.when = img->config.created ? time_parse(img->config.created)
+					    : 0,
+	};
+	autofree char *at = created_at(w.when);
+	autofree char *ago = time_ago(w.when);
+	autofree char *size = image_size(r, img);
+
+	w.json = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}",
+		"Containers", "N/A", "CreatedAt", at, "CreatedSince", ago,
+		"Digest", DIGEST_TEXT(top), "ID", w.id, "Repository",
+		w.repository, "SharedSize", "N/A", "Size", size, "Tag", w.tag,
+		"UniqueSize", "N/A", "VirtualSize", size);
+	return w;
+}
+
 static int add_row(void *ctx, const struct ref *ref, const struct digest *top,
 		   const struct digest *manifest, const struct err *bad)
 {
 	struct rows *const r = ctx;
 	autoimage struct image img = {0};
 	struct err e = {0};
-	struct row *row;
+	struct row w;
 
 	if (bad || image_load(r->store, ref, top, manifest, &img, &e)) {
 		if (bad)
@@ -91,38 +253,14 @@ static int add_row(void *ctx, const struct ref *ref, const struct digest *top,
 		r->damaged = true;
 		return 0;
 	}
-	r->v = xrealloc(r->v, (r->n + 1) * sizeof(*r->v));
-	row = &r->v[r->n++];
-	*row = (struct row){
-		.repository = xstrdup(
-			ref_familiar_name(ref, (char[REF_TEXT_MAX]){0})),
-		.tag = xstrdup(digest_is_set(&ref->digest) ? "<none>"
-							   : ref->tag),
-		.digest = xstrdup(DIGEST_TEXT(top)),
-		.id = xstrdup(r->opts->no_trunc
-				      ? DIGEST_TEXT(&img.config_digest)
-				      : DIGEST_SHORT(&img.config_digest)),
-		.created_at =
-			xstrdup(img.config.created ? img.config.created : ""),
-		.size = image_size(r, &img),
-	};
-	row->when = time_parse(row->created_at);
-	row->created = time_ago(row->when);
-	return 0;
-}
-
-static void rows_free(struct rows *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		free(r->v[i].repository);
-		free(r->v[i].tag);
-		free(r->v[i].digest);
-		free(r->v[i].id);
-		free(r->v[i].created);
-		free(r->v[i].created_at);
-		free(r->v[i].size);
+	w = make_row(r, ref, top, &img);
+	if (!wanted(r, &w, ref)) {
+		row_free(&w);
+		return 0;
 	}
-	free(r->v);
+	r->v = xrealloc(r->v, (r->n + 1) * sizeof(*r->v));
+	r->v[r->n++] = w;
+	return 0;
 }
 
 /* The newest first; then by name, so that two runs print the same. */
@@ -145,118 +283,62 @@ static bool seen_id(const struct rows *r, size_t i)
 	return false;
 }
 
-static void print_ids(const struct rows *r)
+static int print_rows(struct rows *r, struct listing *l, struct err *e)
 {
+	if (r->n > 0)
+		qsort(r->v, r->n, sizeof(*r->v), newest_first);
 	for (size_t i = 0; i < r->n; i++)
-		if (!seen_id(r, i))
-			(void)printf("%s\n", r->v[i].id);
-}
-
-static void print_json(const struct rows *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		const struct row *const w = &r->v[i];
-		autojson json_t *o = json_pack(
-			"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}",
-			"Containers", "N/A", "CreatedAt", w->created_at,
-			"CreatedSince", w->created, "Digest", w->digest, "ID",
-			w->id, "Repository", w->repository, "Size", w->size,
-			"Tag", w->tag);
-		autofree char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-
-		if (text)
-			(void)printf("%s\n", text);
-	}
-}
-
-static int widest(const struct rows *r, size_t offset, const char *title)
-{
-	size_t n = strlen(title);
-
-	for (size_t i = 0; i < r->n; i++) {
-		char *text;
-
-		memcpy(&text, (const char *)&r->v[i] + offset, sizeof(text));
-		if (strlen(text) > n)
-			n = strlen(text);
-	}
-	return (int)n + 3;
-}
-
-static void print_table(const struct rows *r)
-{
-	static const struct {
-		size_t offset;
-		const char *title;
-	} col[] = {
-		{offsetof(struct row, repository), "REPOSITORY"},
-		{offsetof(struct row, tag), "TAG"},
-		{offsetof(struct row, digest), "DIGEST"},
-		{offsetof(struct row, id), "IMAGE ID"},
-		{offsetof(struct row, created), "CREATED"},
-		{offsetof(struct row, size), "SIZE"},
-	};
-	int width[ARRAY_LEN(col)];
-
-	for (size_t c = 0; c < ARRAY_LEN(col); c++)
-		width[c] = widest(r, col[c].offset, col[c].title);
-
-	for (size_t line = 0; line <= r->n; line++) {
-		for (size_t c = 0; c < ARRAY_LEN(col); c++) {
-			const bool last = c + 1 == ARRAY_LEN(col);
-			char *text = NULL;
-
-			if (col[c].offset == offsetof(struct row, digest) &&
-			    !r->opts->digests)
-				continue;
-			if (line > 0)
-				memcpy(&text,
-				       (const char *)&r->v[line - 1] +
-					       col[c].offset,
-				       sizeof(text));
-			(void)printf("%-*s", last ? 0 : width[c],
-				     text ? text : col[c].title);
-		}
-		(void)putchar('\n');
-	}
+		if (!l->quiet || !seen_id(r, i))
+			listing_add(l, json_incref(r->v[i].json),
+				    json_incref(r->v[i].labels));
+	return listing_print(l, e);
 }
 
 static int images_run(const struct globals *g, void *fields, int argc,
 		      char **argv, struct err *e)
 {
-	struct rows r = {.opts = fields};
+	const struct images_opts *const o = fields;
+	struct rows r = {
+		.opts = o,
+		.pattern = argc > 0 ? argv[0] : NULL,
+	};
+	struct listing l = {
+		.titles = titles,
+		.table = o->digests ? "{{.Repository}}\t{{.Tag}}\t{{.Digest}}"
+				      "\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+				    : "{{.Repository}}\t{{.Tag}}\t{{.ID}}"
+				      "\t{{.CreatedSince}}\t{{.Size}}",
+		.quiet = o->quiet,
+		.quiet_key = "ID",
+		.no_heading = o->no_heading,
+	};
 	autostore struct store *s = NULL;
-	int rc;
+	int rc = -1;
 
-	(void)argc;
-	(void)argv;
-	if (r.opts->format && strcmp(r.opts->format, "json") != 0)
-		return err_set(e, ERR_USAGE, "--format: only 'json' is known");
-	if (cmd_open_store(g, &s, e))
-		return -1;
-	r.store = s;
-	rc = image_each(s, add_row, &r, e);
-	if (rc == 0) {
-		if (r.n > 0)
-			qsort(r.v, r.n, sizeof(*r.v), newest_first);
-		if (r.opts->quiet)
-			print_ids(&r);
-		else if (r.opts->format)
-			print_json(&r);
-		else
-			print_table(&r);
+	if (listing_open(&l, o->format, e) == 0 &&
+	    cmd_open_store(g, &s, e) == 0) {
+		r.store = s;
+		rc = read_filters(&r, e);
 	}
-	rows_free(&r);
+	if (rc == 0)
+		rc = image_each(s, add_row, &r, e);
+	if (rc == 0)
+		rc = print_rows(&r, &l, e);
+	for (size_t i = 0; i < r.n; i++)
+		row_free(&r.v[i]);
+	free(r.v);
+	filter_free(&r.filter);
+	listing_free(&l);
 	return rc ? -1 : r.damaged;
 }
 
 extern const struct command cmd_list_images;
 const struct command cmd_list_images = {
 	.name = "images",
-	.operands = "",
+	.operands = "[REPOSITORY[:TAG]]",
 	.summary = "List the images in the store",
 	.opts = images_options,
 	.fields_size = sizeof(struct images_opts),
-	.max_operands = 0,
+	.max_operands = 1,
 	.run = images_run,
 };

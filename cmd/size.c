@@ -4,15 +4,30 @@
 
 #include "base/own.h"
 
-char *size_text(uint64_t bytes)
+static char *scaled(uint64_t bytes, double step, const char *const *unit,
+		    size_t n_units, int digits)
 {
-	static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
 	double n = (double)bytes;
 	size_t u = 0;
 
-	while (n >= 1000 && u + 1 < ARRAY_LEN(unit)) {
-		n /= 1000;
+	while (n >= step && u + 1 < n_units) {
+		n /= step;
 		u++;
 	}
-	return xasprintf("%.3g%s", n, unit[u]);
+	return xasprintf("%.*g%s", digits, n, unit[u]);
+}
+
+char *size_text(uint64_t bytes)
+{
+	static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+
+	return scaled(bytes, 1000, unit, ARRAY_LEN(unit), 3);
+}
+
+char *size_text_binary(uint64_t bytes)
+{
+	static const char *const unit[] = {"B",   "KiB", "MiB",
+					   "GiB", "TiB", "PiB"};
+
+	return scaled(bytes, 1024, unit, ARRAY_LEN(unit), 4);
 }

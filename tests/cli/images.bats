@@ -38,7 +38,51 @@ setup()
 	[ "$(jq -r .Repository <<<"$output" | sort | tr '\n' ' ')" = \
 		"busybox zstd " ]
 	[ "$(jq -r 'select(.Repository == "zstd").Tag' <<<"$output")" = latest ]
-	must_fail 1 prism images --format '{{.ID}}'
+}
+
+@test "images --format: templates and tables by Docker's keys" {
+	must_work prism pull -q zstd
+	must_work prism images --format '{{.Repository}}:{{.Tag}}'
+	[ "$(sort <<<"$output" | tr '\n' ' ')" = "busybox:latest zstd:latest " ]
+	must_work prism images --format 'table {{.Tag}}\t{{.Repository}}\t{{.ID}}'
+	[ "$(head -n1 <<<"$output")" = "TAG       REPOSITORY   IMAGE ID" ]
+	has '^latest    busybox      [0-9a-f]{12}$'
+	must_work prism images --format '{{json .}}'
+	[ "$(jq -r .Tag <<<"$output" | sort -u)" = latest ]
+	must_work prism images --format '{{.CreatedAt}}'
+	has '^20[0-9-]{8} [0-9:]{8} \+0000 UTC$|^N/A$'
+	must_work prism images --format '{{.Label "nope"}}|{{upper .Tag}}'
+	has '^\|LATEST$'
+	must_work prism images --noheading
+	[ "$(wc -l <<<"$output")" = 2 ]
+	must_fail 1 prism images --format '{{.Nope}}'
+	says "template:1:3: no field 'Nope'"
+	must_fail 1 prism images --format '{{'
+	says 'unclosed action'
+}
+
+@test "images REPOSITORY[:TAG], and --filter" {
+	must_work prism pull -q zstd
+	must_work prism images -q busybox
+	[ "$(wc -l <<<"$output")" = 1 ]
+	must_work prism images --format '{{.Repository}}' 'z*'
+	prints zstd
+	must_work prism images -q busybox:nope
+	prints ''
+	must_work prism images --format '{{.Repository}}' \
+		--filter reference=busybox:latest
+	prints busybox
+	must_work prism images -q --filter reference='*' --filter dangling=true
+	prints ''
+	must_work prism images -q --filter dangling=false
+	[ "$(wc -l <<<"$output")" = 2 ]
+	must_work prism images -q --filter label=no.such
+	prints ''
+	must_work prism images -q --filter since=busybox --filter before=zstd
+	must_fail 1 prism images --filter nope=1
+	says "there are: reference, label"
+	must_fail 1 prism images --filter before=nope
+	must_fail 1 prism images --filter dangling=perhaps
 }
 
 @test "images in an empty store: the heading alone" {
@@ -61,6 +105,38 @@ setup()
 }
 
 # ---- inspect --------------------------------------------------------------------
+
+@test "inspect -f" {
+	local id
+
+	id=$(prism images -q --no-trunc)
+	must_work prism inspect -f '{{.Id}}' busybox
+	prints "$id"
+	must_work prism inspect --format '{{.Os}}/{{.Architecture}} {{.Config.Cmd}}' \
+		busybox busybox
+	[ "$(sort -u <<<"$output" | wc -l)" = 1 ]
+	has '^linux/[a-z0-9]+ \[sh\]$'
+	must_work prism inspect -f '{{index .RepoTags 0}} {{len .RootFS.Layers}}' \
+		busybox
+	prints 'busybox:latest 1'
+	must_work prism inspect -f '{{.Config.Entrypoint}}{{.Config.Labels.x}}' \
+		busybox
+	prints '[]<no value>'
+	must_work prism inspect -f json busybox
+	[ "$(jq -r .Id <<<"$output")" = "$id" ]
+	must_work prism inspect -f '{{json .Config.Env}}' busybox
+	jq -e . <<<"$output"
+	must_fail 1 prism inspect -f '{{.Nope}}' busybox
+	says "no field 'Nope'"
+	must_exit 1 prism inspect -f '{{.Os}}' nope busybox
+	prints linux
+	says '^Error: No such object: nope$'
+	must_work prism image inspect busybox
+	must_exit 1 prism image inspect nope
+	prints '[]'
+	says '^Error: No such image: nope$'
+	must_fail 1 prism inspect --type nonsense busybox
+}
 
 @test "inspect: Docker's shape" {
 	local id
@@ -99,7 +175,9 @@ setup()
 	has '^Untagged: busybox:latest$'
 	has "^Deleted: $id\$"
 	[ "$(grep -c '^Deleted: sha256:' <<<"$output")" = 2 ]
-	[ -z "$(find "$PRISM_ROOT" -type f -not -name lock -not -name version)" ]
+	# under/ is what every container has below its image.
+	[ -z "$(find "$PRISM_ROOT" -type f -not -name lock -not -name version \
+		-not -path '*/under/*')" ]
 	must_work prism fsck
 	has '^0 names, 0 blobs, 0 layers'
 	must_fail 1 prism rmi busybox

@@ -109,6 +109,7 @@ static void what_is_absent_has_a_type(void **state)
 	(void)state;
 	prints("{{.Config.Labels.nope}}", "<no value>");
 	prints("{{.Config.Labels.nope.more}}", "<no value>");
+	prints("{{.Config.ExposedPorts.nope}}", "<no value>");
 	prints("{{index .Config.Labels \"nope\"}}|", "|");
 	prints("{{.Config.Entrypoint}}", "[]");
 	prints("{{.HostConfig.Binds}}{{len .HostConfig.Binds}}", "[]0");
