@@ -25,6 +25,21 @@ static const struct command pull_elsewhere = {
 	.summary = "Fetch an image from a registry",
 	.in_image = true,
 };
+static const struct command cp_elsewhere = {
+	.name = "cp",
+	.summary = "Copy files between a container and the host",
+	.in_image = true,
+};
+static const struct command diff_elsewhere = {
+	.name = "diff",
+	.summary = "Show what a container changed in its image",
+	.in_image = true,
+};
+static const struct command export_elsewhere = {
+	.name = "export",
+	.summary = "Write a container's file system as a tar",
+	.in_image = true,
+};
 static const struct command fsck_elsewhere = {
 	.name = "fsck",
 	.summary = "Check the store",
@@ -34,13 +49,23 @@ static const struct command fsck_elsewhere = {
 int main(int argc, char **argv)
 {
 	static const struct command *const table[] = {
-		&cmd_run,           &pull_elsewhere,
-		&cmd_list_images,   &cmd_rmi,
-		&cmd_inspect,       &cmd_rm,
-		&fsck_elsewhere,    &cmd_version,
-		&cmd_volume_create, &cmd_volume_inspect,
-		&cmd_volume_ls,     &cmd_volume_prune,
-		&cmd_volume_rm,     NULL,
+		&cmd_run,
+		&pull_elsewhere,
+		&cmd_list_images,
+		&cmd_rmi,
+		&cmd_inspect,
+		&cmd_rm,
+		&fsck_elsewhere,
+		&cp_elsewhere,
+		&diff_elsewhere,
+		&export_elsewhere,
+		&cmd_version,
+		&cmd_volume_create,
+		&cmd_volume_inspect,
+		&cmd_volume_ls,
+		&cmd_volume_prune,
+		&cmd_volume_rm,
+		NULL,
 	};
 
 	return cmd_main(table, argc, argv);

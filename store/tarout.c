@@ -225,20 +225,19 @@ static int add_xattrs(struct tarout *t, struct entry *x,
 	return 0;
 }
 
-static int set_owner(const struct tarout *t, const struct stat *st,
-		     struct archive_entry *ae, struct err *e)
+/* Layers have the container's own ids already; they are never in a range. */
+static void set_owner(const struct tarout *t, const struct stat *st,
+		      struct archive_entry *ae)
 {
 	uint32_t uid = st->st_uid;
 	uint32_t gid = st->st_gid;
 
-	if (t->o.map && (!idmap_uid_inside(t->o.map, st->st_uid, &uid) ||
-			 !idmap_gid_inside(t->o.map, st->st_gid, &gid)))
-		return err_set(e, ERR_UNSUPPORTED,
-			       "%s belongs to %u:%u, outside the id map",
-			       buf_str(&t->path), st->st_uid, st->st_gid);
+	if (t->o.map) {
+		(void)idmap_uid_inside(t->o.map, st->st_uid, &uid);
+		(void)idmap_gid_inside(t->o.map, st->st_gid, &gid);
+	}
 	archive_entry_set_uid(ae, uid);
 	archive_entry_set_gid(ae, gid);
-	return 0;
 }
 
 /* Where data is: libarchive leaves the holes out. */
@@ -373,8 +372,7 @@ static int fill_entry(struct tarout *t, struct entry *x,
 
 	archive_entry_set_mode(ae, st->st_mode);
 	archive_entry_set_mtime(ae, st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
-	if (set_owner(t, st, ae, e))
-		return -1;
+	set_owner(t, st, ae);
 	if (link) {
 		archive_entry_set_hardlink(ae, link);
 		return 0;

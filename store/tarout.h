@@ -29,7 +29,7 @@ struct tarout_opts {
 	bool layer;
 	bool userxattr; /* layer: user.overlay.* instead of trusted.overlay.* */
 	const struct idmap
-		*map; /* owners outside -> inside; NULL: as they are */
+		*map; /* owners outside -> inside, where it says so */
 
 	/*
 	 * Leave an entry out (with what is below it): path as in the tar

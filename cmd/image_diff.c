@@ -1,0 +1,42 @@
+/*
+ * diff - what a container changed in its image
+ */
+#include <stdio.h>
+
+#include "base/own.h"
+#include "cmd/image_container.h"
+#include "runtime/view.h"
+#include "store/changes.h"
+
+static int diff_run(const struct globals *g, void *fields, int argc,
+		    char **argv, struct err *e)
+{
+	autosubject struct subject s = SUBJECT_NONE;
+	autochanges struct changes found = {0};
+	autoclose int upper = -1;
+	autoclose int image = -1;
+
+	(void)argc;
+	(void)fields;
+	if (subject_open(g, argv[0], true, &s, e))
+		return -1;
+	/* Before something is mounted over its directory. */
+	upper = view_upper(&s.c, e);
+	image = upper < 0 ? -1 : view_open(&s.c, &s.spec, VIEW_IMAGE, e);
+	if (image < 0 || changes_find(upper, image, s.spec.userns, &found, e))
+		return -1;
+	for (size_t i = 0; i < found.n; i++)
+		(void)printf("%c %s\n", found.v[i].kind, found.v[i].path);
+	return 0;
+}
+
+extern const struct command cmd_diff;
+const struct command cmd_diff = {
+	.name = "diff",
+	.operands = "CONTAINER",
+	.summary = "Show what a container changed in its image",
+	.min_operands = 1,
+	.max_operands = 1,
+	.fields_size = 1,
+	.run = diff_run,
+};
