@@ -195,6 +195,8 @@ void init_main(const struct init_args *a)
 {
 	struct err e = {0};
 
+	/* The lock says that the monitor lives, and must end with it. */
+	(void)close(a->container->lock_fd);
 	trace_role("init");
 	(void)init_steps(a, &e);
 	sync_die(a->sync, &e);
