@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 extern const struct command cmd_run;
+extern const struct command cmd_exec;
 extern const struct command cmd_list_images;
 extern const struct command cmd_rmi;
 extern const struct command cmd_inspect;
@@ -50,6 +51,7 @@ int main(int argc, char **argv)
 {
 	static const struct command *const table[] = {
 		&cmd_run,
+		&cmd_exec,
 		&pull_elsewhere,
 		&cmd_list_images,
 		&cmd_rmi,

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/filter.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,6 +32,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -335,6 +337,21 @@ static void load_filter(const struct given *g)
 		die_sys("seccomp", "SECCOMP_SET_MODE_FILTER");
 }
 
+/*
+ * Programs open /dev/stdout and the terminal by name, where the mode of the
+ * inode counts. Only what has no place in a file system is given away.
+ */
+static void give_stdio(const struct pid1_conf *c)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct statfs fs;
+
+		if ((c->flags & PID1_CTTY) ||
+		    (fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC))
+			(void)!fchown(fd, c->uid, (gid_t)-1);
+	}
+}
+
 static void become_user(const struct given *g)
 {
 	const struct pid1_conf *const c = &g->conf;
@@ -351,6 +368,7 @@ static void become_user(const struct given *g)
 		die_sys("setresgid", "the program's group");
 	if (c->uid == 0)
 		return;
+	give_stdio(c);
 	/* Keep permitted over the change, to set it exactly afterwards. */
 	if (c->permitted != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		die_sys("prctl", "PR_SET_KEEPCAPS");
