@@ -14,7 +14,7 @@
 #define HEAD_MAX    KIB(64)
 #define ERROR_MAX   KIB(8)
 #define TICK_MS     100
-#define RECV_BUFFER (256L * 1024)
+#define RECV_BUFFER (64L * 1024)
 #define CONNECT_MS  30000L
 
 struct http {

@@ -19,7 +19,7 @@
 #include "base/own.h"
 #include "confine.h"
 
-#define IN_SIZE    KIB(128)
+#define IN_SIZE    KIB(64)
 #define SLOT_SIZE  KIB(256)
 #define RING_SLOTS 4
 #define MAGIC_MAX  10
