@@ -13,6 +13,8 @@ struct hash;
 
 struct hash *hash_begin(enum digest_alg alg); /* never NULL */
 void hash_add(struct hash *h, const void *p, size_t n);
+/* The same bytes into both, for less than twice the price where it can be. */
+void hash_add_both(struct hash *a, struct hash *b, const void *p, size_t n);
 void hash_end(struct hash *h, struct digest *ret);
 void hash_drop(struct hash *h); /* NULL is fine */
 /* Start again from nothing with the same algorithm. */

@@ -32,8 +32,6 @@
  */
 struct ring {
 	struct err err; /* of the child; kind set before its last byte */
-	struct digest digest;
-	uint64_t size;
 	enum decomp_kind kind;
 	int64_t len[RING_SLOTS]; /* 0: end, -1: see err */
 	unsigned char slot[RING_SLOTS][SLOT_SIZE];
@@ -46,6 +44,10 @@ struct decomp {
 	enum digest_alg alg;
 	enum decomp_kind kind;
 	uint64_t size; /* plain bytes so far */
+	/* The piece that the caller has, and how far it is hashed. */
+	const unsigned char *piece;
+	size_t piece_len;
+	size_t piece_hashed;
 	bool started;
 	bool ended;
 	bool failed;
@@ -404,7 +406,7 @@ static int64_t plain_produce(struct decomp *d, unsigned char *out, size_t cap,
 	return (int64_t)used;
 }
 
-/* Up to SLOT_SIZE plain bytes, hashed; fewer only at the end. */
+/* Up to SLOT_SIZE plain bytes; fewer only at the end. */
 static int64_t produce(struct decomp *d, unsigned char *out, struct err *e)
 {
 	int64_t n = -1;
@@ -427,8 +429,6 @@ static int64_t produce(struct decomp *d, unsigned char *out, struct err *e)
 	if (n < 0)
 		return -1;
 	d->ended = n == 0;
-	d->size += (uint64_t)n;
-	hash_add(d->hash, out, (size_t)n);
 	return n;
 }
 
@@ -483,10 +483,6 @@ static void child_fill(struct decomp *d, struct ring *r)
 		r->len[at] = n;
 		if (n < 0)
 			r->err = e;
-		if (n == 0) {
-			r->size = d->size;
-			hash_end(d->hash, &r->digest);
-		}
 		if (send_token(d->sock) < 0 || n <= 0)
 			return;
 	}
@@ -571,6 +567,31 @@ static int64_t ring_next(struct decomp *d, const void **ret_p, struct err *e)
 
 /* ---- the caller's side --------------------------------------------------- */
 
+/* The caller is done with its piece: what it did not hash is hashed now. */
+static void finish_piece(struct decomp *d)
+{
+	if (d->piece_hashed < d->piece_len)
+		hash_add(d->hash, d->piece + d->piece_hashed,
+			 d->piece_len - d->piece_hashed);
+	d->piece_len = 0;
+	d->piece_hashed = 0;
+}
+
+void decomp_hash_also(struct decomp *d, struct hash *h, const void *p, size_t n)
+{
+	const uintptr_t at = (uintptr_t)p - (uintptr_t)d->piece;
+
+	/* Elsewhere (a copy), or passed already: the piece is hashed apart. */
+	if (at < d->piece_hashed || at > d->piece_len ||
+	    n > d->piece_len - at) {
+		hash_add(h, p, n);
+		return;
+	}
+	hash_add(d->hash, d->piece + d->piece_hashed, at - d->piece_hashed);
+	hash_add_both(d->hash, h, p, n);
+	d->piece_hashed = at + n;
+}
+
 int64_t decomp_next(struct decomp *d, const void **ret_p, struct err *e)
 {
 	int64_t n;
@@ -578,6 +599,7 @@ int64_t decomp_next(struct decomp *d, const void **ret_p, struct err *e)
 	assert(!d->failed);
 	if (d->ended)
 		return 0;
+	finish_piece(d);
 	if (d->ring) {
 		n = ring_next(d, ret_p, e);
 	} else {
@@ -587,6 +609,11 @@ int64_t decomp_next(struct decomp *d, const void **ret_p, struct err *e)
 		*ret_p = d->out;
 	}
 	d->failed = n < 0;
+	if (n > 0) {
+		d->piece = *ret_p;
+		d->piece_len = (size_t)n;
+		d->size += (uint64_t)n;
+	}
 	return n;
 }
 
@@ -601,17 +628,11 @@ int decomp_finish(struct decomp *d, struct digest *ret_diff_id,
 	} while (n > 0);
 	if (n < 0)
 		return -1;
-	if (d->ring) {
-		*ret_diff_id = d->ring->digest;
-		ret_diff_id->hex[DIGEST_HEX_MAX] = '\0';
-		*ret_size = d->ring->size;
-		/* It has nothing left to do but to exit. */
-		if (d->child > 0)
-			reap_child(d);
-	} else {
-		hash_end(d->hash, ret_diff_id);
-		d->hash = hash_begin(d->alg);
-		*ret_size = d->size;
-	}
+	hash_end(d->hash, ret_diff_id);
+	d->hash = hash_begin(d->alg);
+	*ret_size = d->size;
+	/* It has nothing left to do but to exit. */
+	if (d->child > 0)
+		reap_child(d);
 	return 0;
 }

@@ -8,14 +8,16 @@
  * garbage and a missing trailer are refused.
  *
  * All plain bytes are hashed on their way, also those behind the end marker of
- * the tar: decomp_finish() drains what is left and gives the diff id.
+ * the tar: decomp_finish() drains what is left and gives the diff id. What the
+ * caller hashes for itself it does through decomp_hash_also(), so that a file's
+ * content meets both hashes at once.
  *
  * Memory is bounded: two fixed buffers, and a zstd window of at most 128 MiB
  * (what a frame asks for and zstd itself accepts by default).
  *
- * decomp_fork() moves reading, decompressing and hashing into a process of
- * their own, joined by a small ring of shared memory, so that one layer keeps
- * two cores busy. Everything else stays the same for the caller.
+ * decomp_fork() moves reading and decompressing into a process of their own,
+ * joined by a small ring of shared memory, so that one layer keeps two cores
+ * busy. Everything else stays the same for the caller.
  *
  * Life: decomp_open -> [decomp_fork] -> decomp_next ... -> decomp_finish ->
  * decomp_free.
@@ -44,6 +46,7 @@ enum decomp_kind {
 typedef int64_t (*decomp_read_fn)(void *ctx, void *p, size_t n, struct err *e);
 
 struct decomp;
+struct hash;
 
 /* Reads nothing yet. diff_alg is the algorithm of the diff id. */
 struct decomp *decomp_open(decomp_read_fn read, void *ctx,
@@ -65,6 +68,13 @@ int decomp_fork(struct decomp *d, int source_fd, struct err *e);
  * borrowed until the next call.
  */
 int64_t decomp_next(struct decomp *d, const void **ret_p, struct err *e);
+
+/*
+ * The n bytes at p, of the piece that decomp_next gave last, go into h. Bytes
+ * that lie elsewhere, or before others that came here, are as well.
+ */
+void decomp_hash_also(struct decomp *d, struct hash *h, const void *p,
+		      size_t n);
 
 /* Read all that is left; the digest and the number of all plain bytes. */
 int decomp_finish(struct decomp *d, struct digest *ret_diff_id,

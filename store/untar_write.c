@@ -223,7 +223,7 @@ static int copy_data(struct untar *u, int fd, struct hash *h,
 				       "tar: a sparse map out of order");
 		if (at > pos)
 			hash_hole(u, h, (uint64_t)(at - pos));
-		hash_add(h, p, n);
+		decomp_hash_also(u->d, h, p, n);
 		if (write_at(fd, p, n, at, e) < 0)
 			return -1;
 		pos = at + (int64_t)n;

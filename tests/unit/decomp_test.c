@@ -334,6 +334,109 @@ static void single_bytes_and_failing_sources(void **state)
 	assert_string_equal(e.text, "the line was cut");
 }
 
+/* Hash [at, at + n) of all bytes also, a part per piece; or a copy of it. */
+static void hash_some(const struct buf *in, bool forked, size_t at, size_t n,
+		      bool copied, struct digest *ret_some,
+		      struct digest *ret_all)
+{
+	autoclose int fd = file_of(in);
+	autodecomp struct decomp *d =
+		decomp_open(decomp_read_fd, &fd, DIGEST_SHA256);
+	struct hash *const h = hash_begin(DIGEST_SHA256);
+	struct err e = {0};
+	const void *p;
+	uint64_t size;
+	size_t pos = 0;
+	int64_t got;
+
+	if (forked)
+		assert_int_equal(decomp_fork(d, fd, &e), 0);
+	for (got = decomp_next(d, &p, &e); got > 0;
+	     got = decomp_next(d, &p, &e)) {
+		const size_t end = pos + (size_t)got;
+		const size_t from = at > pos ? at : pos;
+		const size_t to = at + n < end ? at + n : end;
+		autofree unsigned char *copy = xmalloc((size_t)got);
+
+		memcpy(copy, p, (size_t)got);
+		if (from < to)
+			decomp_hash_also(
+				d, h,
+				(copied ? copy : (const unsigned char *)p) +
+					(from - pos),
+				to - from);
+		pos = end;
+	}
+	assert_int_equal(got, 0);
+	assert_int_equal(decomp_finish(d, ret_all, &size, &e), 0);
+	hash_end(h, ret_some);
+}
+
+static void parts_are_hashed_also(void **state)
+{
+	static const struct {
+		size_t at;
+		size_t n;
+	} part[] = {{0, 1},       {0, 64},         {512, 3000},
+		    {100, 70000}, {262144, 1024},  {200000, 300000},
+		    {0, 600000},  {599999, 1},     {512, 0},
+		    {3, 500001},  {262000, 144000}};
+	autobuf struct buf plain = buf_make(MAX);
+	autobuf struct buf gz = buf_make(MAX);
+	struct digest all;
+
+	(void)state;
+	noise(&plain, 600000);
+	add_gzip(&gz, plain.p, plain.len);
+	hash_bytes(DIGEST_SHA256, plain.p, plain.len, &all);
+	for (size_t i = 0; i < 4 * ARRAY_LEN(part); i++) {
+		const size_t at = part[i / 4].at;
+		const size_t n = part[i / 4].n;
+		struct digest some;
+		struct digest got;
+		struct digest want;
+
+		hash_some(&gz, i & 1, at, n, i & 2, &some, &got);
+		assert_string_equal(got.hex, all.hex);
+		hash_bytes(DIGEST_SHA256, plain.p + at, n, &want);
+		assert_string_equal(some.hex, want.hex);
+	}
+}
+
+/* The same bytes twice, and then those before them. */
+static void parts_out_of_order_are_hashed_also(void **state)
+{
+	autobuf struct buf plain = buf_make(MAX);
+	struct hash *const h = hash_begin(DIGEST_SHA256);
+	struct hash *const want = hash_begin(DIGEST_SHA256);
+	static const size_t at[] = {512, 512, 0, 600, 4000};
+	struct err e = {0};
+	struct digest a;
+	struct digest b;
+	uint64_t size;
+	const void *p;
+
+	(void)state;
+	noise(&plain, 5000);
+	{
+		autoclose int fd = file_of(&plain);
+		autodecomp struct decomp *d =
+			decomp_open(decomp_read_fd, &fd, DIGEST_SHA256);
+
+		assert_int_equal(decomp_next(d, &p, &e), 5000);
+		for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+			decomp_hash_also(d, h, (const char *)p + at[i], 1000);
+			hash_add(want, plain.p + at[i], 1000);
+		}
+		assert_int_equal(decomp_finish(d, &a, &size, &e), 0);
+	}
+	hash_bytes(DIGEST_SHA256, plain.p, plain.len, &b);
+	assert_string_equal(a.hex, b.hex);
+	hash_end(h, &a);
+	hash_end(want, &b);
+	assert_string_equal(a.hex, b.hex);
+}
+
 /* The child is gone before all is read: no hang, no zombie, no SIGPIPE. */
 static void a_child_may_be_dropped(void **state)
 {
@@ -403,6 +506,8 @@ int main(void)
 		cmocka_unit_test(zstd_cut_or_garbage_is_refused),
 		cmocka_unit_test(other_forms_are_refused_by_name),
 		cmocka_unit_test(single_bytes_and_failing_sources),
+		cmocka_unit_test(parts_are_hashed_also),
+		cmocka_unit_test(parts_out_of_order_are_hashed_also),
 		cmocka_unit_test(a_child_may_be_dropped),
 		cmocka_unit_test(the_child_is_confined),
 	};
