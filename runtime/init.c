@@ -46,6 +46,18 @@ static int tie_to_monitor(struct err *e)
 	return 0;
 }
 
+/* With one id that is not 0 inside (keep-id) there is no 0 to become. */
+static int become_root(const struct run_spec *s, struct err *e)
+{
+	uint32_t id;
+
+	if ((idmap_gid_outside(&s->map, 0, &id) && setresgid(0, 0, 0) < 0) ||
+	    (idmap_uid_outside(&s->map, 0, &id) && setresuid(0, 0, 0) < 0))
+		return err_sys(e, "setresuid", "0 in the user namespace");
+	/* The change of ids cleared it. */
+	return tie_to_monitor(e);
+}
+
 /*
  * UNSHARED -> PLUMBED: become root of the new user namespace. With a range of
  * its own come the container's directory and the layers as detached mounts,
@@ -55,7 +67,6 @@ static int enter_userns(const struct init_args *a, struct host_trees *t,
 			struct err *e)
 {
 	int fds[SYNC_FDS_MAX];
-	uint32_t id;
 	int n;
 	STEP(e, "userns", "wait for the id maps");
 
@@ -72,14 +83,7 @@ static int enter_userns(const struct init_args *a, struct host_trees *t,
 		t->lowers = xcalloc((size_t)n, sizeof(*t->lowers));
 		memcpy(t->lowers, fds + 1, (size_t)(n - 1) * sizeof(*fds));
 	}
-	/* With one id that is not 0 inside (keep-id) there is no 0 to become. */
-	if ((idmap_gid_outside(&a->spec->map, 0, &id) &&
-	     setresgid(0, 0, 0) < 0) ||
-	    (idmap_uid_outside(&a->spec->map, 0, &id) &&
-	     setresuid(0, 0, 0) < 0))
-		return err_sys(e, "setresuid", "0 in the user namespace");
-	/* The change of ids cleared it. */
-	return tie_to_monitor(e);
+	return become_root(a->spec, e);
 }
 
 static int set_hostname(const struct init_args *a, struct err *e)
@@ -165,12 +169,14 @@ static int run_program(const struct init_args *a, const struct program *p,
 static int init_steps(const struct init_args *a, struct err *e)
 {
 	const struct run_spec *const s = a->spec;
-	struct host_trees trees = {.dir = -1};
+	struct host_trees trees = {.dir = -1, .shm = -1};
 	struct program *program = NULL;
 
 	if (tie_to_monitor(e) < 0)
 		return -1;
-	if (s->userns && enter_userns(a, &trees, e) < 0)
+	trees.shm = a->shm;
+	if (s->userns && (a->joined_user ? become_root(s, e)
+					 : enter_userns(a, &trees, e)) < 0)
 		return -1;
 	if (rootfs_build(s, a->container, &trees, e) < 0)
 		return -1;

@@ -9,11 +9,14 @@
 
 #include "runtime/container.h"
 #include "runtime/spec.h"
+#include <stdbool.h>
 
 struct init_args {
 	const struct run_spec *spec;
 	const struct container *container;
-	int sync; /* its end of the pair */
+	int sync;         /* its end of the pair */
+	bool joined_user; /* its user namespace is another container's */
+	int shm;          /* the /dev/shm that is joined, or -1 */
 };
 
 _Noreturn void init_main(const struct init_args *a);

@@ -144,7 +144,7 @@ static int prepare(const struct run_spec *s, const struct container *c,
 {
 	STEP(e, "prepare", "copy what comes from the host");
 
-	*h = (struct host){.sys = -1, .proc = -1, .shm = -1};
+	*h = (struct host){.sys = -1, .proc = -1, .shm = t->shm};
 	if (mounts_prepare_shared(s, &h->trees, e) < 0 || mnt_private(e) < 0)
 		return -1;
 	if (prepare_devices(s, h, e) < 0 || prepare_shared(s, h, e) < 0 ||

@@ -26,6 +26,7 @@ struct host_trees {
 	int dir; /* -1: none of this, paths work */
 	int *lowers;
 	int n_lowers;
+	int shm; /* /dev/shm of the container whose ipc is joined, or -1 */
 };
 
 /* Build all of it for c as s says. Ends in "/" of the container. */

@@ -1,0 +1,196 @@
+#include "nsjoin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/trace.h"
+#include "runtime/mnt.h"
+
+/* ---- whose ---------------------------------------------------------------------- */
+
+bool nsjoin_is_wanted(const struct run_spec *s)
+{
+	return s->net == NET_JOIN || s->pid_ns == NS_JOIN ||
+	       s->ipc_ns == NS_JOIN;
+}
+
+/* A pidfd of the init of a container that runs. */
+static int open_init(const struct container_home *h, const char *id,
+		     struct err *e)
+{
+	autocontainer struct container c = CONTAINER_NONE;
+	pid_t pid;
+	int fd;
+	ERR_IN(e, "join container %.12s", id);
+
+	if (container_open(h, id, &c, e) < 0)
+		return -1;
+	fd = container_pidfd(&c, &pid, e);
+	if (fd < 0 && e->kind == ERR_NOTFOUND)
+		(void)err_hint(e, "it must run: 'prism start %s'", c.name);
+	return fd;
+}
+
+int nsjoin_open(const struct container_home *h, const struct run_spec *s,
+		struct nsjoin *ret, struct err *e)
+{
+	struct nsjoin j = NSJOIN_NONE;
+	const struct {
+		bool wanted;
+		const char *id;
+		int *to;
+	} all[] = {
+		{s->net == NET_JOIN, s->net_of, &j.net},
+		{s->pid_ns == NS_JOIN, s->pid_of, &j.pid},
+		{s->ipc_ns == NS_JOIN, s->ipc_of, &j.ipc},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (!all[i].wanted)
+			continue;
+		*all[i].to = open_init(h, all[i].id, e);
+		if (*all[i].to < 0) {
+			nsjoin_close(&j);
+			return -1;
+		}
+	}
+	/* Root may join what belongs to any user namespace. */
+	j.user = s->userns && !s->map_auto;
+	*ret = j;
+	return 0;
+}
+
+void nsjoin_close(struct nsjoin *j)
+{
+	own_close(&j->net);
+	own_close(&j->pid);
+	own_close(&j->ipc);
+	own_close(&j->shm);
+}
+
+/* ---- the helper ------------------------------------------------------------------- */
+
+static int enter(int pidfd, int flags, const char *what, struct err *e)
+{
+	if (pidfd >= 0 && setns(pidfd, flags) < 0)
+		return err_sys(e, "setns", "%s of the other container", what);
+	return 0;
+}
+
+/*
+ * The mount of /dev/shm lives in the other's mount namespace: a child that
+ * shares our fds goes there, and its exit code is the number of the fd.
+ */
+static int take_shm(int pidfd, struct err *e)
+{
+	const pid_t pid =
+		(pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	int status = 0;
+
+	if (pid < 0)
+		return err_sys(e, "clone", "for /dev/shm");
+	if (pid == 0) {
+		struct err ignored = {0};
+		const int fd = setns(pidfd, CLONE_NEWNS) < 0
+				       ? -1
+				       : mnt_clone(AT_FDCWD, "/dev/shm", false,
+						   false, MS_PRIVATE, &ignored);
+
+		_exit(fd > 0 && fd < 255 ? fd : 255);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "waitpid", "for /dev/shm");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == 255)
+		return err_set(e, ERR_NOTFOUND,
+			       "the other container has no /dev/shm to share");
+	return WEXITSTATUS(status);
+}
+
+static int join(struct nsjoin *j, struct err *e)
+{
+	const int any = j->net >= 0 ? j->net : j->pid >= 0 ? j->pid : j->ipc;
+
+	if (j->user && enter(any, CLONE_NEWUSER, "user namespace", e) < 0)
+		return -1;
+	if (enter(j->net, CLONE_NEWNET, "network", e) < 0 ||
+	    enter(j->ipc, CLONE_NEWIPC, "ipc namespace", e) < 0 ||
+	    enter(j->pid, CLONE_NEWPID, "pid namespace", e) < 0)
+		return -1;
+	if (j->ipc < 0)
+		return 0;
+	j->shm = take_shm(j->ipc, e);
+	return j->shm < 0 ? -1 : 0;
+}
+
+struct answer {
+	int32_t pid; /* 0: err says why */
+	struct err err;
+};
+
+/* Returns in init, the sibling; the helper itself ends. */
+static void helper(struct nsjoin *j, uint64_t flags, int out)
+{
+	/* A sibling has no exit signal of its own: it gets ours. */
+	struct clone_args args = {.flags = flags | CLONE_PARENT};
+	struct answer a = {0};
+
+	if (join(j, &a.err) == 0) {
+		const long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+		if (pid == 0)
+			return;
+		if (pid < 0)
+			(void)err_sys(&a.err, "clone3", "new namespaces");
+		else
+			a.pid = (int32_t)pid;
+	}
+	_exit(write(out, &a, sizeof(a)) != (ssize_t)sizeof(a));
+}
+
+pid_t nsjoin_clone(struct nsjoin *j, uint64_t flags, int *ret_pidfd,
+		   struct err *e)
+{
+	int pipe_fds[2];
+	struct answer a = {0};
+	pid_t pid;
+	ssize_t n;
+	STEP(e, "join", "namespaces of another container");
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe2", "for the helper");
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0) {
+		helper(j, flags, pipe_fds[1]);
+		(void)close(pipe_fds[0]);
+		(void)close(pipe_fds[1]);
+		return 0;
+	}
+	(void)close(pipe_fds[1]);
+	n = pid < 0 ? -1 : read(pipe_fds[0], &a, sizeof(a));
+	(void)close(pipe_fds[0]);
+	if (pid < 0)
+		return err_sys(e, "clone", "the helper");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (n != (ssize_t)sizeof(a))
+		return err_set(e, ERR_GONE, "the helper died");
+	if (a.pid == 0) {
+		*e = a.err;
+		return -1;
+	}
+	*ret_pidfd = (int)syscall(SYS_pidfd_open, a.pid, 0);
+	if (*ret_pidfd < 0) {
+		(void)err_sys(e, "pidfd_open", "init");
+		own_kill(&a.pid);
+		return -1;
+	}
+	return a.pid;
+}
