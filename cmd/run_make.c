@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "cmd/run_others.h"
 #include "cmd/run_volumes.h"
 #include "runtime/container_volumes.h"
 #include "store/ready.h"
@@ -126,34 +127,6 @@ static int root_attributes(const struct run *r, struct container_new *n,
 	return 0;
 }
 
-static int host_text(const char *path, struct buf *b, struct err *e)
-{
-	if (fs_read_at(AT_FDCWD, path, b, e) == 0)
-		return 0;
-	if (e->kind != ERR_NOTFOUND)
-		return -1;
-	err_clear(e);
-	return 0;
-}
-
-/* With the host's network go the host's names. */
-static int host_names(struct run *r, struct container_new *n, struct buf *hosts,
-		      struct buf *resolv, struct err *e)
-{
-	char name[65] = "";
-
-	if (r->spec.net != NET_HOST)
-		return 0;
-	if (host_text("/etc/hosts", hosts, e) < 0 ||
-	    host_text("/etc/resolv.conf", resolv, e) < 0)
-		return -1;
-	n->hosts = buf_str(hosts);
-	n->resolv = buf_str(resolv);
-	if (!r->spec.hostname && gethostname(name, sizeof(name) - 1) == 0)
-		r->spec.hostname = xstrdup(name);
-	return 0;
-}
-
 static void add_all(struct strv *to, const struct strv *from)
 {
 	for (size_t i = 0; i < from->n; i++)
@@ -208,7 +181,7 @@ int run_make(struct run *r, int argc, char **argv, struct err *e)
 	/* Modes are meant from here on; the program gets 022. */
 	(void)umask(0);
 	container_new_id(id);
-	if (host_names(r, &n, &hosts, &resolv, e) < 0 ||
+	if (run_others_files(&r->home, &r->spec, &n, &hosts, &resolv, e) < 0 ||
 	    root_attributes(r, &n, e) < 0)
 		return -1;
 	if (run_volumes_make(r->store, r->o->rootfs ? NULL : &r->image.config,
@@ -238,6 +211,8 @@ int run_prepare(struct run *r, int argc, char **argv, struct err *e)
 		return -1;
 	r->home.root_path = store_root(r->store);
 	r->home.root_fd = store_dirfd(r->store, STORE_ROOT, &ignored);
+	if (run_others_find(&r->home, r->o, &r->spec, e) < 0)
+		return -1;
 	if (!has_image)
 		return run_opts_merge_image(r->o, NULL, argv, (size_t)argc,
 					    &r->spec, e);

@@ -22,6 +22,7 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "runtime/name.h"
+#include "runtime/netfiles.h"
 #include "runtime/spec_file.h"
 
 #define ID_LEN 64
@@ -45,20 +46,12 @@ static int write_new(int dirfd, const char *name, const char *text, size_t n,
 	return io_write_all(fd, text, n, name, e);
 }
 
-static int write_hosts(const struct container *c, const char *hostname,
-		       struct err *e)
+static int write_hosts(const struct container *c, const struct run_spec *spec,
+		       const char *hostname, struct err *e)
 {
-	autobuf struct buf b = buf_make(KIB(4));
+	autobuf struct buf b = buf_make(MIB(1));
 
-	buf_addf(&b,
-		 "127.0.0.1\tlocalhost\n"
-		 "::1\tlocalhost ip6-localhost ip6-loopback\n"
-		 "fe00::0\tip6-localnet\n"
-		 "ff00::0\tip6-mcastprefix\n"
-		 "ff02::1\tip6-allnodes\n"
-		 "ff02::2\tip6-allrouters\n"
-		 "127.0.1.1\t%s\n",
-		 hostname);
+	netfiles_hosts(spec, hostname, NULL, &b);
 	return write_new(c->dir_fd, "hosts", buf_str(&b), b.len, e);
 }
 
@@ -77,7 +70,7 @@ static int write_files(const struct container *c, const struct container_new *n,
 	hostname[len - 1] = '\0';
 	if ((n->hosts ? write_new(c->dir_fd, "hosts", n->hosts,
 				  strlen(n->hosts), e)
-		      : write_hosts(c, hostname, e)) < 0)
+		      : write_hosts(c, n->spec, hostname, e)) < 0)
 		return -1;
 	if (n->volumes && write_new(c->dir_fd, "volumes", n->volumes,
 				    strlen(n->volumes), e) < 0)

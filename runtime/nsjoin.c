@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -38,9 +39,15 @@ static int open_init(const struct container_home *h, const char *id,
 	return fd;
 }
 
-int nsjoin_open(const struct container_home *h, const struct run_spec *s,
+int nsjoin_open(const struct container *c, const struct run_spec *s,
 		struct nsjoin *ret, struct err *e)
 {
+	/* <root>/containers/<id> */
+	autofree char *root =
+		xstrndup(c->dir, strlen(c->dir) - strlen("/containers/") -
+					 strlen(c->id));
+	autoclose int root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct container_home h = {.root_path = root, .root_fd = root_fd};
 	struct nsjoin j = NSJOIN_NONE;
 	const struct {
 		bool wanted;
@@ -52,10 +59,12 @@ int nsjoin_open(const struct container_home *h, const struct run_spec *s,
 		{s->ipc_ns == NS_JOIN, s->ipc_of, &j.ipc},
 	};
 
+	if (root_fd < 0)
+		return err_sys(e, "open", "%s", root);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		if (!all[i].wanted)
 			continue;
-		*all[i].to = open_init(h, all[i].id, e);
+		*all[i].to = open_init(&h, all[i].id, e);
 		if (*all[i].to < 0) {
 			nsjoin_close(&j);
 			return -1;

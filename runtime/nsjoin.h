@@ -34,7 +34,8 @@ struct nsjoin {
 /* True if s joins anybody; the rest is not called otherwise. */
 bool nsjoin_is_wanted(const struct run_spec *s);
 
-int nsjoin_open(const struct container_home *h, const struct run_spec *s,
+/* c: the container that joins; the others stand beside it. */
+int nsjoin_open(const struct container *c, const struct run_spec *s,
 		struct nsjoin *ret, struct err *e);
 
 /*

@@ -75,16 +75,18 @@ static int shut_devices(const struct run_spec *s, int tree, struct err *e)
 	return mnt_nodev(tree, "", true, e);
 }
 
-static int prepare_files(const struct container *c, const char *dir,
-			 bool readonly, struct host *h, struct err *e)
+static int prepare_files(const struct run_spec *s, const struct container *c,
+			 const char *dir, struct host *h, struct err *e)
 {
 	for (int i = 0; i < CONTAINER_FILES; i++) {
 		autofree char *path = xasprintf("%s/%s", dir, file_names[i]);
 
 		h->files[i] = -1;
-		if (i == CONTAINER_RESOLV && !c->has_resolv)
+		if ((i == CONTAINER_RESOLV && !c->has_resolv) ||
+		    (i == CONTAINER_HOSTS && s->no_hosts))
 			continue;
-		h->files[i] = mnt_clone(AT_FDCWD, path, false, readonly, 0, e);
+		h->files[i] = mnt_clone(AT_FDCWD, path, false, s->readonly_root,
+					0, e);
 		if (h->files[i] < 0)
 			return -1;
 	}
@@ -164,7 +166,7 @@ static int prepare(const struct run_spec *s, const struct container *c,
 		if (mnt_attach(t->dir, *ret_dir, e) < 0)
 			return -1;
 	}
-	return prepare_files(c, *ret_dir, s->readonly_root, h, e);
+	return prepare_files(s, c, *ret_dir, h, e);
 }
 
 /* ---- root and pivot ------------------------------------------------------- */

@@ -26,6 +26,7 @@
 #include "base/trace.h"
 #include "runtime/init.h"
 #include "runtime/mnt.h"
+#include "runtime/nsjoin.h"
 #include "runtime/signals.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
@@ -57,30 +58,50 @@ static uint64_t clone_flags(const struct run_spec *s)
 		bool own;
 		uint64_t flag;
 	} all[] = {
-		{s->userns, CLONE_NEWUSER},
+		{s->userns && (s->map_auto || !nsjoin_is_wanted(s)),
+		 CLONE_NEWUSER},
 		{s->net == NET_NONE, CLONE_NEWNET},
 		{s->pid_ns == NS_OWN, CLONE_NEWPID},
 		{s->uts_ns == NS_OWN, CLONE_NEWUTS},
 		{s->ipc_ns == NS_OWN, CLONE_NEWIPC},
 		{s->cgroup_ns == NS_OWN, CLONE_NEWCGROUP},
 	};
-	uint64_t flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWNS;
+	uint64_t flags = CLONE_CLEAR_SIGHAND | CLONE_NEWNS;
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		flags |= all[i].own ? all[i].flag : 0;
 	return flags;
 }
 
-static int make_init(struct monitor *m, struct err *e)
+/* Its own namespaces alone, and those of other containers. */
+static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct err *e)
 {
 	struct clone_args args = {
-		.flags = clone_flags(m->spec),
+		.flags = clone_flags(m->spec) | CLONE_PIDFD,
 		.pidfd = (uintptr_t)&m->pidfd,
 		.exit_signal = SIGCHLD,
 	};
+	pid_t pid;
+
+	if (nsjoin_is_wanted(m->spec)) {
+		if (nsjoin_open(m->container, m->spec, join, e) < 0)
+			return -1;
+		return nsjoin_clone(join, clone_flags(m->spec), &m->pidfd, e);
+	}
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0) {
+		(void)err_sys(e, "clone3", "new namespaces");
+		userns_explain(e);
+	}
+	return pid;
+}
+
+static int make_init(struct monitor *m, struct err *e)
+{
+	struct nsjoin join = NSJOIN_NONE;
 	autoclose int theirs = -1;
 	int pair[2];
-	long pid;
+	pid_t pid;
 	STEP(e, "clone", "make the namespaces%s",
 	     m->spec->userns ? ", user namespace included" : "");
 
@@ -88,22 +109,24 @@ static int make_init(struct monitor *m, struct err *e)
 		return -1;
 	m->sync = pair[0];
 	theirs = pair[1];
-	pid = syscall(SYS_clone3, &args, sizeof(args));
+	pid = clone_init(m, &join, e);
 	if (pid < 0) {
-		(void)err_sys(e, "clone3", "new namespaces");
-		userns_explain(e);
+		nsjoin_close(&join);
 		return -1;
 	}
 	if (pid == 0) {
 		const struct init_args a = {.spec = m->spec,
 					    .container = m->container,
-					    .sync = theirs};
+					    .sync = theirs,
+					    .joined_user = join.user,
+					    .shm = join.shm};
 
 		/* Or the end of the monitor would not be seen. */
 		(void)close(m->sync);
 		init_main(&a);
 	}
-	m->init = (pid_t)pid;
+	nsjoin_close(&join);
+	m->init = pid;
 	return 0;
 }
 
@@ -164,21 +187,32 @@ static int send_trees(const struct monitor *m, struct err *e)
 	return rc;
 }
 
-/* UNSHARED -> PLUMBED */
-static int plumb(struct monitor *m, struct err *e)
+static int open_userns(struct monitor *m, struct err *e)
 {
 	char path[40];
-	STEP(e, "userns", "%zu + %zu id ranges", m->spec->map.n_uid,
-	     m->spec->map.n_gid);
 
-	if (sync_wait(m->sync, SYNC_UNSHARED, e) < 0)
-		return -1;
-	if (idmap_write(m->init, &m->spec->map, e) < 0)
-		return -1;
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)m->init);
 	m->userns = open(path, O_RDONLY | O_CLOEXEC);
 	if (m->userns < 0)
 		return err_sys(e, "open", "%s", path);
+	return 0;
+}
+
+/* UNSHARED -> PLUMBED */
+static int plumb(struct monitor *m, struct err *e)
+{
+	STEP(e, "userns", "%zu + %zu id ranges", m->spec->map.n_uid,
+	     m->spec->map.n_gid);
+
+	/* Another container's is there already. */
+	if (!(clone_flags(m->spec) & CLONE_NEWUSER))
+		return open_userns(m, e);
+	if (sync_wait(m->sync, SYNC_UNSHARED, e) < 0)
+		return -1;
+	if (idmap_write(m->init, &m->spec->map, e) < 0)
+		return -1;
+	if (open_userns(m, e) < 0)
+		return -1;
 	crash_point("run-plumbed");
 	if (m->spec->map_auto)
 		return send_trees(m, e);

@@ -157,3 +157,80 @@ $(readlink /proc/self/ns/uts)"
 		--cgroupns private --uts private --pid private busybox echo ran
 	prints ran
 }
+
+# ---- namespaces and names of another container -----------------------------------
+
+# other NAME ARG...: a container in the background until it is removed.
+other()
+{
+	local name=$1
+
+	shift
+	"$PRISM_BIN" run --rm --name "$name" "$@" busybox sh -c \
+		'echo shared >/dev/shm/f; touch /started; sleep 60' \
+		>/dev/null 2>&1 3>&- &
+	OTHER=$!
+	wait_for test -e "$PRISM_ROOT/containers/by-name/$name/upper/started"
+}
+
+@test "--network, --pid, --ipc container:NAME share what is the other's" {
+	other web --hostname web.example --add-host db:10.0.0.9
+	must_work run --network container:web busybox sh -c \
+		'hostname; grep db /etc/hosts; readlink /proc/self/ns/net'
+	has '^web.example$'
+	has '^10.0.0.9	db$'
+	must_work run --pid container:web busybox ps
+	has 'sleep 60'
+	must_work run --ipc container:web busybox cat /dev/shm/f
+	prints shared
+	must_work run --pid=container:web --network=container:web \
+		--ipc=container:web busybox sh -c 'exit 0'
+	must_fail 125 run --network container:web --hostname h busybox true
+	says 'conflicting'
+	must_fail 125 run --network container:web -p 80:80 busybox true
+	must_work prism rm -f web
+	wait "$OTHER" || true
+	must_fail 125 run --network container:web busybox true
+	says 'No such container: web'
+}
+
+@test "one that does not run cannot be joined" {
+	must_work prism run --name ended busybox true
+	must_fail 125 run --ipc container:ended busybox true
+	says '^hint: it must run'
+	must_work prism rm ended
+}
+
+@test "--dns, --dns-search, --dns-option, --add-host, --no-hosts" {
+	must_work run --dns 9.9.9.9 --dns 8.8.8.8 --dns-search example.org \
+		--dns-option ndots:2 --add-host db:10.0.0.9 --add-host 'six:[fe80::1]' \
+		busybox cat /etc/resolv.conf /etc/hosts
+	has '^nameserver 9.9.9.9$'
+	has '^nameserver 8.8.8.8$'
+	has '^search example.org$'
+	has '^options ndots:2$'
+	has '^10.0.0.9	db$'
+	has '^fe80::1	six$'
+	must_work run --network host --add-host gw:host-gateway busybox \
+		grep gw /etc/hosts
+	prints $'127.0.0.1\tgw'
+	must_work run --add-host gw:host-gateway busybox true
+	says 'ignoring --add-host gw:host-gateway'
+	must_work run --no-hosts busybox cat /etc/hosts
+	has_not localhost
+}
+
+@test "--volumes-from: the other's mounts, read-only too" {
+	mkdir "$T/v"
+	echo one >"$T/v/f"
+	must_work prism run --name data -v "$T/v:/d" -v /anon busybox \
+		touch /anon/here
+	must_work run --volumes-from data busybox sh -c 'cat /d/f; ls /anon'
+	prints $'one\nhere'
+	must_exit 1 run --volumes-from data:ro busybox touch /d/x
+	says 'Read-only'
+	must_fail 125 run --volumes-from data:foo busybox true
+	must_fail 125 run --volumes-from nosuch busybox true
+	says 'No such container'
+	must_work prism rm -v data
+}

@@ -121,3 +121,17 @@ $(readlink /proc/self/ns/ipc)"
 	must_work run -u 4242:4242 busybox whoami
 	prints 4242
 }
+
+@test "container:NAME joins the user namespace too" {
+	as_user "$PRISM_BIN" run --rm --name web busybox sh -c \
+		'echo shared >/dev/shm/f; sleep 60' >/dev/null 2>&1 3>&- &
+	pid=$!
+	sleep 1
+	must_work run --network container:web --pid container:web \
+		--ipc container:web busybox sh -c 'cat /dev/shm/f; ps; id -u'
+	has '^shared$'
+	has 'sleep 60'
+	has '^0$'
+	must_work as_user "$PRISM_BIN" rm -f web
+	wait "$pid" || true
+}
