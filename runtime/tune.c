@@ -29,26 +29,31 @@ static int write_file(const char *path, const char *text, struct err *e)
 	return 0;
 }
 
-/* Groups must be mapped: all from 0 that are, without a gap. */
-static uint32_t last_gid(const struct run_spec *s)
+/*
+ * Groups must be mapped: all from 0 that are, without a gap. With one id that
+ * is not 0 (keep-id) that one.
+ */
+static void ping_groups(const struct run_spec *s, char *buf, size_t n)
 {
 	uint64_t next = 0;
 
-	if (!s->userns)
-		return PING_GID_MAX;
-	for (size_t i = 0; i < s->map.n_gid; i++)
+	for (size_t i = 0; s->userns && i < s->map.n_gid; i++)
 		if (s->map.gid[i].inside == next)
 			next += s->map.gid[i].count;
-	if (next == 0)
-		return 0;
-	return next > PING_GID_MAX ? PING_GID_MAX : (uint32_t)(next - 1);
+	if (!s->userns || next > PING_GID_MAX)
+		next = PING_GID_MAX + UINT64_C(1);
+	if (next > 0)
+		(void)snprintf(buf, n, "0 %llu", (unsigned long long)next - 1);
+	else
+		(void)snprintf(buf, n, "%u %u", s->map.gid[0].inside,
+			       s->map.gid[0].inside);
 }
 
 static int open_network(const struct run_spec *s, struct err *e)
 {
 	char range[32];
 
-	(void)snprintf(range, sizeof(range), "0 %u", last_gid(s));
+	ping_groups(s, range, sizeof(range));
 	if (write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0",
 		       e) < 0 ||
 	    write_file("/proc/sys/net/ipv4/ping_group_range", range, e) < 0) {

@@ -98,7 +98,6 @@ $(readlink /proc/self/ns/uts)"
 	must_work run busybox cat /proc/sys/net/ipv4/ip_unprivileged_port_start \
 		/proc/sys/net/ipv4/ping_group_range
 	prints $'0\n0\t2147483647'
-	must_work run -u app --cap-drop ALL busybox ping -c 1 127.0.0.1
 	must_work run -u app --cap-drop ALL busybox sh -c \
 		'nc -l -p 80 -e true & sleep 0.1; nc 127.0.0.1 80 </dev/null; echo ok'
 	has ok
@@ -133,7 +132,7 @@ $(readlink /proc/self/ns/uts)"
 	must_work run --oom-score-adj 321 --umask 077 busybox sh -c \
 		'cat /proc/self/oom_score_adj; umask; touch /x; stat -c %a /x'
 	prints $'321\n0077\n600'
-	must_work run --umask 0 busybox umask
+	must_work run --umask 0 busybox sh -c umask
 	prints 0000
 }
 

@@ -79,9 +79,9 @@ run()
 	mkdir "$T/v"
 	echo old >"$T/v/f"
 	must_work run -v "$T/v:/v:O" busybox sh -c \
-		'echo new >/v/f; touch /v/g; cat /v/f; ls -A /dev | grep prism'
-	prints new || must_exit 1 run -v "$T/v:/v:O" busybox sh -c \
-		'ls -A /dev | grep prism'
+		'echo new >/v/f; touch /v/g; cat /v/f; ls -A /dev'
+	has '^new$'
+	has_not prism
 	[ "$(cat "$T/v/f")" = old ]
 	[ ! -e "$T/v/g" ]
 }
@@ -117,7 +117,6 @@ run()
 	}
 	must_work run --device /dev/zero:/dev/z:r busybox head -c 2 /dev/z
 	says "ignoring 'r'"
-	must_work run busybox ls /dev/net
 }
 
 @test "nodes that the container makes itself lead nowhere" {
