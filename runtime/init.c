@@ -32,6 +32,7 @@
 
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/caps_apply.h"
 #include "runtime/mnt.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
@@ -46,13 +47,31 @@ static int tie_to_monitor(struct err *e)
 	return 0;
 }
 
-/* With one id that is not 0 inside (keep-id) there is no 0 to become. */
+/*
+ * With one id that is not 0 inside (keep-id) there is no 0 to become: the
+ * capabilities pass the execve of PID 1 as ambient ones.
+ */
+static int keep_caps(struct err *e)
+{
+	struct caps_caller c;
+
+	if (caps_of_caller(&c, e) < 0)
+		return -1;
+	if (caps_apply_sets(c.permitted, c.permitted, c.permitted,
+			    c.permitted) < 0)
+		return err_sys(e, "prctl", "PR_CAP_AMBIENT_RAISE");
+	return 0;
+}
+
 static int become_root(const struct run_spec *s, struct err *e)
 {
 	uint32_t id;
 
-	if ((idmap_gid_outside(&s->map, 0, &id) && setresgid(0, 0, 0) < 0) ||
-	    (idmap_uid_outside(&s->map, 0, &id) && setresuid(0, 0, 0) < 0))
+	if (idmap_gid_outside(&s->map, 0, &id) && setresgid(0, 0, 0) < 0)
+		return err_sys(e, "setresgid", "0 in the user namespace");
+	if (!idmap_uid_outside(&s->map, 0, &id))
+		return keep_caps(e);
+	if (setresuid(0, 0, 0) < 0)
 		return err_sys(e, "setresuid", "0 in the user namespace");
 	/* The change of ids cleared it. */
 	return tie_to_monitor(e);
