@@ -108,6 +108,7 @@ static const struct {
 	{"healthcheck", "'prism inspect -f {{.State.Health.Status}}'"},
 	{"mount", "'prism cp' and 'prism export' read a container's files"},
 	{"unmount", "prism mounts nothing on the host"},
+	{"untag", "'prism rmi --no-prune NAME' takes a name away"},
 	{"unshare", "'unshare --map-auto --map-root-user' of util-linux"},
 	{"init", "'prism create' makes all that a start needs"},
 	{"auto-update", "'prism pull' and 'prism run --replace'"},

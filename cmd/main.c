@@ -13,6 +13,10 @@ extern const struct command cmd_exec;
 extern const struct command cmd_list_images;
 extern const struct command cmd_rmi;
 extern const struct command cmd_info;
+extern const struct command cmd_tag;
+extern const struct command cmd_image_prune;
+extern const struct command cmd_image_exists;
+extern const struct command cmd_history;
 extern const struct command cmd_inspect;
 extern const struct command cmd_rm;
 extern const struct command cmd_version;
@@ -63,6 +67,10 @@ int main(int argc, char **argv)
 		&diff_elsewhere,
 		&export_elsewhere,
 		&cmd_info,
+		&cmd_tag,
+		&cmd_image_prune,
+		&cmd_image_exists,
+		&cmd_history,
 		&cmd_run,
 		&cmd_version,
 		&cmd_volume_create,

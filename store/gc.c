@@ -335,3 +335,44 @@ int gc_image(struct store *s, const struct image *img, gc_fn removed, void *ctx,
 		return -1;
 	return remove_rest(&w, STORE_LAYERS, &had.layers, &needed.layers, e);
 }
+
+static int note_one(void *ctx, const struct digest *d, const char *name,
+		    struct err *e)
+{
+	(void)name;
+	(void)e;
+	if (d)
+		set_add(ctx, d);
+	return 0;
+}
+
+/* All there is of one folder, less what is needed. */
+static int remove_others(const struct sweep *w, enum store_dir which,
+			 const struct set *needed, struct err *e)
+{
+	struct set had = {0};
+	int rc = blob_each_in(w->store, which, note_one, &had, e);
+
+	set_sort(&had);
+	if (rc == 0)
+		rc = remove_rest(w, which, &had, needed, e);
+	free(had.v);
+	return rc;
+}
+
+int gc_unused(struct store *s, gc_fn removed, void *ctx, struct err *e)
+{
+	const struct sweep w = {.store = s, .removed = removed, .ctx = ctx};
+	automarks struct marks needed = {.store = s, .e = e};
+
+	if (image_each(s, mark_name, &needed, e) ||
+	    each_user(s, mark_user, &needed, e))
+		return -1;
+	set_sort(&needed.blobs);
+	set_sort(&needed.layers);
+	set_sort(&needed.manifests);
+	if (remove_others(&w, STORE_BLOBS, &needed.blobs, e) ||
+	    remove_others(&w, STORE_SKELETONS, &needed.manifests, e))
+		return -1;
+	return remove_others(&w, STORE_LAYERS, &needed.layers, e);
+}

@@ -35,6 +35,12 @@ int gc_image(struct store *s, const struct image *img, gc_fn removed, void *ctx,
 	     struct err *e);
 
 /*
+ * Remove everything that neither a name nor a container needs: what a moved
+ * name left behind.
+ */
+int gc_unused(struct store *s, gc_fn removed, void *ctx, struct err *e);
+
+/*
  * The containers that were made from this manifest: the first one's id, or
  * empty. id has room for 65.
  */

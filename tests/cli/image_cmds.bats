@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# prism tag, image exists, image prune, history.
+load ../lib/common
+
+setup_file()
+{
+	file_setup
+	registry_start
+}
+
+setup()
+{
+	test_setup
+	must_work prism pull -q busybox
+}
+
+@test "tag: another name for the same image" {
+	must_work prism tag busybox example.org/a/b:1
+	prints ''
+	must_work prism image tag example.org/a/b:1 c
+	must_work prism images -q
+	[ "$(wc -l <<<"$output")" = 1 ]
+	must_work prism images --format '{{.Repository}}:{{.Tag}}'
+	[ "$(sort <<<"$output" | tr '\n' ' ')" = \
+		"busybox:latest c:latest example.org/a/b:1 " ]
+	must_work prism inspect -f '{{join .RepoTags " "}}' c
+	has example.org/a/b:1
+	must_fail 1 prism tag nope x
+	must_fail 1 prism tag busybox 'BAD NAME'
+	must_fail 1 prism tag busybox "x@sha256:$(printf '%064d' 0)"
+	must_work prism rmi busybox example.org/a/b:1
+	must_work prism image exists c
+	must_work prism fsck
+}
+
+@test "image exists: 0 or 1, and no word" {
+	must_work prism image exists busybox
+	prints ''
+	must_work prism image exists "$(prism images -q)"
+	must_exit 1 prism image exists nope
+	prints ''
+	[ -z "$stderr" ]
+	must_exit 1 prism image exists 'BAD NAME'
+}
+
+@test "image prune: what lost its name; with -a what nobody uses" {
+	local before
+
+	must_work prism image prune -f
+	prints 'Total reclaimed space: 0B'
+	must_work prism image exists busybox
+	# The name moves to another image: the old one is left behind.
+	must_work prism pull -q zstd
+	before=$(find "$PRISM_ROOT/blobs" -type f | wc -l)
+	must_work prism tag zstd busybox
+	must_work prism image prune -f
+	has '^Deleted Images:$'
+	has '^deleted: sha256:[0-9a-f]{64}$'
+	has '^Total reclaimed space: [0-9.]+[kM]B$'
+	[ "$(find "$PRISM_ROOT/blobs" -type f | wc -l)" -lt \
+		"$before" ]
+	must_work prism fsck
+	must_work prism image prune -a -f --filter label=nobody.has.it
+	must_work prism image exists zstd
+	must_work prism image prune -a -f
+	has '^untagged: zstd:latest$'
+	must_work prism images -q
+	prints ''
+	must_work prism fsck
+	has '^0 names, 0 blobs, 0 layers'
+	must_fail 1 prism image prune -f --filter nope=1
+}
+
+@test "image prune asks, and takes no for an answer" {
+	must_work bash -c "yes n | '$PRISM_BIN' image prune -a"
+	has 'Are you sure you want to continue'
+	must_work prism image exists busybox
+	must_work bash -c "'$PRISM_BIN' image prune -a </dev/null"
+	must_work prism image exists busybox
+	must_work bash -c "echo y | '$PRISM_BIN' image prune -a"
+	must_exit 1 prism image exists busybox
+}
+
+@test "history" {
+	must_work prism history busybox
+	has '^IMAGE +CREATED +CREATED BY +SIZE +COMMENT$'
+	must_work prism history --format '{{.ID}}' busybox
+	must_work prism image history -q --no-trunc busybox
+	must_fail 1 prism history nope
+}
