@@ -31,6 +31,11 @@ static const struct command pull_elsewhere = {
 	.summary = "Fetch an image from a registry",
 	.in_image = true,
 };
+static const struct command commit_elsewhere = {
+	.name = "commit",
+	.summary = "Make an image of a container's changes",
+	.in_image = true,
+};
 static const struct command cp_elsewhere = {
 	.name = "cp",
 	.summary = "Copy files between a container and the host",
@@ -54,7 +59,8 @@ static const struct command fsck_elsewhere = {
 
 int main(int argc, char **argv)
 {
-	/* clang-format off: a line each, so that two branches can add one */
+	/* A line each, so that two branches can add one. */
+	/* clang-format off */
 	static const struct command *const table[] = {
 		&cmd_exec,
 		&pull_elsewhere,
@@ -63,6 +69,7 @@ int main(int argc, char **argv)
 		&cmd_inspect,
 		&cmd_rm,
 		&fsck_elsewhere,
+		&commit_elsewhere,
 		&cp_elsewhere,
 		&diff_elsewhere,
 		&export_elsewhere,

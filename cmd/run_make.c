@@ -16,6 +16,7 @@
 #include "cmd/run_others.h"
 #include "cmd/run_volumes.h"
 #include "runtime/container_volumes.h"
+#include "store/layer.h"
 #include "store/ready.h"
 
 /* ---- the image ------------------------------------------------------------ */
@@ -58,6 +59,16 @@ static int pull_policy(const char *w, enum pull_policy *ret, struct err *e)
 		       "--pull '%s': not one of always, missing, never", w);
 }
 
+/* By its id, or the beginning of it; asked only when no name fits. */
+static bool find_by_id(struct store *st, const char *text, struct image *ret,
+		       struct strv *lowers)
+{
+	struct err ignored = {0};
+
+	return image_find_any(st, text, ret, &ignored) == 0 &&
+	       layer_stack(st, ret, lowers, &ignored) == 0;
+}
+
 /*
  * 0 with the image; 1 when a pull failed and has said why; -1.
  */
@@ -73,9 +84,15 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 	int rc;
 	STEP(e, "image", "find %s", text);
 
-	if (ref_parse(text, &ref, e) < 0 ||
-	    pull_policy(o->pull, &policy, e) < 0)
+	if (pull_policy(o->pull, &policy, e) < 0)
 		return -1;
+	if (ref_parse(text, &ref, e) < 0) {
+		/* 64 digits are no name. */
+		if (!find_by_id(st, text, ret, lowers))
+			return -1;
+		err_clear(e);
+		return 0;
+	}
 	if (run_opts_platform(o, &platform_text, e) < 0)
 		return -1;
 	if (platform_text) {
@@ -85,7 +102,13 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 	}
 	if (policy != PULL_ALWAYS) {
 		rc = ready_find(st, &ref, want, ret, lowers, e);
-		if (rc == 0 || e->kind != ERR_NOTFOUND || policy == PULL_NEVER)
+		if (rc == 0 || e->kind != ERR_NOTFOUND)
+			return rc;
+		if (find_by_id(st, text, ret, lowers)) {
+			err_clear(e);
+			return 0;
+		}
+		if (policy == PULL_NEVER)
 			return rc;
 		err_clear(e);
 	}
