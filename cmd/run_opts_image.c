@@ -194,7 +194,9 @@ int run_opts_merge_image(const struct run_opts *o, const struct oci_image *img,
 	/* What the user namespace chose (keep-id) stands already. */
 	if (!str_empty(user)) {
 		free(s->user);
+		free(s->user_name);
 		s->user = xstrdup(user);
+		s->user_name = NULL;
 	}
 	if (!o->init && spec_is_init(s))
 		s->no_init = true;

@@ -35,8 +35,23 @@ static int keep_options(const char *p, struct keep *k, struct err *e)
 	return 0;
 }
 
+/* A name as passwd(5) takes it, or NULL. */
+static char *caller_name(void)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_.-";
+	const char *const name = getenv("USER");
+
+	return str_empty(name) || name[strspn(name, letters)] != '\0' ||
+			       strlen(name) > 32 || name[0] == '-'
+		       ? NULL
+		       : xstrdup(name);
+}
+
 /* The caller is itself inside too, unless a flag or the image says who. */
-static int keep_id(const char *options, struct run_spec *s, struct err *e)
+static int keep_id(const struct run_opts *o, const char *options,
+		   struct run_spec *s, struct err *e)
 {
 	struct keep k = {getuid(), getgid()};
 
@@ -44,16 +59,19 @@ static int keep_id(const char *options, struct run_spec *s, struct err *e)
 	    idmap_keep_id(&s->map, k.uid, k.gid, e) < 0)
 		return -1;
 	s->user = xasprintf("%u:%u", k.uid, k.gid);
+	if (!o->user)
+		s->user_name = caller_name();
 	return 0;
 }
 
-static int as_user(const char *keep, struct run_spec *s, struct err *e)
+static int as_user(const struct run_opts *o, const char *keep,
+		   struct run_spec *s, struct err *e)
 {
 	s->userns = true;
 	if (idmap_of_caller(&s->map, e) < 0)
 		return -1;
 	if (keep)
-		return keep_id(keep, s, e);
+		return keep_id(o, keep, s, e);
 	if (s->map.single)
 		log_note("only your own id is mapped (%s): all files in the "
 			 "container belong to you",
@@ -80,7 +98,7 @@ int run_opts_userns(const struct run_opts *o, const char *run_dir,
 				   "keep-id[:uid=N,gid=N]");
 	}
 	if (getauxval(AT_EUID) != 0)
-		return as_user(keep, s, e);
+		return as_user(o, keep, s, e);
 	if (keep)
 		return err_set(e, ERR_USAGE,
 			       "--userns keep-id is for ordinary users: root "

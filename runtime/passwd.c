@@ -24,23 +24,26 @@ static int read_passwd(struct buf *b, struct err *e)
 	return io_read_all(fd, b, "/etc/passwd", e);
 }
 
-int passwd_add(uint32_t uid, uint32_t gid, const char *home, bool readonly,
-	       struct err *e)
+int passwd_add(const struct passwd_line *l, bool readonly, struct err *e)
 {
 	static const char at[] = "/dev/.prism-passwd";
 	autobuf struct buf b = buf_make(ETC_FILE_MAX);
 	autoclose int fd = -1;
 	autoclose int tree = -1;
 	int rc;
-	STEP(e, "passwd", "a line for uid %u", uid);
+	STEP(e, "passwd", "a line for uid %u", l->uid);
 
 	rc = read_passwd(&b, e);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	if (b.len && b.p[b.len - 1] != '\n')
 		buf_addc(&b, '\n');
-	buf_addf(&b, "%u:*:%u:%u:container user:%s:/bin/sh\n", uid, uid, gid,
-		 home);
+	if (l->name)
+		buf_adds(&b, l->name);
+	else
+		buf_addf(&b, "%u", l->uid);
+	buf_addf(&b, ":*:%u:%u:container user:%s:/bin/sh\n", l->uid, l->gid,
+		 l->home);
 	if (b.over)
 		return err_set(e, ERR_TOOBIG, "/etc/passwd: larger than %zu",
 			       b.max);

@@ -14,7 +14,11 @@
 #include <stdint.h>
 
 /* After /dev is there: the copy is made in its file system. */
-int passwd_add(uint32_t uid, uint32_t gid, const char *home, bool readonly,
-	       struct err *e);
+struct passwd_line {
+	const char *name; /* NULL: the uid */
+	uint32_t uid, gid;
+	const char *home;
+};
+int passwd_add(const struct passwd_line *l, bool readonly, struct err *e);
 
 #endif

@@ -124,9 +124,13 @@ int program_name_user(const struct program *p, struct err *e)
 	/* Of root an image without a line for it must not be told. */
 	if (p->known || p->spec->no_passwd || p->conf.uid == 0)
 		return 0;
-	return passwd_add(p->conf.uid, p->conf.gid,
-			  home && !strpbrk(home, ":\n") ? home : "/",
-			  p->spec->readonly_root, e);
+	return passwd_add(
+		&(struct passwd_line){
+			.name = p->spec->user_name,
+			.uid = p->conf.uid,
+			.gid = p->conf.gid,
+			.home = home && !strpbrk(home, ":\n") ? home : "/"},
+		p->spec->readonly_root, e);
 }
 
 int program_own_mounts(const struct program *p, struct err *e)

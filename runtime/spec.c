@@ -86,6 +86,7 @@ static void free_strings(struct run_spec *s)
 		s->cwd,
 		s->user,
 		s->hostname,
+		s->user_name,
 		s->limits.cpuset_cpus,
 		s->limits.cpuset_mems,
 		s->limits.cgroup_parent,

@@ -152,6 +152,7 @@ struct run_spec {
 	/* Files of the container. */
 	char *tz;              /* zone, or "local" */
 	bool no_hosts;         /* leave /etc/hosts as the image has it */
+	char *user_name;       /* of that line; NULL: the uid */
 	bool no_passwd;        /* no line for a user the image does not know */
 	struct strv add_hosts; /* NAME:ADDRESS */
 	struct strv dns;

@@ -152,6 +152,7 @@ static const struct record_field spec_fields[] = {
 	RECORD_IN(struct run_spec, limits, limits_fields),
 	RECORD(struct run_spec, tz),
 	RECORD(struct run_spec, no_hosts),
+	RECORD(struct run_spec, user_name),
 	RECORD(struct run_spec, no_passwd),
 	RECORD(struct run_spec, add_hosts),
 	RECORD(struct run_spec, dns),

@@ -28,6 +28,7 @@ run()
 	must_work run --userns keep-id -v "$T/v:/v" busybox sh -c \
 		'id -u; id -g; touch /v/mine; whoami; grep ^Cap[EP] /proc/self/status'
 	has "^$uid\$"
+	has "^$TEST_USER\$"
 	has '^CapEff:	0000000000000000$'
 	[ "$(stat -c %u:%g "$T/v/mine")" = "$uid:$gid" ]
 	must_work run --userns keep-id:uid=1000,gid=1000 -v "$T/v:/v" busybox \

@@ -355,6 +355,9 @@ static void a_config_is_read(void **state)
 		"\"Cmd\":[\"sh\",\"-c\",\"x y\"],\"WorkingDir\":\"/w\","
 		"\"StopSignal\":\"SIGQUIT\",\"Volumes\":{\"/v\":{}},"
 		"\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}},"
+		"\"Shell\":[\"/bin/ash\",\"-c\"],"
+		"\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"true\"],"
+		"\"Interval\":5000000000,\"Retries\":4},"
 		"\"Labels\":{\"z\":\"1\",\"a\":\"x=y\"}},"
 		"\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[" DIGEST "]},"
 		"\"history\":[]}";
@@ -377,6 +380,12 @@ static void a_config_is_read(void **state)
 	assert_string_equal(c.exposed_ports.v[1], "53/udp");
 	assert_string_equal(c.labels.v[0], "z=1");
 	assert_string_equal(c.labels.v[1], "a=x=y");
+	assert_string_equal(c.shell.v[0], "/bin/ash");
+	assert_int_equal(c.health.test.n, 2);
+	assert_string_equal(c.health.test.v[1], "true");
+	assert_int_equal(c.health.interval_ns, INT64_C(5000000000));
+	assert_int_equal(c.health.timeout_ns, 0);
+	assert_int_equal(c.health.retries, 4);
 	assert_int_equal(c.n_diff_ids, 1);
 	assert_null(c.author);
 	oci_image_free(&c);
@@ -405,6 +414,9 @@ static void bad_configs_are_refused(void **state)
 		 "config.config.Labels.a"},
 		{"{\"config\":{\"User\":0},\"rootfs\":{}}",
 		 "config.config.User"},
+		{"{\"config\":{\"Healthcheck\":{\"Test\":{}}},"
+		 "\"rootfs\":{}}",
+		 "config.config.Healthcheck.Test"},
 		{"{\"config\":[],\"rootfs\":{}}", "config.config"},
 		{"{\"os\":\"li\\nnux\",\"rootfs\":{}}", "config.os"},
 		{"{\"os\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
