@@ -70,6 +70,11 @@ static void close_others(const int *keep, size_t n_keep, int report)
 	close_from_to(next, ~0U);
 }
 
+void proc_keep_only(const int *keep, size_t n)
+{
+	close_others(keep, n, -1);
+}
+
 struct start {
 	worker_fn fn;
 	void *arg;

@@ -40,6 +40,9 @@ int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
 int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 		     void *arg, const int *keep, size_t n_keep, struct err *e);
 
+/* Close every fd from 3 on but these (at most PROC_KEEP_MAX; -1: none). */
+void proc_keep_only(const int *keep, size_t n);
+
 /*
  * A process that goes on without us, in a session of its own, with /dev/null
  * as its stdio and of our fds only keep[]: for what nobody needs to wait for

@@ -68,6 +68,14 @@ void trace_init(void)
 	ring->zero_ns = now_ns();
 }
 
+void trace_leave(void)
+{
+	if (ring)
+		(void)munmap(ring, sizeof(*ring));
+	ring = NULL;
+	live = false;
+}
+
 void trace_role(const char *name)
 {
 	(void)snprintf(role, sizeof(role), "%s", name);

@@ -26,6 +26,9 @@
 /* Make the shared ring. A failure (no memory) leaves tracing off. */
 void trace_init(void);
 
+/* Not ours any longer: a process that goes on when the timeline is printed. */
+void trace_leave(void);
+
 /* Name the process in the timeline ("monitor", "init"); after each fork. */
 void trace_role(const char *role);
 

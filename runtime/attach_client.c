@@ -264,6 +264,9 @@ static int take_hello(struct side *s, struct err *e)
 	s->tty = s->out_buf[0] & ATTACH_HAS_TTY;
 	if (!(s->out_buf[0] & ATTACH_HAS_STDIN))
 		s->in = -1;
+	/* In a stream of bytes they are bytes. */
+	if (!s->tty)
+		s->keys.n = 0;
 	return 0;
 }
 

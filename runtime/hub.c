@@ -262,17 +262,12 @@ static void client_greet(struct hub *h, struct client *c, const char *p,
 		client_drop(c);
 }
 
-static void client_resize(const struct hub *h, const char *p, size_t n)
+void hub_resize(struct hub *h, uint16_t rows, uint16_t columns)
 {
-	struct attach_size s;
-	struct winsize ws = {0};
+	const struct winsize ws = {.ws_row = rows, .ws_col = columns};
 
-	if (!h->tty || h->in.fd < 0 || n != sizeof(s))
-		return;
-	memcpy(&s, p, sizeof(s));
-	ws.ws_row = s.rows;
-	ws.ws_col = s.columns;
-	(void)ioctl(h->in.fd, TIOCSWINSZ, &ws);
+	if (h->tty && h->in.fd >= 0)
+		(void)ioctl(h->in.fd, TIOCSWINSZ, &ws);
 }
 
 static void client_message(struct hub *h, struct client *c,
@@ -281,6 +276,7 @@ static void client_message(struct hub *h, struct client *c,
 {
 	/* It stands in the input buffer, which is free. */
 	const char *const p = h->in.buf;
+	struct attach_size size;
 
 	switch (type) {
 	case ATTACH_HELLO:
@@ -297,7 +293,10 @@ static void client_message(struct hub *h, struct client *c,
 		}
 		return;
 	case ATTACH_SIZE:
-		client_resize(h, p, n);
+		if (n == sizeof(size)) {
+			memcpy(&size, p, sizeof(size));
+			hub_resize(h, size.rows, size.columns);
+		}
 		return;
 	case ATTACH_SIGNAL:
 		if (n == 1 && *p > 0 && *p < 64)

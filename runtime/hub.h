@@ -69,6 +69,9 @@ struct hub_ends {
 };
 int hub_connect(struct hub *h, const struct hub_ends *ends, struct err *e);
 
+/* The pty gets this size; without one nothing happens. */
+void hub_resize(struct hub *h, uint16_t rows, uint16_t columns);
+
 /* Fill at most HUB_FDS_MAX entries; returns how many. */
 int hub_fds(struct hub *h, struct pollfd *ret);
 void hub_handle(struct hub *h, const struct pollfd *fds, int n,

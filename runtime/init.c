@@ -161,6 +161,9 @@ static int stdio(const struct init_args *a, struct err *e)
 
 	if (a->spec->tty)
 		return stdio_tty(a, e);
+	for (int i = 0; i < 3; i++)
+		if (a->stdio[i] >= 0 && dup2(a->stdio[i], i) < 0)
+			return err_sys(e, "dup2", "pipe as %d", i);
 	if (a->spec->interactive)
 		return 0;
 	(void)close(STDIN_FILENO);

@@ -17,6 +17,7 @@ struct init_args {
 	int sync;         /* its end of the pair */
 	bool joined_user; /* its user namespace is another container's */
 	int shm;          /* the /dev/shm that is joined, or -1 */
+	int stdio[3];     /* without -t; -1: as they are */
 };
 
 _Noreturn void init_main(const struct init_args *a);

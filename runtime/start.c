@@ -1,10 +1,5 @@
 /*
  * The conversation with init is drawn in init.c.
- *
- * After the start the monitor is one poll loop over a signalfd, init's pidfd
- * and, with -t, the terminal. All signals are blocked and read there, so that
- * none is lost between two instructions; each goes on to PID 1, which hands it
- * to the program.
  */
 #include "start.h"
 
@@ -12,13 +7,11 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/crash.h"
@@ -26,29 +19,9 @@
 #include "base/trace.h"
 #include "runtime/init.h"
 #include "runtime/mnt.h"
+#include "runtime/monitor.h"
 #include "runtime/nsjoin.h"
-#include "runtime/signals.h"
 #include "runtime/sync.h"
-#include "runtime/tty.h"
-
-/* The caller's terminal on one side, the container's pty on the other. */
-struct terminal {
-	int master;
-	struct tty_raw raw;
-	struct tty_relay relay;
-};
-
-struct monitor {
-	const struct run_spec *spec;
-	struct container *container;
-	pid_t init;
-	int pidfd;
-	int sync;
-	int signals;
-	sigset_t all;         /* of the signals that are blocked and read */
-	int userns;           /* init's user namespace, -1: none */
-	struct terminal *tty; /* NULL without -t */
-};
 
 /* ---- starting ------------------------------------------------------------- */
 
@@ -115,11 +88,13 @@ static int make_init(struct monitor *m, struct err *e)
 		return -1;
 	}
 	if (pid == 0) {
-		const struct init_args a = {.spec = m->spec,
-					    .container = m->container,
-					    .sync = theirs,
-					    .joined_user = join.user,
-					    .shm = join.shm};
+		const struct init_args a = {
+			.spec = m->spec,
+			.container = m->container,
+			.sync = theirs,
+			.joined_user = join.user,
+			.shm = join.shm,
+			.stdio = {m->stdio[0], m->stdio[1], m->stdio[2]}};
 
 		/* Or the end of the monitor would not be seen. */
 		(void)close(m->sync);
@@ -192,6 +167,7 @@ static int open_userns(struct monitor *m, struct err *e)
 	char path[40];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)m->init);
+	own_close(&m->userns);
 	m->userns = open(path, O_RDONLY | O_CLOEXEC);
 	if (m->userns < 0)
 		return err_sys(e, "open", "%s", path);
@@ -219,32 +195,6 @@ static int plumb(struct monitor *m, struct err *e)
 	return sync_send(m->sync, SYNC_PLUMBED, e);
 }
 
-static void terminal_free(struct terminal *t)
-{
-	if (!t)
-		return;
-	tty_raw_restore(&t->raw);
-	own_close(&t->master);
-	free(t);
-}
-
-/*
- * Raw only when keys go to the program: without -i a ^C is for prism, which
- * forwards it as a signal.
- */
-static int terminal_make(struct monitor *m, int master, struct err *e)
-{
-	struct terminal *const t = xcalloc(1, sizeof(*t));
-	const int in = m->spec->interactive ? STDIN_FILENO : -1;
-
-	t->master = master;
-	m->tty = t;
-	tty_copy_size(STDIN_FILENO, master);
-	if (tty_relay_init(&t->relay, in, STDOUT_FILENO, master, e) < 0)
-		return -1;
-	return in < 0 ? 0 : tty_raw_enter(in, &t->raw, e);
-}
-
 /* TTY: the master; from here on the caller's terminal is raw. */
 static int take_tty(struct monitor *m, struct err *e)
 {
@@ -255,7 +205,15 @@ static int take_tty(struct monitor *m, struct err *e)
 		return -1;
 	if (n != 1)
 		return err_set(e, ERR_INVALID, "no terminal came");
-	return terminal_make(m, take_fd(&master), e);
+	m->ends.master = take_fd(&master);
+	(void)ioctl(m->ends.master, TIOCSWINSZ, &m->size);
+	/*
+	 * Raw only when keys go to the program: without -i a ^C is for prism,
+	 * which forwards it as a signal.
+	 */
+	if (m->detached || !m->spec->interactive)
+		return 0;
+	return tty_raw_enter(STDIN_FILENO, &m->raw, e);
 }
 
 /* GO, and then end of file when the program was executed. */
@@ -279,102 +237,7 @@ static int let_go(struct monitor *m, struct err *e)
 	return sync_wait_exec(m->sync, e);
 }
 
-/* ---- seeing it through ---------------------------------------------------- */
-
-static void forward(const struct monitor *m, int sig)
-{
-	(void)syscall(SYS_pidfd_send_signal, m->pidfd, sig, NULL, 0);
-}
-
-static void one_signal(const struct monitor *m, int sig)
-{
-	switch (sig) {
-	case SIGCHLD:
-	case SIGPIPE:
-	case SIGURG:
-		return;
-	case SIGWINCH:
-		if (m->tty)
-			tty_copy_size(STDIN_FILENO, m->tty->master);
-		else
-			forward(m, sig);
-		return;
-	case SIGTSTP:
-		/* ^Z without -t: both stop, and fg wakes both. */
-		forward(m, sig);
-		if (!m->tty)
-			(void)kill(getpid(), SIGSTOP);
-		return;
-	case SIGTTIN:
-	case SIGTTOU:
-		return;
-	default:
-		forward(m, sig);
-	}
-}
-
-static void take_signals(const struct monitor *m)
-{
-	struct signalfd_siginfo si;
-
-	while (read(m->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		one_signal(m, (int)si.ssi_signo);
-}
-
-static int wait_init(struct monitor *m, int *ret_code, struct err *e)
-{
-	siginfo_t si = {0};
-	int rc;
-
-	do {
-		rc = waitid(P_PIDFD, (id_t)m->pidfd, &si, WEXITED);
-	} while (rc < 0 && errno == EINTR);
-	m->init = 0;
-	if (rc < 0)
-		return err_sys(e, "waitid", "init");
-	*ret_code =
-		si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
-	return 0;
-}
-
-static int watch(struct monitor *m, int *ret_code, struct err *e)
-{
-	for (;;) {
-		struct pollfd p[2 + TTY_RELAY_FDS] = {
-			{.fd = m->pidfd, .events = POLLIN},
-			{.fd = m->signals, .events = POLLIN},
-		};
-
-		if (m->tty)
-			tty_relay_fds(&m->tty->relay, p + 2);
-		if (poll(p, m->tty ? 2 + TTY_RELAY_FDS : 2, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			return err_sys(e, "poll", "the container");
-		}
-		if (p[1].revents)
-			take_signals(m);
-		if (m->tty && tty_relay_handle(&m->tty->relay, p + 2, e) < 0)
-			return -1;
-		if (p[0].revents)
-			return wait_init(m, ret_code, e);
-	}
-}
-
-/* All that was written before the end is shown before the status is. */
-static void end_terminal(struct monitor *m)
-{
-	struct err ignored = {0};
-
-	if (m->tty)
-		(void)tty_relay_drain(&m->tty->relay, 2000, &ignored);
-	terminal_free(m->tty);
-	m->tty = NULL;
-}
-
-/* ---- the role ------------------------------------------------------------- */
-
-static int start(struct monitor *m, struct err *e)
+static int start_steps(struct monitor *m, struct err *e)
 {
 	if (make_init(m, e) < 0)
 		return -1;
@@ -386,42 +249,15 @@ static int start(struct monitor *m, struct err *e)
 	return let_go(m, e);
 }
 
-int container_run(const struct run_spec *s, struct container *c,
-		  void (*running)(void *ctx), void *ctx, int *ret_userns_fd,
-		  int *ret_code, struct err *e)
+int start_program(struct monitor *m, struct err *e)
 {
-	struct monitor m = {.spec = s,
-			    .container = c,
-			    .pidfd = -1,
-			    .sync = -1,
-			    .signals = -1,
-			    .userns = -1};
-	sigset_t old;
-	int rc;
+	const int rc = start_steps(m, e);
 
-	trace_role("monitor");
-	signals_reset_ignored();
-	if (signals_block(&m.all, &old, e) < 0)
-		return -1;
-	rc = start(&m, e);
-	own_close(&m.sync);
-	if (rc == 0) {
-		trace_mark("running", "the program runs");
-		crash_point("run-running");
-		/* What came meanwhile is pending: nobody waits for us now. */
-		m.signals = signals_open(&m.all, e);
-		rc = m.signals < 0 ? -1 : 0;
+	own_close(&m->sync);
+	if (rc < 0) {
+		own_kill(&m->init);
+		own_close(&m->pidfd);
+		own_close(&m->ends.master);
 	}
-	if (rc == 0) {
-		if (running)
-			running(ctx);
-		rc = watch(&m, ret_code, e);
-	}
-	own_kill(&m.init);
-	end_terminal(&m);
-	own_close(&m.pidfd);
-	own_close(&m.signals);
-	*ret_userns_fd = m.userns;
-	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	return rc;
 }

@@ -1,9 +1,15 @@
 /*
- * start - the monitor's role: make the namespaces, start init, see it through
+ * start - run a container: make its namespaces, start init, see it through
  *
- * One function for foreground and (later) detached containers. The monitor
- * holds the container's lock; when it dies, by whatever cause, PID 1 of the
- * container dies with it (PDEATHSIG), and the kernel ends all the rest.
+ * One monitor for foreground and detached containers (monitor.c). It holds the
+ * container's lock; when it dies, by whatever cause, PID 1 of the container
+ * dies with it (PDEATHSIG), and the kernel ends all the rest.
+ *
+ * In the foreground the caller is the monitor: its terminal and signals are
+ * the program's. With --rm and without -t its fds are too, and nothing is
+ * copied. Detached, the monitor is a process of its own, in its own session
+ * and small: it keeps the log, serves clients (attach.h), checks the health and
+ * starts the program again as the restart policy says.
  */
 #ifndef RUNTIME_START_H
 #define RUNTIME_START_H
@@ -12,18 +18,35 @@
 #include "runtime/container.h"
 #include "runtime/spec.h"
 
+struct container_job {
+	const struct run_spec *spec;
+	const struct container_home *home;
+	struct container *container; /* locked by us; closed at the end */
+	bool fresh; /* made for this start, and removed if that fails */
+
+	/* In the foreground: which of our own fds it gets. */
+	bool no_stdout;
+	bool no_stderr;
+	/* Once the program was executed, when nobody waits for prism. */
+	void (*running)(void *ctx); /* may be NULL */
+	void *ctx;
+
+	/* Detached. */
+	int client;  /* the first one (attach_pair), ours to close; -1: none */
+	int keep[2]; /* fds that live as long as the monitor; -1: none */
+};
+
 /*
- * Start the container and stay until it ends; the caller's terminal and
- * signals are its. *ret_code is the exit code as Docker users know it
- * (128 + n when killed). An error is one of the start: ERR_NOPROG (127),
- * ERR_NOEXEC (126), anything else 125. userns_fd (may be NULL) gets an fd of
- * its user namespace, if it has one, for the removal of its files.
- *
- * `running` (may be NULL) is called once the program was executed, when
- * nobody waits for prism.
+ * Start it and stay until it ended and its end is recorded. *ret_code is the
+ * exit code as Docker users know it (128 + n when killed). An error is one of
+ * the start: ERR_NOPROG (127), ERR_NOEXEC (126), anything else 125.
  */
-int container_run(const struct run_spec *s, struct container *c,
-		  void (*running)(void *ctx), void *ctx, int *ret_userns_fd,
-		  int *ret_code, struct err *e);
+int container_run(const struct container_job *j, int *ret_code, struct err *e);
+
+/*
+ * The same by a monitor of its own. Returns when the program was executed, or
+ * with the error of the start; prints nothing. Our lock passes to the monitor.
+ */
+int container_run_detached(const struct container_job *j, struct err *e);
 
 #endif

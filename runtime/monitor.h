@@ -1,0 +1,54 @@
+/*
+ * monitor - what start.c (the way to a program that runs) and monitor.c (all
+ * that comes after) share
+ */
+#ifndef RUNTIME_MONITOR_H
+#define RUNTIME_MONITOR_H
+
+#include "base/err.h"
+#include "runtime/hub.h"
+#include "runtime/restart.h"
+#include "runtime/start.h"
+#include "runtime/tty.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/types.h>
+
+struct monitor {
+	const struct container_job *job;
+	const struct run_spec *spec;
+	struct container *container;
+	bool detached; /* a process of its own */
+	pid_t init;
+	int pidfd;
+	int sync;
+	int signals;
+	sigset_t all; /* of the signals that are blocked and read */
+	int userns;   /* init's user namespace, -1: none */
+
+	/* NULL: the program has our own fds. */
+	struct hub *hub;
+	struct hub_ends ends; /* of this start, until the hub has them */
+	int stdio[3];         /* the program's ends, -1: as we have them */
+	struct tty_raw raw;   /* of our own terminal */
+	struct winsize size;  /* of the terminal that started it */
+
+	struct restart restart;
+	int64_t started_ns; /* CLOCK_MONOTONIC */
+	bool timed_out;     /* --timeout ended it */
+	bool ended;         /* init is dead */
+	bool last;          /* no more starts */
+	bool hurry;         /* nor any waiting for slow readers */
+	int code;
+};
+
+/*
+ * One start: namespaces, init, GO, and until execve succeeded. With -t the
+ * master is in m->ends. On an error init is dead.
+ */
+int start_program(struct monitor *m, struct err *e);
+
+#endif
