@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+extern const struct command cmd_attach;
+extern const struct command cmd_logs;
 extern const struct command cmd_run;
 extern const struct command cmd_exec;
 extern const struct command cmd_list_images;
@@ -78,7 +80,7 @@ int main(int argc, char **argv)
 		&cmd_image_prune,
 		&cmd_image_exists,
 		&cmd_history,
-		&cmd_run,
+		&cmd_attach, &cmd_logs, &cmd_run,
 		&cmd_version,
 		&cmd_volume_create,
 		&cmd_volume_inspect,

@@ -8,15 +8,23 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "cmd/run_cidfile.h"
 #include "cmd/run_make.h"
+#include "cmd/run_start.h"
 #include "runtime/start.h"
 
 #define F(field) offsetof(struct run_opts, field)
 
 static const struct opt run_options[] = {
+	{'d', "detach", OPT_BOOL, F(detach), NULL,
+	 "Start it in the background and print its id"},
+	{0, "detach-keys", OPT_STR, F(detach_keys), "KEYS",
+	 "Keys that leave it running, like ctrl-p,ctrl-q (default: none)"},
+	{0, "sig-proxy", OPT_MAYBE, F(sig_proxy), "false",
+	 "Pass signals on to the program (default)"},
 	{0, "trace", OPT_MAYBE, F(trace), "FILE.json",
 	 "Print the timeline of all steps (or write it as Chrome trace)"},
-	{.more = run_create_options},
+	{.more = run_monitor_options},
 };
 
 /* While the program runs there is time to clean up after dead monitors. */
@@ -29,23 +37,68 @@ static void while_running(void *ctx)
 		log_warn("ignoring: %s", e.text);
 }
 
-static int run_container(struct run *r, int *ret_code, struct err *e)
+/* The container that has the name, running or not. */
+static int replace(const struct run *r, struct err *e)
 {
-	struct err end = {0};
-	int userns = -1;
+	autocontainer struct container c = CONTAINER_NONE;
+
+	if (!r->o->replace)
+		return 0;
+	if (container_open(&r->home, r->o->name, &c, e) < 0) {
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	/* A prefix of an id is not the name. */
+	if (strcmp(c.name, r->o->name) != 0)
+		return 0;
+	return container_remove(&r->home, &c, true, true, e);
+}
+
+static int start(struct run *r, struct run_start *s, int *ret_code,
+		 struct err *e)
+{
+	s->job.spec = &r->spec;
+	s->job.home = &r->home;
+	s->job.container = &r->container;
+	s->job.fresh = true;
+	s->job.running = while_running;
+	s->job.ctx = r;
+	s->job.keep[0] = r->range;
 	/* The container's own files now say what it needs. */
+	store_unlock(r->store);
+	if (!r->o->detach)
+		return run_start_attached(s, ret_code, e);
+	if (container_run_detached(&s->job, e) < 0)
+		return -1;
+	(void)printf("%s\n", r->container.id);
+	*ret_code = 0;
+	return 0;
+}
+
+static int run_container(struct run *r, int argc, char **argv, int *ret_code,
+			 struct err *e)
+{
+	const char *const cidfile = r->o->cidfile;
+	struct run_start s;
 	int rc;
 
-	store_unlock(r->store);
-	rc = container_run(&r->spec, &r->container, while_running, r, &userns,
-			   ret_code, e);
-	/* One that never ran leaves nothing, as with --rm. */
-	if (rc < 0)
+	if (run_start_from(r->o, &r->spec, &s, e) < 0 ||
+	    run_cidfile_check(cidfile, e) < 0 || replace(r, e) < 0 ||
+	    run_make(r, argc, argv, e) < 0)
+		return -1;
+	if (run_cidfile_write(cidfile, r->container.id, e) < 0) {
+		struct err ignored = {0};
+
 		r->container.keep = false;
-	if (container_finish(&r->home, &r->container, *ret_code, userns, &end) <
-	    0)
-		log_warn("ignoring: %s", end.text);
-	own_close(&userns);
+		(void)container_finish(&r->home, &r->container, 125, -1,
+				       &ignored);
+		return -1;
+	}
+	rc = start(r, &s, ret_code, e);
+	if (rc < 0)
+		run_cidfile_remove(cidfile);
 	return rc;
 }
 
@@ -77,9 +130,8 @@ static int run_run(const struct globals *g, void *fields, int argc, char **argv,
 	trace_init();
 	rc = run_prepare(&r, argc, argv, e);
 	if (rc == 0)
-		rc = run_make(&r, argc, argv, e);
-	if (rc == 0)
-		rc = run_container(&r, &code, e);
+		if (rc == 0)
+			rc = run_container(&r, argc, argv, &code, e);
 	print_trace(o->trace);
 	run_close(&r);
 	return rc < 0 ? -1 : code;

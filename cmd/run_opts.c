@@ -125,10 +125,10 @@ static int program(const struct run_opts *o, struct run_spec *s, struct err *e)
 int run_opts_to_spec(const struct run_opts *o, struct run_spec *s,
 		     struct err *e)
 {
-	if (run_opts_net(o, s, e) < 0 || run_opts_ns(o, s, e) < 0 ||
-	    run_opts_limits(o, s, e) < 0 || program(o, s, e) < 0 ||
-	    run_opts_mounts(o, s, e) < 0 || run_opts_devices(o, s, e) < 0 ||
-	    set_tz(o->tz, s, e) < 0)
+	if (run_opts_monitor(o, s, e) < 0 || run_opts_net(o, s, e) < 0 ||
+	    run_opts_ns(o, s, e) < 0 || run_opts_limits(o, s, e) < 0 ||
+	    program(o, s, e) < 0 || run_opts_mounts(o, s, e) < 0 ||
+	    run_opts_devices(o, s, e) < 0 || set_tz(o->tz, s, e) < 0)
 		return -1;
 	if (o->rootfs) {
 		s->rootfs = realpath(o->rootfs, NULL);
@@ -138,6 +138,6 @@ int run_opts_to_spec(const struct run_opts *o, struct run_spec *s,
 	s->keep = !o->rm;
 	s->readonly_root = o->read_only;
 	s->interactive = o->interactive;
-	s->tty = run_opts_tty(o->tty);
+	s->tty = o->detach || o->create ? o->tty : run_opts_tty(o->tty);
 	return 0;
 }

@@ -110,10 +110,36 @@ struct run_opts {
 	const char *health_retries;
 	const char *health_start_period;
 	const char *health_start_interval;
+
+	/* run_opts_monitor.c */
+	bool create; /* no flag: it will be started later, by another command */
+	bool detach;
+	bool replace;
+	struct strv attach;
+	struct strv log_opts;
+	const char *cidfile;
+	const char *detach_keys;
+	const char *log_driver;
+	const char *restart;
+	const char *sig_proxy;
+	const char *stop_timeout;
+	const char *timeout;
 };
 
 extern const struct opt run_create_options[];
+extern const struct opt run_monitor_options[]; /* and then those */
 extern const struct opt_refused run_refused[];
+
+enum run_stdio {
+	RUN_STDIN = 1,
+	RUN_STDOUT = 2,
+	RUN_STDERR = 4,
+};
+/* -a: which of the three (enum run_stdio); all outputs by default. */
+int run_opts_attached(const struct run_opts *o, unsigned int *ret,
+		      struct err *e);
+/* --sig-proxy[=false] */
+int run_opts_sig_proxy(const char *word, bool *ret, struct err *e);
 
 /* What stands in the flags alone, checked; the image comes later. */
 int run_opts_to_spec(const struct run_opts *o, struct run_spec *s,
@@ -155,6 +181,8 @@ int run_opts_devices(const struct run_opts *o, struct run_spec *s,
 		     struct err *e);
 int run_opts_net(const struct run_opts *o, struct run_spec *s, struct err *e);
 int run_opts_ports(const struct run_opts *o, struct run_spec *s, struct err *e);
+int run_opts_monitor(const struct run_opts *o, struct run_spec *s,
+		     struct err *e);
 int run_opts_ns(const struct run_opts *o, struct run_spec *s, struct err *e);
 int run_opts_limits(const struct run_opts *o, struct run_spec *s,
 		    struct err *e);

@@ -6,6 +6,10 @@
   size   only run it
   term   SIGTERM to the program after a second
   keys   after "ready": Ctrl-C, a new size of 50 x 132, then "hello" + return
+  detach "hello" + return until it is answered, then Ctrl-P Ctrl-Q
+  plain  after "ready": Ctrl-P Ctrl-Q x
+  stop   after "ready": SIGTSTP; prints "stopped: restored" when the settings
+         are as before then; SIGCONT, then "hello" + return
 
 Prints what the program wrote, then "restored: yes|no" (are the terminal's
 settings as before?) and "exit: CODE".
@@ -46,6 +50,25 @@ def read_for(master, seconds, seen, until=None):
     return True
 
 
+def stop_and_go(master, slave, pid, seen, before):
+    read_for(master, 20, seen, b'ready')
+    os.kill(pid, signal.SIGTSTP)
+    os.waitpid(pid, os.WUNTRACED)
+    same = termios.tcgetattr(slave) == before
+    seen[0] += b'\r\nstopped: ' + (b'restored' if same else b'raw') + b'\r\n'
+    os.kill(pid, signal.SIGCONT)
+    read_for(master, 0.5, seen)
+    os.write(master, b'hello\r')
+
+
+def type_until_answered(master, seen):
+    for _ in range(20):
+        os.write(master, b'hello\r')
+        if read_for(master, 1, seen, b'got hello'):
+            break
+    read_for(master, 0.5, seen)
+
+
 def drive(mode, master, pid, seen):
     if mode == 'term':
         read_for(master, 1, seen)
@@ -58,6 +81,12 @@ def drive(mode, master, pid, seen):
         os.kill(pid, signal.SIGWINCH)
         read_for(master, 0.5, seen)
         os.write(master, b'hello\r')
+    elif mode == 'detach':
+        type_until_answered(master, seen)
+        os.write(master, b'\x10\x11')
+    elif mode == 'plain':
+        read_for(master, 20, seen, b'ready')
+        os.write(master, b'\x10\x11x')
 
 
 def wait(pid, master, seen):
@@ -87,7 +116,10 @@ def main():
         os.closerange(3, 256)
         os.execvp(command[0], command)
     seen = [b'']
-    drive(mode, master, pid, seen)
+    if mode == 'stop':
+        stop_and_go(master, slave, pid, seen, before)
+    else:
+        drive(mode, master, pid, seen)
     code = wait(pid, master, seen)
     # The slave is still open here, so its settings outlive the program.
     read_for(master, 0.1, seen)
