@@ -1,5 +1,7 @@
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,6 +266,21 @@ static int dispatch(const struct command *const *table, const struct globals *g,
 	return rc < 0 ? fail(found.c->name, exit_code(found.c, &e), &e) : rc;
 }
 
+/*
+ * A caller may have closed some of 0, 1, 2. What we open would take their
+ * place, and go into a container as its stdin.
+ */
+static void fill_stdio(void)
+{
+	struct pollfd p[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
+
+	(void)poll(p, ARRAY_LEN(p), 0);
+	for (size_t i = 0; i < ARRAY_LEN(p); i++)
+		if ((p[i].revents & POLLNVAL) &&
+		    open("/dev/null", O_RDWR) != (int)i)
+			_exit(125);
+}
+
 int cmd_main(const struct command *const *table, int argc, char **argv)
 {
 	struct globals g = {0};
@@ -273,6 +290,7 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 	bool help = false;
 	int n = 0;
 
+	fill_stdio();
 	memcpy(args, argv, (size_t)argc * sizeof(*args));
 	if (opts_parse(&global_command, &g, argc - 1, args + 1, &n, &help, &e) <
 	    0)

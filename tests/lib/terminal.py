@@ -12,7 +12,8 @@
          are as before then; SIGCONT, then "hello" + return
 
 Prints what the program wrote, then "restored: yes|no" (are the terminal's
-settings as before?) and "exit: CODE".
+settings as before?), "left: N" (bytes that wait to be read from the terminal,
+which nobody typed) and "exit: CODE".
 """
 import fcntl
 import os
@@ -101,6 +102,15 @@ def wait(pid, master, seen):
     return 'too late'
 
 
+def unread(slave):
+    """Without line mode, where only whole lines count."""
+    raw = termios.tcgetattr(slave)
+    raw[3] &= ~termios.ICANON
+    termios.tcsetattr(slave, termios.TCSANOW, raw)
+    answer = fcntl.ioctl(slave, termios.FIONREAD, struct.pack('i', 0))
+    return struct.unpack('i', answer)[0]
+
+
 def main():
     mode, rows, columns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     command = sys.argv[5:]
@@ -124,8 +134,9 @@ def main():
     # The slave is still open here, so its settings outlive the program.
     read_for(master, 0.1, seen)
     same = termios.tcgetattr(slave) == before
+    left = unread(slave)
     sys.stdout.write(seen[0].decode('utf-8', 'replace').replace('\r\n', '\n'))
-    print(f'\nrestored: {"yes" if same else "no"}\nexit: {code}')
+    print(f'\nrestored: {"yes" if same else "no"}\nleft: {left}\nexit: {code}')
 
 
 main()
