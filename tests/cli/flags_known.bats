@@ -192,3 +192,26 @@ all_known()
 	must_fail 125 prism run -v name:/m:O x
 	says 'O is for'
 }
+
+@test "docs/run-flags.md says of each flag what prism does with it" {
+	table=$BATS_TEST_DIRNAME/../../docs/run-flags.md
+	prism run --help >"$T/help"
+	sed -n 's/^  *\(-., \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' "$T/help" >"$T/have"
+	# All that is said to work is there, and nothing that is said to be missing.
+	sed -n 's/^| `--\([a-z0-9-]*\)` | \(same\|different\) .*/\1/p' "$table" |
+		sort >"$T/works"
+	[ "$(wc -l <"$T/works")" -gt 60 ]
+	[ -z "$(comm -23 "$T/works" <(sort "$T/have"))" ]
+	sed -n 's/^| `--\([a-z0-9-]*\)` | missing .*/\1/p' "$table" >"$T/missing"
+	[ "$(wc -l <"$T/missing")" -gt 30 ]
+	while IFS= read -r flag; do
+		must_fail 125 prism run "--$flag" x
+		says 'is not in prism'
+	done <"$T/missing"
+	# And each flag has its line, but for prism's own and second names.
+	grep -vxE 'net|net-alias|dns-opt|trace|limits|help' "$T/have" >"$T/all"
+	while IFS= read -r flag; do
+		coming "$flag" || grep -q "^| \`--$flag\` |" "$table" ||
+			explain "no line for --$flag" || return 1
+	done <"$T/all"
+}

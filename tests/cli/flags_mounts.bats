@@ -159,3 +159,14 @@ run()
 	cmp "$T/o" /usr/share/zoneinfo/Asia/Tokyo
 	must_work run --tz Asia/Tokyo busybox date +%Z
 }
+
+@test "-v :rshared on a shared mount: what is mounted inside is seen outside" {
+	need TMPFS
+	mkdir "$T/v"
+	unshare -m sh -ec "mount -t tmpfs none '$T/v'; mount --make-shared '$T/v'
+		mkdir '$T/v/in'
+		'$PRISM_BIN' run --rm --cap-add SYS_ADMIN -v '$T/v:/v:rshared' busybox \
+			sh -c 'mount -t tmpfs inner /v/in; touch /v/in/here'
+		ls '$T/v/in'" >"$T/o"
+	grep -qx here "$T/o"
+}
