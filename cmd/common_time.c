@@ -55,37 +55,45 @@ int64_t time_parse(const char *s)
 	return when > 0 ? when : 0;
 }
 
-char *time_ago(int64_t when)
+char *time_span(int64_t s)
 {
 	static const struct {
-		int64_t below_s;
+		int64_t below;
 		int64_t unit_s;
 		const char *unit;
 	} scale[] = {
-		{60, 1, "second"},
-		{3600, 60, "minute"},
-		{48 * 3600, 3600, "hour"},
-		{14 * 86400, 86400, "day"},
-		{60 * 86400, 604800, "week"},
-		{2 * 365 * 86400L, 30 * 86400L, "month"},
+		{14, 86400, "day"},
+		{60 / 7 + 1, 604800, "week"},
+		{24, 30 * 86400L, "month"},
 	};
-	const int64_t s = (int64_t)time(NULL) - when;
-	int64_t n;
+	/* Hours are rounded, all others are cut. */
+	const int64_t hours = (s + 1800) / 3600;
+
+	if (s < 1)
+		return xstrdup("Less than a second");
+	if (s < 60)
+		return xasprintf("%lld second%s", (long long)s,
+				 s == 1 ? "" : "s");
+	if (s < 3600)
+		return s < 120 ? xstrdup("About a minute")
+			       : xasprintf("%lld minutes", (long long)s / 60);
+	if (hours < 48)
+		return hours == 1 ? xstrdup("About an hour")
+				  : xasprintf("%lld hours", (long long)hours);
+	for (size_t i = 0; i < ARRAY_LEN(scale); i++)
+		if (s / scale[i].unit_s < scale[i].below)
+			return xasprintf("%lld %ss",
+					 (long long)(s / scale[i].unit_s),
+					 scale[i].unit);
+	return xasprintf("%lld years", (long long)(s / (365 * 86400L)));
+}
+
+char *time_ago(int64_t when)
+{
+	autofree char *span = NULL;
 
 	if (when == 0)
 		return xstrdup("N/A");
-	if (s < 1)
-		return xstrdup("Less than a second ago");
-	for (size_t i = 0; i < ARRAY_LEN(scale); i++) {
-		if (s >= scale[i].below_s)
-			continue;
-		n = s / scale[i].unit_s;
-		if (n == 1 && scale[i].unit_s == 60)
-			return xstrdup("About a minute ago");
-		if (n == 1 && scale[i].unit_s == 3600)
-			return xstrdup("About an hour ago");
-		return xasprintf("%lld %s%s ago", (long long)n, scale[i].unit,
-				 n == 1 ? "" : "s");
-	}
-	return xasprintf("%lld years ago", (long long)(s / (365 * 86400L)));
+	span = time_span((int64_t)time(NULL) - when);
+	return xasprintf("%s ago", span);
 }

@@ -12,4 +12,7 @@ int64_t time_parse(const char *rfc3339);
 /* As Docker says it; "N/A" for 0. Malloced. */
 char *time_ago(int64_t when);
 
+/* How long: "5 minutes", "About an hour". Malloced. */
+char *time_span(int64_t s);
+
 #endif

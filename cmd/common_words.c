@@ -60,8 +60,11 @@ static const struct {
 	const char *name;
 	const char *summary;
 } groups[] = {
-	{"container", "Manage containers"}, {"image", "Manage images"},
-	{"network", "Manage networks"},     {"system", "Manage prism"},
+	{"container", "Manage containers"},
+	{"generate", "Print units of systemd"},
+	{"image", "Manage images"},
+	{"network", "Manage networks"},
+	{"system", "Manage prism"},
 	{"volume", "Manage volumes"},
 };
 

@@ -28,6 +28,7 @@ static const struct {
 	const char *type;
 	inspect_fn show;
 } kinds[] = {
+	{"container", inspect_container},
 	{"image", inspect_image},
 };
 

@@ -27,6 +27,8 @@ struct inspect_ask {
 typedef json_t *(*inspect_fn)(const struct inspect_ask *a, const char *text,
 			      struct err *e);
 
+json_t *inspect_container(const struct inspect_ask *a, const char *text,
+			  struct err *e);
 json_t *inspect_image(const struct inspect_ask *a, const char *text,
 		      struct err *e);
 

@@ -21,6 +21,18 @@ extern const struct command cmd_image_exists;
 extern const struct command cmd_history;
 extern const struct command cmd_inspect;
 extern const struct command cmd_rm;
+extern const struct command cmd_container_prune;
+extern const struct command cmd_create;
+extern const struct command cmd_generate_systemd;
+extern const struct command cmd_port;
+extern const struct command cmd_top;
+extern const struct command cmd_kill;
+extern const struct command cmd_pause;
+extern const struct command cmd_ps;
+extern const struct command cmd_rename;
+extern const struct command cmd_stop;
+extern const struct command cmd_unpause;
+extern const struct command cmd_wait;
 extern const struct command cmd_version;
 extern const struct command cmd_volume_create;
 extern const struct command cmd_volume_inspect;
@@ -87,6 +99,18 @@ int main(int argc, char **argv)
 		&cmd_volume_ls,
 		&cmd_volume_prune,
 		&cmd_volume_rm,
+		&cmd_kill,
+		&cmd_pause,
+		&cmd_ps,
+		&cmd_rename,
+		&cmd_stop,
+		&cmd_unpause,
+		&cmd_wait,
+		&cmd_container_prune,
+		&cmd_create,
+		&cmd_generate_systemd,
+		&cmd_port,
+		&cmd_top,
 		NULL,
 	};
 	/* clang-format on */

@@ -266,6 +266,25 @@ static void judge(struct container_state *s, const struct container_head *h,
 			 : 0;
 }
 
+static bool is_paused_run(int dir_fd, uint32_t run)
+{
+	char text[16];
+	const ssize_t n = readlinkat(dir_fd, "paused", text, sizeof(text));
+	uint64_t of;
+
+	return n > 0 && str_to_u64n(text, (size_t)n, UINT32_MAX, &of) &&
+	       of == run;
+}
+
+bool state_is_paused(int dir_fd, int spec_fd)
+{
+	struct container_head h = {0};
+	struct err ignored = {0};
+
+	return head_read(spec_fd, &h, &ignored) == 0 &&
+	       is_paused_run(dir_fd, h.run);
+}
+
 static int look(int dir_fd, int spec_fd, struct container_state *ret,
 		struct err *e)
 {
@@ -283,6 +302,8 @@ static int look(int dir_fd, int spec_fd, struct container_state *ret,
 	if (rc < 0)
 		return -1;
 	judge(ret, &h, rc == 1, alive);
+	if (ret->status == CONTAINER_RUNNING && is_paused_run(dir_fd, h.run))
+		ret->status = CONTAINER_PAUSED;
 	return 0;
 }
 

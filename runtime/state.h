@@ -11,7 +11,8 @@
  *                 that it speaks of; one of an earlier run counts for nothing
  *
  *   locked     run 0                          created (about to start)
- *   locked     state.json of this run         what it says: paused, restarting
+ *   locked     state.json of this run         what it says: restarting
+ *   locked     link "paused" of this run      paused
  *   locked     else                           running
  *   free       state.json of this run, ended  exited (created, dead)
  *   free       run 0, no state.json           created
@@ -109,6 +110,9 @@ int lock_wait(int spec_fd, const char *what, struct err *e);
 /* By the table above; spec_fd of spec.json. */
 int state_get(int dir_fd, int spec_fd, struct container_state *ret,
 	      struct err *e);
+
+/* Does the link `paused` speak of this run? (freeze.h) */
+bool state_is_paused(int dir_fd, int spec_fd);
 
 /* Replace state.json. */
 int state_put(int dir_fd, const struct container_state *s, struct err *e);

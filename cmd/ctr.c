@@ -1,0 +1,86 @@
+#include "cmd/ctr.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "runtime/name.h"
+
+int ctr_open(const struct globals *g, struct ctr *ret, struct err *e)
+{
+	struct ctr c = {0};
+
+	if (cmd_open_store(g, &c.store, e) < 0)
+		return -1;
+	store_unlock(c.store);
+	c.home.root_path = store_root(c.store);
+	c.home.root_fd = store_dirfd(c.store, STORE_ROOT, e);
+	if (c.home.root_fd < 0) {
+		store_close(c.store);
+		return -1;
+	}
+	if (container_sweep(&c.home, e) < 0 || name_sweep(&c.home, e) < 0)
+		log_warn("ignoring: %s", e->text);
+	err_clear(e);
+	*ret = c;
+	return 0;
+}
+
+void ctr_close(struct ctr *c)
+{
+	store_close(c->store);
+	c->store = NULL;
+}
+
+int ctr_each_operand(const struct ctr *r, const char *command, int argc,
+		     char **argv, ctr_fn fn, void *ctx)
+{
+	int code = 0;
+
+	for (int i = 0; i < argc; i++) {
+		autocontainer struct container c = CONTAINER_NONE;
+		struct err e = {0};
+
+		if (container_open(&r->home, argv[i], &c, &e) == 0 &&
+		    fn(ctx, r, &c, &e) == 0) {
+			(void)printf("%s\n", argv[i]);
+			(void)fflush(stdout);
+			continue;
+		}
+		cmd_print_error(command, &e);
+		code = 1;
+	}
+	return code;
+}
+
+void ctr_list_open(const struct ctr *r, const char *command, int argc,
+		   char **argv, struct ctr_list *ret)
+{
+	struct ctr_list l = {
+		.v = xcalloc((size_t)argc, sizeof(*l.v)),
+		.text = xcalloc((size_t)argc, sizeof(*l.text)),
+	};
+
+	for (int i = 0; i < argc; i++) {
+		struct err e = {0};
+
+		l.v[l.n] = (struct container)CONTAINER_NONE;
+		if (container_open(&r->home, argv[i], &l.v[l.n], &e) == 0) {
+			l.text[l.n++] = argv[i];
+			continue;
+		}
+		cmd_print_error(command, &e);
+		l.code = 1;
+	}
+	*ret = l;
+}
+
+void ctr_list_free(struct ctr_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		container_close(&l->v[i]);
+	free(l->v);
+	free(l->text);
+	*l = (struct ctr_list){0};
+}

@@ -1,0 +1,35 @@
+/*
+ * freeze - all processes of a container stand still, and go on
+ *
+ * By SIGSTOP to every process in its PID namespace (and in those below it),
+ * again until a look at all of them finds none that still runs: whoever was
+ * forked in between is found by the next look. Done from outside, where
+ * SIGSTOP reaches PID 1 too.
+ *
+ * The link `paused` in the container's directory holds the number of the run
+ * that is paused. It is made first and goes last, so a freeze that was cut
+ * short shows as paused, and thawing it puts all right; one of an earlier run
+ * counts for nothing.
+ */
+#ifndef RUNTIME_FREEZE_H
+#define RUNTIME_FREEZE_H
+
+#include "base/err.h"
+#include "runtime/container.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* ERR_NOTFOUND when it does not run. */
+int freeze_container(const struct container *c, struct err *e);
+/* Nothing to do is no error. */
+int freeze_thaw(const struct container *c, struct err *e);
+
+/*
+ * Call fn for each process of a container, init first; a non-zero result ends
+ * it and is returned.
+ */
+int freeze_each(pid_t init, int (*fn)(void *ctx, pid_t pid), void *ctx,
+		struct err *e);
+
+#endif
