@@ -86,6 +86,7 @@ static int enter_userns(const struct init_args *a, struct host_trees *t,
 			struct err *e)
 {
 	int fds[SYNC_FDS_MAX];
+	int layers;
 	int n;
 	STEP(e, "userns", "wait for the id maps");
 
@@ -94,13 +95,16 @@ static int enter_userns(const struct init_args *a, struct host_trees *t,
 	n = sync_wait_fds(a->sync, SYNC_PLUMBED, fds, SYNC_FDS_MAX, e);
 	if (n < 0)
 		return -1;
-	if (a->spec->map_auto && n < 2)
+	layers = a->spec->rootfs ? 1 : (int)a->spec->lowers.n;
+	if (a->spec->map_auto && n < 1 + layers)
 		return err_set(e, ERR_INVALID, "layers are missing");
 	if (n > 0) {
 		t->dir = fds[0];
-		t->n_lowers = n - 1;
 		t->lowers = xcalloc((size_t)n, sizeof(*t->lowers));
 		memcpy(t->lowers, fds + 1, (size_t)(n - 1) * sizeof(*fds));
+		t->n_lowers = layers;
+		t->lent = t->lowers + layers;
+		t->n_lent = n - 1 - layers;
 	}
 	return become_root(a->spec, e);
 }

@@ -36,8 +36,13 @@ static bool is_device(const char *path)
 	       (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
-static int copy_of_host(const struct run_spec *s, const struct mount_spec *m,
-			struct err *e)
+bool mounts_is_lent(const struct run_spec *s, const struct mount_spec *m)
+{
+	return s->map_auto && m->type == MOUNT_VOLUME;
+}
+
+int mounts_copy(const struct run_spec *s, const struct mount_spec *m,
+		struct err *e)
 {
 	uint64_t attr = m->attr;
 	STEP(e, "volume", "copy mount %s", m->source);
@@ -57,10 +62,10 @@ static int prepare(const struct run_spec *s, bool shared, int *trees,
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		const struct mount_spec *const m = &s->mounts[i];
 
-		if (m->type == MOUNT_TMPFS ||
+		if (m->type == MOUNT_TMPFS || mounts_is_lent(s, m) ||
 		    (m->propagation == MS_SHARED) != shared)
 			continue;
-		trees[i] = copy_of_host(s, m, e);
+		trees[i] = mounts_copy(s, m, e);
 		if (trees[i] < 0)
 			return -1;
 	}
@@ -83,10 +88,21 @@ int mounts_prepare(const struct run_spec *s, int *trees, struct err *e)
 	return prepare(s, false, trees, e);
 }
 
+void mounts_take_lent(const struct run_spec *s, int *trees, const int *lent,
+		      int n)
+{
+	int next = 0;
+
+	for (size_t i = 0; i < s->n_mounts && next < n; i++)
+		if (mounts_is_lent(s, &s->mounts[i]))
+			trees[i] = lent[next++];
+}
+
 /* ---- volumes from the image ---------------------------------------------------- */
 
 /* What the image has at the place of an empty volume goes into it. */
-static int fill_volume(const struct mount_spec *m, int tree, struct err *e)
+static int fill_volume(const struct mount_spec *m, int tree, bool first,
+		       struct err *e)
 {
 	autoclose int from =
 		fs_open_in_root(AT_FDCWD, m->target, O_RDONLY | O_DIRECTORY, 0);
@@ -97,17 +113,18 @@ static int fill_volume(const struct mount_spec *m, int tree, struct err *e)
 	if (to < 0)
 		return err_sys(e, "openat", "volume %s", m->volume);
 	/* Nothing there, or a file: attaching it knows what to say of that. */
-	if (from >= 0 && copyup(from, to, e) < 0)
+	if (first && from >= 0 && copyup(from, to, e) < 0)
 		return -1;
 	return m->readonly ? mnt_tree_readonly(tree, m->volume, e) : 0;
 }
 
 /* All of them before the first is attached: the image is meant, bare. */
-int mounts_fill(const struct run_spec *s, const int *trees, struct err *e)
+int mounts_fill(const struct run_spec *s, const int *trees, bool first,
+		struct err *e)
 {
 	for (size_t i = 0; i < s->n_mounts; i++)
 		if (is_filled(&s->mounts[i]) &&
-		    fill_volume(&s->mounts[i], trees[i], e) < 0)
+		    fill_volume(&s->mounts[i], trees[i], first, e) < 0)
 			return -1;
 	return 0;
 }

@@ -16,6 +16,17 @@
 
 #include "base/err.h"
 #include "runtime/spec.h"
+#include <stdbool.h>
+
+/*
+ * True for what only the monitor can copy, because the store is closed to the
+ * container's ids and their files are to look like its own (--userns auto).
+ */
+bool mounts_is_lent(const struct run_spec *s, const struct mount_spec *m);
+
+/* A detached copy of the source of m, with its attributes. */
+int mounts_copy(const struct run_spec *s, const struct mount_spec *m,
+		struct err *e);
 
 /*
  * *ret_trees: an fd for each mount of s, in its order, -1 where there is none
@@ -25,8 +36,16 @@ int mounts_prepare_shared(const struct run_spec *s, int **ret_trees,
 			  struct err *e);
 int mounts_prepare(const struct run_spec *s, int *trees, struct err *e);
 
-/* Volumes get what the image has at their place, before anything is mounted. */
-int mounts_fill(const struct run_spec *s, const int *trees, struct err *e);
+/* Those of the monitor, in the order of the mounts, take their places. */
+void mounts_take_lent(const struct run_spec *s, int *trees, const int *lent,
+		      int n);
+
+/*
+ * Volumes get what the image has at their place, before anything is mounted;
+ * `first`: the container was never started before.
+ */
+int mounts_fill(const struct run_spec *s, const int *trees, bool first,
+		struct err *e);
 int mounts_attach(const struct run_spec *s, const int *trees, struct err *e);
 
 /* Those marked U become the user's, with all that is in them. */

@@ -149,6 +149,7 @@ static int prepare(const struct run_spec *s, const struct container *c,
 	*h = (struct host){.sys = -1, .proc = -1, .shm = t->shm};
 	if (mounts_prepare_shared(s, &h->trees, e) < 0 || mnt_private(e) < 0)
 		return -1;
+	mounts_take_lent(s, h->trees, t->lent, t->n_lent);
 	if (prepare_devices(s, h, e) < 0 || prepare_shared(s, h, e) < 0 ||
 	    mounts_prepare(s, h->trees, e) < 0)
 		return -1;
@@ -428,8 +429,8 @@ int rootfs_build(const struct run_spec *s, const struct container *c,
 	    masks_apply(s, e) < 0)
 		return -1;
 	(void)umask(022);
-	if (mounts_fill(s, h.trees, e) < 0 || attach_files(&h, e) < 0 ||
-	    mounts_attach(s, h.trees, e) < 0)
+	if (mounts_fill(s, h.trees, c->head.run == 0, e) < 0 ||
+	    attach_files(&h, e) < 0 || mounts_attach(s, h.trees, e) < 0)
 		return -1;
 	free(h.trees);
 	return 0;

@@ -20,12 +20,14 @@
 /*
  * Detached mounts made by the monitor, where init may not follow the paths
  * (--userns auto): the container's directory, and the layers (or the one
- * directory of --rootfs) as seen through the id map.
+ * directory of --rootfs) and volumes as seen through the id map.
  */
 struct host_trees {
 	int dir; /* -1: none of this, paths work */
 	int *lowers;
 	int n_lowers;
+	int *lent; /* of mounts_is_lent, in the order of the mounts */
+	int n_lent;
 	int shm; /* /dev/shm of the container whose ipc is joined, or -1 */
 };
 

@@ -20,6 +20,7 @@
 #include "runtime/init.h"
 #include "runtime/mnt.h"
 #include "runtime/monitor.h"
+#include "runtime/mounts.h"
 #include "runtime/nsjoin.h"
 #include "runtime/sync.h"
 
@@ -105,14 +106,18 @@ static int make_init(struct monitor *m, struct err *e)
 	return 0;
 }
 
-/* One layer as seen through the container's id map; nothing is chowned. */
-static int idmap_layer(const struct monitor *m, const char *path, struct err *e)
+/*
+ * A detached mount becomes one as seen through the container's id map; nothing
+ * is chowned. Takes the fd and gives it back.
+ */
+static int idmap_tree(const struct monitor *m, int tree, const char *path,
+		      struct err *e)
 {
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_IDMAP,
 		.userns_fd = (uint64_t)m->userns,
 	};
-	autoclose int fd = mnt_clone(AT_FDCWD, path, false, false, 0, e);
+	autoclose int fd = tree;
 
 	if (fd < 0)
 		return -1;
@@ -126,7 +131,39 @@ static int idmap_layer(const struct monitor *m, const char *path, struct err *e)
 	return take_fd(&fd);
 }
 
-/* The container's directory first, then the layers or the one directory. */
+static int idmap_layer(const struct monitor *m, const char *path, struct err *e)
+{
+	return idmap_tree(m, mnt_clone(AT_FDCWD, path, false, false, 0, e),
+			  path, e);
+}
+
+static int lend_volumes(const struct monitor *m, int *fds, int *n,
+			struct err *e)
+{
+	const struct run_spec *const s = m->spec;
+
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const struct mount_spec *const x = &s->mounts[i];
+
+		if (!mounts_is_lent(s, x))
+			continue;
+		if (*n == SYNC_FDS_MAX)
+			return err_set(e, ERR_UNSUPPORTED,
+				       "--userns auto with more than %d layers "
+				       "and volumes",
+				       SYNC_FDS_MAX - 1);
+		fds[*n] = idmap_tree(m, mounts_copy(s, x, e), x->source, e);
+		if (fds[*n] < 0)
+			return -1;
+		(*n)++;
+	}
+	return 0;
+}
+
+/*
+ * The container's directory first, then the layers or the one directory, then
+ * the volumes.
+ */
 static int make_trees(const struct monitor *m, int *fds, int *n, struct err *e)
 {
 	const struct run_spec *const s = m->spec;
@@ -146,7 +183,7 @@ static int make_trees(const struct monitor *m, int *fds, int *n, struct err *e)
 			return -1;
 		(*n)++;
 	}
-	return 0;
+	return lend_volumes(m, fds, n, e);
 }
 
 static int send_trees(const struct monitor *m, struct err *e)

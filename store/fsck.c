@@ -22,6 +22,7 @@
 #include "store/layer.h"
 #include "store/ready.h"
 #include "store/stack.h"
+#include "store/volume.h"
 
 void fsck_found(struct fsck *f, const char *fmt, ...)
 {
@@ -207,6 +208,42 @@ static int check_name(void *ctx, const struct ref *ref,
 	return 0;
 }
 
+/* ---- volumes ------------------------------------------------------------- */
+
+static void check_volume(struct fsck *f, const char *name)
+{
+	const int volumes =
+		store_dirfd(f->store, STORE_VOLUMES, &(struct err){0});
+	autofree char *data = xasprintf("%s/_data", name);
+	autovolume struct volume v = {0};
+	autoclose int fd = -1;
+	struct err why = {0};
+
+	f->volumes++;
+	if (volume_check_name(name, &why)) {
+		fsck_found(f, "volumes: '%s' is no name of a volume", name);
+		return;
+	}
+	if (volume_load(f->store, name, &v, &why)) {
+		fsck_found(f, "%s", why.text);
+		return;
+	}
+	fd = fs_opendir_at(volumes, data, &why);
+	if (fd < 0 && why.kind == ERR_NOTFOUND)
+		fsck_found(f, "volume %s: its directory is missing", name);
+}
+
+static int check_volumes(struct fsck *f, struct err *e)
+{
+	autostrv struct strv names = {0};
+
+	if (volume_names(f->store, &names, e))
+		return -1;
+	for (size_t i = 0; i < names.n; i++)
+		check_volume(f, names.v[i]);
+	return 0;
+}
+
 static int clean_tmp(struct fsck *f, struct err *e)
 {
 	int rc;
@@ -228,5 +265,7 @@ int fsck_run(struct fsck *f, struct err *e)
 		return -1;
 	if (blob_each_in(f->store, STORE_SKELETONS, check_skeleton, f, e))
 		return -1;
-	return image_each(f->store, check_name, f, e);
+	if (image_each(f->store, check_name, f, e))
+		return -1;
+	return check_volumes(f, e);
 }

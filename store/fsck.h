@@ -2,7 +2,8 @@
  * fsck - is the store what it claims to be?
  *
  * Blobs are hashed again; names are followed down to their layers; unpacked
- * layers are compared with the list that was written when they were unpacked.
+ * layers are compared with the list that was written when they were unpacked;
+ * volumes must be what they say (their content is the user's).
  * Nothing is repaired. What dead processes left in tmp/ is no damage: it is
  * removed (if nobody else is in the store) and counted.
  */
@@ -30,6 +31,7 @@ struct fsck {
 	size_t blobs;
 	size_t layers;
 	size_t names;
+	size_t volumes;
 	size_t leftovers; /* removed from tmp/ */
 	uint64_t bytes;   /* hashed */
 };

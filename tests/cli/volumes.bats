@@ -263,3 +263,28 @@ volumes()
 	must_work as_user "$PRISM_BIN" volume ls -q
 	prints ''
 }
+
+@test "with ids of its own: the volume has the container's ids" {
+	need ROOT OVERLAY
+	must_work prism run --rm --userns auto -v ids:/data vol sh -c \
+		'stat -c "%u %a" /data; touch /data/mine; chown 5:6 /data/mine'
+	prints '1000 2770'
+	must_work prism run --rm --userns auto -v ids:/d:ro vol sh -c \
+		'stat -c "%u:%g" /d/mine; touch /d/no 2>&1 || true'
+	has '^5:6$'
+	has 'Read-only'
+	must_work prism run --rm -v ids:/d busybox stat -c '%u:%g' /d/mine
+	prints '5:6'
+	must_work prism volume rm ids
+	[ -z "$(volumes)" ] || explain "no anonymous ones are left: $(volumes)"
+}
+
+@test "fsck looks at volumes" {
+	must_work prism volume create sound
+	must_work prism fsck
+	echo '{' >"$PRISM_ROOT/volumes/sound/volume.json"
+	must_exit 1 prism fsck
+	has 'volume sound: volume.json'
+	must_work prism volume rm sound
+	must_work prism fsck
+}
