@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/common_complete.h"
 #include "cmd/common_opts.h"
 #include "cmd/common_words.h"
 #include "store/store.h"
@@ -281,6 +282,20 @@ static void fill_stdio(void)
 			_exit(125);
 }
 
+/* For the shells: what can stand at the end of argv (common_complete.h). */
+static int complete(const struct command *const *table, int argc, char **argv)
+{
+	struct err e = {0};
+	bool elsewhere = false;
+
+	if (argc < 3)
+		return 0;
+	complete_print(table, &global_command, argc - 2, argv + 2, &elsewhere);
+	if (elsewhere)
+		(void)exec_image(argv, &e);
+	return fflush(stdout) != 0;
+}
+
 int cmd_main(const struct command *const *table, int argc, char **argv)
 {
 	struct globals g = {0};
@@ -291,6 +306,8 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 	int n = 0;
 
 	fill_stdio();
+	if (argc > 1 && !strcmp(argv[1], "__complete"))
+		return complete(table, argc, argv);
 	memcpy(args, argv, (size_t)argc * sizeof(*args));
 	if (opts_parse(&global_command, &g, argc - 1, args + 1, &n, &help, &e) <
 	    0)

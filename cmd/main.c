@@ -14,6 +14,7 @@ extern const struct command cmd_run;
 extern const struct command cmd_exec;
 extern const struct command cmd_list_images;
 extern const struct command cmd_rmi;
+extern const struct command cmd_completion;
 extern const struct command cmd_info;
 extern const struct command cmd_tag;
 extern const struct command cmd_image_prune;
@@ -76,7 +77,10 @@ int main(int argc, char **argv)
 	/* A line each, so that two branches can add one. */
 	/* clang-format off */
 	static const struct command *const table[] = {
+		&cmd_run,
 		&cmd_exec,
+		&cmd_logs,
+		&cmd_attach,
 		&pull_elsewhere,
 		&cmd_list_images,
 		&cmd_rmi,
@@ -92,13 +96,13 @@ int main(int argc, char **argv)
 		&cmd_image_prune,
 		&cmd_image_exists,
 		&cmd_history,
-		&cmd_attach, &cmd_logs, &cmd_run,
 		&cmd_version,
 		&cmd_volume_create,
 		&cmd_volume_inspect,
 		&cmd_volume_ls,
 		&cmd_volume_prune,
 		&cmd_volume_rm,
+<<<<<<< HEAD
 		&cmd_kill,
 		&cmd_pause,
 		&cmd_ps,
@@ -111,6 +115,9 @@ int main(int argc, char **argv)
 		&cmd_generate_systemd,
 		&cmd_port,
 		&cmd_top,
+=======
+		&cmd_completion,
+>>>>>>> 63810f4 (cmd/completion: bash, zsh, fish, from the table of commands)
 		NULL,
 	};
 	/* clang-format on */
