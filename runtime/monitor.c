@@ -126,6 +126,8 @@ static int start_once(struct monitor *m, struct err *e)
 	m->started_ns = clock_monotonic();
 	m->ended = rc < 0;
 	m->timed_out = false;
+	if (rc == 0)
+		monitor_health_begin(m);
 	return rc;
 }
 
@@ -208,8 +210,7 @@ static void take_signals(struct monitor *m)
 
 /* ---- one turn of the loop -------------------------------------------------------- */
 
-/* From now until a moment of CLOCK_MONOTONIC; a bit late, never early. */
-static int ms_until(int64_t when_ns)
+int monitor_ms_until(int64_t when_ns)
 {
 	const int64_t ns = when_ns - clock_monotonic();
 
@@ -233,19 +234,23 @@ static void hub_turn(struct monitor *m, const struct pollfd *p, int n)
 /* Wait until something happens, and do it. Init's end is left to the caller. */
 static int turn(struct monitor *m, int timeout_ms, struct err *e)
 {
-	struct pollfd p[2 + HUB_FDS_MAX] = {
+	struct pollfd p[3 + HUB_FDS_MAX] = {
 		{.fd = m->signals, .events = POLLIN},
 		{.fd = m->ended ? -1 : m->pidfd, .events = POLLIN},
+		{.fd = monitor_health_fd(m), .events = POLLIN},
 	};
-	const int n = m->hub ? hub_fds(m->hub, p + 2) : 0;
+	const int n = m->hub ? hub_fds(m->hub, p + 3) : 0;
 
-	if (poll(p, (nfds_t)n + 2, timeout_ms) < 0)
+	if (poll(p, (nfds_t)n + 3, timeout_ms) < 0)
 		return errno == EINTR ? 0 : err_sys(e, "poll", "the container");
 	if (p[0].revents)
 		take_signals(m);
 	if (m->hub)
-		hub_turn(m, p + 2, n);
-	return p[1].revents != 0;
+		hub_turn(m, p + 3, n);
+	if (p[1].revents)
+		return 1;
+	monitor_health_turn(m, p[2].revents != 0);
+	return 0;
 }
 
 /* ---- while it runs ---------------------------------------------------------------- */
@@ -276,13 +281,22 @@ static int time_left_ms(struct monitor *m)
 
 	if (m->spec->timeout_s == 0 || m->timed_out)
 		return -1;
-	ms = ms_until(m->started_ns + m->spec->timeout_s * CLOCK_SECOND);
+	ms = monitor_ms_until(m->started_ns +
+			      m->spec->timeout_s * CLOCK_SECOND);
 	if (ms == 0) {
 		m->timed_out = true;
 		forward(m, SIGKILL);
 		return -1;
 	}
 	return ms;
+}
+
+/* -1 is never. */
+static int sooner(int a_ms, int b_ms)
+{
+	if (a_ms < 0 || b_ms < 0)
+		return a_ms < 0 ? b_ms : a_ms;
+	return a_ms < b_ms ? a_ms : b_ms;
 }
 
 /* All that was written before the end is shown before the status is. */
@@ -303,7 +317,8 @@ static int drain(struct monitor *m, struct err *e)
 static int watch(struct monitor *m, struct err *e)
 {
 	for (;;) {
-		const int rc = turn(m, time_left_ms(m), e);
+		const int ms = sooner(time_left_ms(m), monitor_health_ms(m));
+		const int rc = turn(m, ms, e);
 
 		if (rc < 0)
 			return -1;
@@ -311,6 +326,7 @@ static int watch(struct monitor *m, struct err *e)
 			continue;
 		if (reap(m, e) < 0)
 			return -1;
+		monitor_health_end(m);
 		crash_point("run-ended");
 		return drain(m, e);
 	}
@@ -318,16 +334,17 @@ static int watch(struct monitor *m, struct err *e)
 
 /* ---- the next start ----------------------------------------------------------------- */
 
-static void put_state(struct monitor *m, enum container_status status)
+void monitor_put_state(struct monitor *m, enum container_status status)
 {
 	struct container_state s = {
 		.status = status,
-		.exit_code = m->code,
+		.exit_code = status == CONTAINER_RESTARTING ? m->code : 0,
 		.restart_count = (int)m->restart.count,
 		.finished_ns = status == CONTAINER_RESTARTING ? clock_now() : 0,
 	};
 	struct err e = {0};
 
+	health_state(&m->health, &s);
 	/* A full disk must not end the container: the head tells enough. */
 	if (container_state_put(m->container, &s, &e) < 0)
 		log_warn("ignoring: %s", e.text);
@@ -340,7 +357,7 @@ static bool pause_before_restart(struct monitor *m, int64_t pause_ns)
 	struct err e = {0};
 
 	for (;;) {
-		const int ms = ms_until(until);
+		const int ms = monitor_ms_until(until);
 
 		if (m->last || container_is_stopping(m->container))
 			return false;
@@ -364,13 +381,13 @@ static bool start_again(struct monitor *m, struct err *e)
 	m->container->head.pid = 0;
 	(void)head_write(m->container->lock_fd, &m->container->head, e);
 	err_clear(e);
-	put_state(m, CONTAINER_RESTARTING);
+	monitor_put_state(m, CONTAINER_RESTARTING);
 	crash_point("run-restarting");
 	if (!pause_before_restart(m, pause_ns))
 		return false;
 	if (start_once(m, e) < 0)
 		return false;
-	put_state(m, CONTAINER_RUNNING);
+	monitor_put_state(m, CONTAINER_RUNNING);
 	return true;
 }
 
@@ -424,10 +441,12 @@ static void finish(struct monitor *m, bool ran, const struct err *why)
 	struct err e = {0};
 
 	own_kill(&m->init);
+	monitor_health_end(m);
 	own_close(&m->pidfd);
 	tty_raw_restore(&m->raw);
 	hub_free(m->hub);
 	own_close(&m->signals);
+	health_state(&m->health, &s);
 	/* One that never ran leaves nothing, as with --rm. */
 	if (!ran && m->job->fresh)
 		m->container->keep = false;
@@ -439,6 +458,7 @@ static void finish(struct monitor *m, bool ran, const struct err *why)
 				   &e) < 0)
 		log_warn("ignoring: %s", e.text);
 	free(s.error);
+	health_free(&m->health);
 	own_close(&m->userns);
 }
 
@@ -454,6 +474,7 @@ static void monitor_init(struct monitor *m, const struct container_job *j)
 		.userns = -1,
 		.ends = {-1, -1, -1, -1},
 		.stdio = {-1, -1, -1},
+		.probe = EXEC_PROBE_NONE,
 		.ended = true,
 		.code = 125,
 	};

@@ -6,6 +6,8 @@
 #define RUNTIME_MONITOR_H
 
 #include "base/err.h"
+#include "runtime/exec.h"
+#include "runtime/health.h"
 #include "runtime/hub.h"
 #include "runtime/restart.h"
 #include "runtime/start.h"
@@ -37,11 +39,14 @@ struct monitor {
 	struct winsize size;  /* of the terminal that started it */
 
 	struct restart restart;
-	int64_t started_ns; /* CLOCK_MONOTONIC */
-	bool timed_out;     /* --timeout ended it */
-	bool ended;         /* init is dead */
-	bool last;          /* no more starts */
-	bool hurry;         /* nor any waiting for slow readers */
+	struct health health;
+	struct exec_probe probe; /* a check that runs; .pid 0: none */
+	int64_t probe_ns;        /* when it began, since 1970 */
+	int64_t started_ns;      /* CLOCK_MONOTONIC */
+	bool timed_out;          /* --timeout ended it */
+	bool ended;              /* init is dead */
+	bool last;               /* no more starts */
+	bool hurry;              /* nor any waiting for slow readers */
 	int code;
 };
 
@@ -50,5 +55,22 @@ struct monitor {
  * master is in m->ends. On an error init is dead.
  */
 int start_program(struct monitor *m, struct err *e);
+
+/*
+ * Health checks (monitor_health.c): after each start; the fd to poll (-1:
+ * none) and ms until the next one is due (-1: never); what is due or done; the
+ * program ended.
+ */
+void monitor_health_begin(struct monitor *m);
+int monitor_health_fd(const struct monitor *m);
+int monitor_health_ms(const struct monitor *m);
+void monitor_health_turn(struct monitor *m, bool probe_ended);
+void monitor_health_end(struct monitor *m);
+
+/* Replace state.json; a full disk is no reason to end a container. */
+void monitor_put_state(struct monitor *m, enum container_status status);
+
+/* From now until a moment of CLOCK_MONOTONIC; a bit late, never early. */
+int monitor_ms_until(int64_t when_ns);
 
 #endif

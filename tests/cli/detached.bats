@@ -309,3 +309,28 @@ logged()
 	cat "$T/log"
 	[ "$status" = 0 ]
 }
+
+# ---- health ------------------------------------------------------------------------------
+
+@test "health checks: starting, unhealthy, healthy, and what they printed" {
+	need ROOT OVERLAY
+	detach --health-cmd 'echo looked; test -e /ok' --health-interval 200ms \
+		--health-retries 2 busybox sh -c 'while [ ! -e /go ]; do sleep 0.1; done
+			echo >/ok; sleep 1000'
+	wait_for state_says "$id" '"health":"unhealthy"'
+	state_says "$id" '"output":"looked'
+	must_work prism exec "$id" touch /go
+	wait_for state_says "$id" '"health":"healthy"'
+	must_work prism rm -f "$id"
+	detach --health-cmd true busybox sleep 1000
+	state_says "$id" '"health":"starting"'
+	must_work prism rm -f "$id"
+	# A check that hangs is cut off, and does not hold up the end.
+	detach --health-cmd 'sleep 1000' --health-interval 100ms \
+		--health-timeout 300ms --health-retries 1 busybox sleep 1000
+	wait_for state_says "$id" '"output":"Health check exceeded timeout'
+	state_says "$id" '"health":"unhealthy"'
+	SECONDS=0
+	must_work prism rm -f "$id"
+	[ "$SECONDS" -lt 5 ]
+}
