@@ -79,8 +79,10 @@ int main(int argc, char **argv)
 	static const struct command *const table[] = {
 		&cmd_run,
 		&cmd_exec,
+		&cmd_ps,
 		&cmd_logs,
 		&cmd_attach,
+		&cmd_stop,
 		&pull_elsewhere,
 		&cmd_list_images,
 		&cmd_rmi,
@@ -102,12 +104,9 @@ int main(int argc, char **argv)
 		&cmd_volume_ls,
 		&cmd_volume_prune,
 		&cmd_volume_rm,
-<<<<<<< HEAD
 		&cmd_kill,
 		&cmd_pause,
-		&cmd_ps,
 		&cmd_rename,
-		&cmd_stop,
 		&cmd_unpause,
 		&cmd_wait,
 		&cmd_container_prune,
@@ -115,9 +114,7 @@ int main(int argc, char **argv)
 		&cmd_generate_systemd,
 		&cmd_port,
 		&cmd_top,
-=======
 		&cmd_completion,
->>>>>>> 63810f4 (cmd/completion: bash, zsh, fish, from the table of commands)
 		NULL,
 	};
 	/* clang-format on */
