@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/own.h"
+#include "cmd/run_cidfile.h"
 #include "cmd/run_make.h"
 
 /* With --rm nothing else would tell it from one whose run was killed. */
@@ -22,8 +23,18 @@ static int create_run(const struct globals *g, void *fields, int argc,
 
 	r.container = (struct container)CONTAINER_NONE;
 	rc = run_prepare(&r, argc, argv, e);
+	if (rc == 0 &&
+	    (run_cidfile_check(r.o->cidfile, e) < 0 || run_replace(&r, e) < 0))
+		rc = -1;
 	if (rc == 0)
 		rc = run_make(&r, argc, argv, e);
+	if (rc == 0 && run_cidfile_write(r.o->cidfile, r.container.id, e) < 0) {
+		struct err ignored = {0};
+
+		(void)container_teardown(&r.home, &r.container, true, -1,
+					 &ignored);
+		rc = -1;
+	}
 	if (rc == 0)
 		rc = say_created(&r.container, e);
 	if (rc == 0)
@@ -38,7 +49,7 @@ const struct command cmd_create = {
 	.name = "create",
 	.operands = "IMAGE [CMD...]",
 	.summary = "Make a container without starting it",
-	.opts = run_create_options,
+	.opts = run_monitor_options,
 	.refused = run_refused,
 	.fields_size = sizeof(struct run_opts),
 	.options_first = true,

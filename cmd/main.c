@@ -22,6 +22,8 @@ extern const struct command cmd_image_exists;
 extern const struct command cmd_history;
 extern const struct command cmd_inspect;
 extern const struct command cmd_rm;
+extern const struct command cmd_restart;
+extern const struct command cmd_start;
 extern const struct command cmd_container_prune;
 extern const struct command cmd_create;
 extern const struct command cmd_generate_systemd;
@@ -115,6 +117,8 @@ int main(int argc, char **argv)
 		&cmd_port,
 		&cmd_top,
 		&cmd_completion,
+		&cmd_restart,
+		&cmd_start,
 		NULL,
 	};
 	/* clang-format on */

@@ -37,25 +37,6 @@ static void while_running(void *ctx)
 		log_warn("ignoring: %s", e.text);
 }
 
-/* The container that has the name, running or not. */
-static int replace(const struct run *r, struct err *e)
-{
-	autocontainer struct container c = CONTAINER_NONE;
-
-	if (!r->o->replace)
-		return 0;
-	if (container_open(&r->home, r->o->name, &c, e) < 0) {
-		if (e->kind != ERR_NOTFOUND)
-			return -1;
-		err_clear(e);
-		return 0;
-	}
-	/* A prefix of an id is not the name. */
-	if (strcmp(c.name, r->o->name) != 0)
-		return 0;
-	return container_remove(&r->home, &c, true, true, e);
-}
-
 static int start(struct run *r, struct run_start *s, int *ret_code,
 		 struct err *e)
 {
@@ -85,7 +66,7 @@ static int run_container(struct run *r, int argc, char **argv, int *ret_code,
 	int rc;
 
 	if (run_start_from(r->o, &r->spec, &s, e) < 0 ||
-	    run_cidfile_check(cidfile, e) < 0 || replace(r, e) < 0 ||
+	    run_cidfile_check(cidfile, e) < 0 || run_replace(r, e) < 0 ||
 	    run_make(r, argc, argv, e) < 0)
 		return -1;
 	if (run_cidfile_write(cidfile, r->container.id, e) < 0) {

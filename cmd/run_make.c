@@ -247,6 +247,24 @@ int run_prepare(struct run *r, int argc, char **argv, struct err *e)
 				    (size_t)argc - 1, &r->spec, e);
 }
 
+int run_replace(const struct run *r, struct err *e)
+{
+	autocontainer struct container c = CONTAINER_NONE;
+
+	if (!r->o->replace)
+		return 0;
+	if (container_open(&r->home, r->o->name, &c, e) < 0) {
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	/* A prefix of an id is not the name. */
+	if (strcmp(c.name, r->o->name) != 0)
+		return 0;
+	return container_remove(&r->home, &c, true, true, e);
+}
+
 void run_close(struct run *r)
 {
 	image_free(&r->image);

@@ -28,6 +28,8 @@ struct run {
 /* argc, argv: the operands. 1: a pull failed, and said why. */
 int run_prepare(struct run *r, int argc, char **argv, struct err *e);
 int run_make(struct run *r, int argc, char **argv, struct err *e);
+/* --replace: remove the container that has the name, running or not. */
+int run_replace(const struct run *r, struct err *e);
 void run_close(struct run *r);
 
 #endif

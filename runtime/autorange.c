@@ -80,3 +80,32 @@ int autorange_take(const char *run_dir, struct idmap *ret, struct err *e)
 	return err_set(e, ERR_BUSY, "all %u ranges of ids are in use",
 		       n_ranges);
 }
+
+int autorange_take_again(const char *run_dir, const struct idmap *map,
+			 struct err *e)
+{
+	autofree char *dir = xasprintf("%s/userns", run_dir);
+	autoclose int dir_fd = -1;
+	struct idrange uids;
+	char name[16];
+	int fd;
+	ERR_IN(e, "--userns auto");
+
+	if (space_of("/etc/subuid", &uids, e) < 0)
+		return -1;
+	if (map->uid[0].outside < uids.outside ||
+	    (map->uid[0].outside - uids.outside) % RANGE_IDS)
+		return err_set(e, ERR_INVALID,
+			       "the ids from %u on are not prism's any more",
+			       map->uid[0].outside);
+	dir_fd = fs_mkdir_open_at(AT_FDCWD, dir, 0700, e);
+	if (dir_fd < 0)
+		return -1;
+	(void)snprintf(name, sizeof(name), "%u",
+		       (map->uid[0].outside - uids.outside) / RANGE_IDS);
+	fd = fs_lock_at(dir_fd, name, FS_LOCK_EXCLUSIVE, false, e);
+	if (fd < 0 && e->kind == ERR_BUSY)
+		(void)err_hint(e, "another container has its range of ids now; "
+				  "it can be started when that one ends");
+	return fd;
+}

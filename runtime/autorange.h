@@ -18,4 +18,11 @@
  */
 int autorange_take(const char *run_dir, struct idmap *ret, struct err *e);
 
+/*
+ * The same range once more, for a container whose files belong to it. ERR_BUSY
+ * when another has it now.
+ */
+int autorange_take_again(const char *run_dir, const struct idmap *map,
+			 struct err *e);
+
 #endif

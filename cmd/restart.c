@@ -1,0 +1,56 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/own.h"
+#include "cmd/ctr_start.h"
+#include "cmd/ctr_stop.h"
+
+static const struct opt restart_options[] = {
+	{'s', "signal", OPT_STR, offsetof(struct ctr_stop, signal), "SIGNAL",
+	 "Instead of the container's stop signal"},
+	{'t', "time", OPT_STR, offsetof(struct ctr_stop, time), "SECONDS",
+	 "Until it is killed (default: the container's, 10; -1: never)"},
+	{0, "timeout", OPT_STR, offsetof(struct ctr_stop, time), "SECONDS",
+	 "The same"},
+	{0},
+};
+
+static int restart_run(const struct globals *g, void *fields, int argc,
+		       char **argv, struct err *e)
+{
+	autoctr struct ctr r = {0};
+	autoctrs struct ctr_list l = {0};
+	autofree struct err *errs = xcalloc((size_t)argc, sizeof(*errs));
+	const struct ctr_start how = {.g = g};
+
+	if (ctr_open(g, &r, e) < 0)
+		return -1;
+	ctr_list_open(&r, "restart", argc, argv, &l);
+	if (ctr_stop(&r, fields, &l, errs, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++) {
+		int code = 0;
+
+		if (!err_is(&errs[i]) &&
+		    ctr_start(&r, &how, &l.v[i], &code, &errs[i]) == 0) {
+			(void)printf("%s\n", l.text[i]);
+			(void)fflush(stdout);
+			continue;
+		}
+		cmd_print_error("restart", &errs[i]);
+		l.code = 1;
+	}
+	return l.code;
+}
+
+extern const struct command cmd_restart;
+const struct command cmd_restart = {
+	.name = "restart",
+	.operands = "CONTAINER...",
+	.summary = "Stop containers and start them again",
+	.opts = restart_options,
+	.fields_size = sizeof(struct ctr_stop),
+	.min_operands = 1,
+	.max_operands = -1,
+	.run = restart_run,
+};
