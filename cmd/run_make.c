@@ -104,7 +104,8 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 		rc = ready_find(st, &ref, want, ret, lowers, e);
 		if (rc == 0 || e->kind != ERR_NOTFOUND)
 			return rc;
-		if (find_by_id(st, text, ret, lowers)) {
+		/* It finds names too, of any platform. */
+		if (!want && find_by_id(st, text, ret, lowers)) {
 			err_clear(e);
 			return 0;
 		}
