@@ -525,10 +525,6 @@ static int add_mount(struct run_spec *s, struct mount_spec *m, bool create,
 			      m->target);
 	} else if (m->throw_away && m->type != MOUNT_BIND) {
 		(void)err_set(e, ERR_USAGE, "O is for directories of the host");
-	} else if (m->idmap) {
-		(void)err_set(e, ERR_UNSUPPORTED,
-			      "idmap is not in this version");
-		(void)err_hint(e, "U gives the files to the container's user");
 	} else if (find_source(m, create, e) == 0) {
 		spec_add_mount(s, m);
 		return 0;

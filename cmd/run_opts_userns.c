@@ -79,6 +79,21 @@ static int as_user(const struct run_opts *o, const char *keep,
 	return 0;
 }
 
+/* The kernel lets only root of the host map the mounts of a file system. */
+static int check_idmap(const struct run_spec *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].idmap && s->userns && !s->map_auto) {
+			(void)err_set(e, ERR_UNSUPPORTED,
+				      "mount on %s: idmap needs root and "
+				      "--userns auto",
+				      s->mounts[i].target);
+			return err_hint(e, "U gives the files to the "
+					   "container's user");
+		}
+	return 0;
+}
+
 int run_opts_userns(const struct run_opts *o, const char *run_dir,
 		    struct run_spec *s, int *ret_range, struct err *e)
 {
@@ -98,7 +113,7 @@ int run_opts_userns(const struct run_opts *o, const char *run_dir,
 				   "keep-id[:uid=N,gid=N]");
 	}
 	if (getauxval(AT_EUID) != 0)
-		return as_user(o, keep, s, e);
+		return as_user(o, keep, s, e) < 0 ? -1 : check_idmap(s, e);
 	if (keep)
 		return err_set(e, ERR_USAGE,
 			       "--userns keep-id is for ordinary users: root "

@@ -38,7 +38,8 @@ static bool is_device(const char *path)
 
 bool mounts_is_lent(const struct run_spec *s, const struct mount_spec *m)
 {
-	return s->map_auto && m->type == MOUNT_VOLUME;
+	return s->map_auto &&
+	       (m->type == MOUNT_VOLUME || (m->type == MOUNT_BIND && m->idmap));
 }
 
 int mounts_copy(const struct run_spec *s, const struct mount_spec *m,

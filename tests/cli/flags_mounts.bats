@@ -170,3 +170,14 @@ run()
 		ls '$T/v/in'" >"$T/o"
 	grep -qx here "$T/o"
 }
+
+@test "-v :idmap with --userns auto: the container's root is the files' owner" {
+	need USERNS
+	mkdir "$T/v"
+	touch "$T/v/f"
+	must_work run --userns auto -v "$T/v:/v:idmap" busybox sh -c \
+		'stat -c %u /v/f; touch /v/g'
+	prints 0
+	[ "$(stat -c %u "$T/v/g")" = 0 ]
+	must_work run -v "$T/v:/v:idmap" busybox touch /v/h
+}
