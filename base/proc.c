@@ -140,10 +140,20 @@ int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 int proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep,
 	       struct err *e)
 {
-	const pid_t pid = fork();
 	struct err nobody_reads = {0};
+	sigset_t all, old;
+	pid_t pid;
 	int null;
 
+	/*
+	 * For the child blocked for good: until it has a session of its own
+	 * the end of ours sends it a SIGHUP.
+	 */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid != 0)
+		(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0)
 		return err_sys(e, "fork", "a process to go on");
 	if (pid > 0)

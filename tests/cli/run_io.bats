@@ -172,7 +172,7 @@ inside()
 }
 
 @test "a stopped program is stopped and goes on" {
-	start_in_background busybox sh -c 'echo ready; sleep 0.3; exit 4'
+	start_in_background busybox sh -c 'echo ready; sleep 2; exit 4'
 	kill -STOP "$pid"
 	sleep 0.1
 	kill -CONT "$pid"
