@@ -21,6 +21,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/oci.h"
 #include "base/own.h"
 #include "base/proc.h"
@@ -29,6 +30,8 @@
 #include "base/userns.h"
 #include "cmd/image_change.h"
 #include "cmd/image_container.h"
+#include "runtime/freeze.h"
+#include "runtime/state.h"
 #include "runtime/view.h"
 #include "store/blob.h"
 #include "store/changes.h"
@@ -445,6 +448,33 @@ static int commit_inside(void *arg, struct err *e)
 	return rc;
 }
 
+/* true in *ret_frozen: it stands still, and is ours to let go on. */
+static int hold(const struct commit *c, const struct subject *s,
+		bool *ret_frozen, struct err *e)
+{
+	const char *const w = c->o->pause;
+	autostate struct container_state state = {0};
+
+	*ret_frozen = false;
+	if (w && (!strcmp(w, "false") || !strcmp(w, "0")))
+		return 0;
+	if (w && *w && strcmp(w, "true") != 0 && strcmp(w, "1") != 0)
+		return err_set(e, ERR_USAGE,
+			       "--pause: '%s' is neither true nor false", w);
+	if (container_state_get(&s->c, &state, e))
+		return -1;
+	if (state.pid <= 0 || state.status == CONTAINER_PAUSED)
+		return 0;
+	if (freeze_container(&s->c, e)) {
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	*ret_frozen = true;
+	return 0;
+}
+
 static int run_worker(struct commit *c, struct err *e)
 {
 	autoworker struct worker w = WORKER_NONE;
@@ -461,6 +491,10 @@ static int commit_run(const struct globals *g, void *fields, int argc,
 		.g = g, .o = fields, .container = argv[0], .s = SUBJECT_NONE};
 	void *const shared = mmap(NULL, DIGEST_TEXT_MAX, PROT_READ | PROT_WRITE,
 				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	autosubject struct subject s = SUBJECT_NONE;
+	struct err why = {0};
+	bool frozen = false;
+	int rc;
 
 	if (shared == MAP_FAILED)
 		return err_sys(e, "mmap", "for the worker");
@@ -472,10 +506,15 @@ static int commit_run(const struct globals *g, void *fields, int argc,
 		return err_set(e, ERR_USAGE,
 			       "'%s': a name with a digest cannot be given",
 			       argv[1]);
-	if (run_worker(&c, e))
+	if (subject_open(g, c.container, false, &s, e) ||
+	    hold(&c, &s, &frozen, e))
 		return -1;
-	(void)printf("%s\n", c.ret_id);
-	return 0;
+	rc = run_worker(&c, e);
+	if (frozen && freeze_thaw(&s.c, &why))
+		log_warn("the container is still paused: %s", why.text);
+	if (rc == 0)
+		(void)printf("%s\n", c.ret_id);
+	return rc;
 }
 
 extern const struct command cmd_commit;

@@ -237,8 +237,11 @@ layout_of()
 	must_work prism commit --pause=false c live2
 	must_work prism run --rm live cat /up
 	prints up
-	# It still runs.
+	# It still runs, and was not left paused.
 	must_work prism cp c:/up "$T/up2"
+	[ "$(prism ps --format '{{.State}}')" = running ] ||
+		explain "$(prism ps)"
+	must_fail 1 prism commit --pause=perhaps c bad
 	must_work prism rm -f c
 	must_work prism rmi live live2
 }
