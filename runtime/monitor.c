@@ -40,9 +40,17 @@
 
 /* ---- stdio ------------------------------------------------------------------ */
 
+/* The keys of our own terminal are to be read by us and passed on. */
+static bool relays_keys(const struct monitor *m)
+{
+	return !m->detached && m->spec->interactive &&
+	       (m->spec->tty || isatty(STDIN_FILENO));
+}
+
 /*
  * Nothing to copy: a foreground container that is not kept writes to what we
- * have ourselves.
+ * have ourselves. But never to our terminal: the program could read what is
+ * typed there later, change its modes, or (with CAP_SYS_ADMIN) type into it.
  */
 static bool passes_through(const struct monitor *m)
 {
@@ -50,7 +58,10 @@ static bool passes_through(const struct monitor *m)
 
 	if (m->detached || s->tty || m->job->no_stdout || m->job->no_stderr)
 		return false;
-	return !s->keep || s->log.driver == LOGFILE_NONE;
+	if (s->keep && s->log.driver != LOGFILE_NONE)
+		return false;
+	return !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO) &&
+	       !relays_keys(m);
 }
 
 static int make_hub(struct monitor *m, struct err *e)
@@ -58,7 +69,7 @@ static int make_hub(struct monitor *m, struct err *e)
 	const struct run_spec *const s = m->spec;
 	const bool own = !m->detached;
 	struct hub_conf c = {
-		.own_in = own && s->tty && s->interactive ? STDIN_FILENO : -1,
+		.own_in = relays_keys(m) ? STDIN_FILENO : -1,
 		.own_out = own && !m->job->no_stdout ? STDOUT_FILENO : -1,
 		.own_err = own && !m->job->no_stderr ? STDERR_FILENO : -1,
 		.stdin_once = s->stdin_once,
@@ -88,7 +99,10 @@ static int make_pipe(int *ours, int *theirs, bool we_read, struct err *e)
 	return 0;
 }
 
-/* With -t the pty comes from init; our own stdin is passed on as it is. */
+/*
+ * With -t the pty comes from init; our own stdin is passed on as it is, unless
+ * it is a terminal.
+ */
 static int make_pipes(struct monitor *m, struct err *e)
 {
 	if (!m->hub || m->spec->tty)
@@ -96,7 +110,7 @@ static int make_pipes(struct monitor *m, struct err *e)
 	if (make_pipe(&m->ends.out, &m->stdio[1], true, e) < 0 ||
 	    make_pipe(&m->ends.err, &m->stdio[2], true, e) < 0)
 		return -1;
-	if (!m->detached || !m->spec->interactive)
+	if (!m->spec->interactive || (!m->detached && !relays_keys(m)))
 		return 0;
 	return make_pipe(&m->ends.in, &m->stdio[0], false, e);
 }

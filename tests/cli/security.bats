@@ -264,10 +264,17 @@ hostile_image()
 		grep -q '^restored: yes' "$T/o"
 	}
 	inject=(-v "$FT/bin/inject:/inject" busybox /inject)
-	for how in '' -i -it -t; do
-		# shellcheck disable=SC2086
-		try run --rm $how "${inject[@]}"
+	for privileged in '' --privileged; do
+		for how in '' -i -it -t; do
+			# shellcheck disable=SC2086
+			try run --rm $how $privileged "${inject[@]}"
+		done
 	done
+	# A program without -t has no terminal, whatever its prism has.
+	python3 "$LIB/terminal.py" size 24 80 -- "$PRISM_BIN" run --rm -i busybox \
+		sh -c 'for i in 0 1 2; do [ ! -t $i ] || echo bad; done; echo good' >"$T/o"
+	grep -q '^good' "$T/o"
+	must_not grep -q '^bad' "$T/o"
 	start_target -v "$FT/bin/inject:/inject"
 	for privileged in '' --privileged; do
 		for how in '' -i -it -t; do
