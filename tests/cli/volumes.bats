@@ -288,3 +288,14 @@ volumes()
 	must_work prism volume rm sound
 	must_work prism fsck
 }
+
+@test "a volume that the program emptied is not filled again by a start" {
+	need ROOT OVERLAY
+	must_work prism run --name again -v kept:/data vol sh -c \
+		'ls -A /data | wc -l; rm -rf /data/*'
+	prints 4
+	must_work prism start -a again
+	prints 0
+	must_work prism rm -v again
+	must_work prism volume rm kept
+}
