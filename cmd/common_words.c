@@ -117,6 +117,8 @@ static const struct {
 	{"auto-update", "'prism pull' and 'prism run --replace'"},
 	{"generate", "write a unit with ExecStart=prism run --rm ..."},
 	{"system df", "'du -sh' of the store, see 'prism info'"},
+	{"system prune", "'prism container prune', 'prism image prune' and "
+			 "'prism volume prune'"},
 	{"system events", "'prism wait CONTAINER' waits for an end"},
 	{"image build", "build with buildah, podman or docker buildx, push the "
 			"image to a registry, and 'prism pull' it"},

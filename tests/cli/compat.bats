@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# docs/compat.md against prism: what it calls same or different is accepted,
+# what it calls missing is refused, and no option of prism is left out.
+load ../lib/common
+
+setup_file()
+{
+	file_setup
+ \([a-z ]| \([a-z ]*\) | `\{0,1\}\([a-z-]*\)`\{0,1\} | [^|]* | \([a-z]*\) | .*/\1|\2|\3/p' \
+		"$BATS_TEST_DIRNAME/../../docs/compat.md" |
+		grep -v '^command|' >"$FT/table"
+	cut -d'|' -f1 "$FT/table" | sort -u >"$FT/commands"
+}
+
+# accepts WORDS...: the parser goes over them and prints the help.
+accepts()
+{
+	[[ $(prism "$@" --help 2>&1) == "Usage: prism "* ]]
+}
+
+@test "the table is there" {
+	[ "$(wc -l <"$FT/table")" -gt 200 ]
+	[ "$(grep -c '|same$' "$FT/table")" -gt 80 ]
+}
+
+@test "what is the same or different on purpose is accepted" {
+	local command flag how bad=0
+
+	while IFS='|' read -r command flag how; do
+		[ "$how" != missing ] || continue
+		# shellcheck disable=SC2086 # a command may be two words
+		accepts $command ${flag:+"$flag=1"} ||
+			accepts $command ${flag:+"$flag"} || {
+			echo "refused: $command $flag" >&2
+			bad=1
+		}
+	done <"$FT/table"
+	[ $bad = 0 ]
+}
+
+@test "what is missing is refused" {
+	local command flag how bad=0
+
+	while IFS='|' read -r command flag how; do
+		[ "$how" = missing ] || continue
+		# Being built.
+		[[ ! $command$flag =~ ^(start|restart)$ ]] || continue
+		# shellcheck disable=SC2086
+		if accepts $command ${flag:+"$flag=1"}; then
+			echo "accepted: $command $flag" >&2
+			bad=1
+		fi
+	done <"$FT/table"
+	[ $bad = 0 ]
+}
+
+@test "each option of a command in the table stands there" {
+	local command option bad=0
+
+	while IFS= read -r command; do
+		# shellcheck disable=SC2086
+		for option in $(prism __complete $command -- | cut -f1 |
+			grep '^--' | grep -vx -e --help); do
+			grep -q "^$command|$option|" "$FT/table" ||
+				[[ $command =~ ^(start|restart)$ ]] || {
+				echo "not in the table: $command $option" >&2
+				bad=1
+			}
+		done
+	done <"$FT/commands"
+	[ $bad = 0 ]
+}
