@@ -17,17 +17,19 @@ known()
 	if grep -qE -- "^ +(-., )?--$flag( |\[|\$)" "$T/help"; then
 		return 0
 	fi
-	must_fail 125 prism run "--$flag" x
+	must_fail 125 prism "$COMMAND" "--$flag" x
 	says "--$flag"
 	says '^hint: .'
 	says_not 'unknown option'
 }
 
+# all_known COMMAND: all flags on stdin.
 all_known()
 {
 	local flag n=0
 
-	prism run --help >"$T/help"
+	COMMAND=$1
+	prism "$COMMAND" --help >"$T/help"
 	while IFS= read -r flag; do
 		[ "$flag" != help ] || continue
 		known "$flag" || return 1
@@ -36,16 +38,20 @@ all_known()
 	[ "$n" -gt 60 ]
 }
 
-@test "each flag of docker run" {
+@test "each flag of docker run and create" {
 	need TOOL_docker
 	docker run --help | long_flags >"$T/flags"
-	all_known <"$T/flags"
+	all_known run <"$T/flags"
+	docker create --help | long_flags >"$T/flags"
+	all_known create <"$T/flags"
 }
 
-@test "each flag of podman run" {
+@test "each flag of podman run and create" {
 	need TOOL_podman
 	podman run --help 2>/dev/null | long_flags >"$T/flags"
-	all_known <"$T/flags"
+	all_known run <"$T/flags"
+	podman create --help 2>/dev/null | long_flags >"$T/flags"
+	all_known create <"$T/flags"
 }
 
 @test "each short flag of both" {
