@@ -218,10 +218,10 @@ live()
 		while :; do
 			rm -rf /x; ln -s "$P" /x; rm -f /x; mkdir /x
 			echo INSIDE >/x/secret; rm -rf /x; ln -s /proc/1/root /x
-			rm -f /x; cp -r /real /x
+			rm -f /x; cp -r /real /x; sleep 0.01
 		done' >/dev/null 2>&1 3>&- &
 	wait_for prism cp live:/up "$T/up" 2>/dev/null
-	for i in $(seq 60); do
+	for i in $(seq 20); do
 		rm -rf "$T/out"
 		prism cp live:/x/secret "$T/out" >/dev/null 2>&1 || true
 		if [ -e "$T/out" ] && grep -q HOST "$T/out"; then
