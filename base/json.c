@@ -118,6 +118,11 @@ static int wrong_type(const struct jval *v, const char *want, struct err *e)
 	return err_set(e, ERR_INVALID, "%s: not %s", v->path, want);
 }
 
+bool jhas(const struct jval *o, const char *key)
+{
+	return json_object_get(o->v, key) != NULL;
+}
+
 int jget(const struct jval *o, const char *key, struct jval *ret, struct err *e)
 {
 	const json_t *v = NULL;

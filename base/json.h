@@ -35,6 +35,9 @@ struct jval {
 struct jval jval_root(const json_t *doc, const char *name);
 bool jval_present(const struct jval *v);
 
+/* Is there such a member? Cheaper than to ask for its value. */
+bool jhas(const struct jval *o, const char *key);
+
 /* The member key of an object; absent and null give v == NULL. */
 int jget(const struct jval *o, const char *key, struct jval *ret,
 	 struct err *e);

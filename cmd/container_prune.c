@@ -8,6 +8,7 @@
 #include "cmd/filter.h"
 #include "cmd/ps_size.h"
 #include "cmd/size.h"
+#include "runtime/name.h"
 
 struct prune_opts {
 	bool force;
@@ -94,6 +95,7 @@ static int prune_all(struct prune *p, struct err *e)
 	autofree char *text = NULL;
 
 	if (filter_time(&p->filter, "until", &p->until, e) < 0 ||
+	    name_sweep(&p->ctr->home, e) < 0 ||
 	    container_each(&p->ctr->home, prune_one, p, e) < 0)
 		return -1;
 	text = size_text(p->freed);

@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/own.h"
-#include "runtime/name.h"
 
 int ctr_open(const struct globals *g, struct ctr *ret, struct err *e)
 {
@@ -20,7 +19,7 @@ int ctr_open(const struct globals *g, struct ctr *ret, struct err *e)
 		store_close(c.store);
 		return -1;
 	}
-	if (container_sweep(&c.home, e) < 0 || name_sweep(&c.home, e) < 0)
+	if (container_sweep(&c.home, e) < 0)
 		log_warn("ignoring: %s", e->text);
 	err_clear(e);
 	*ret = c;

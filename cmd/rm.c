@@ -1,8 +1,11 @@
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/own.h"
 #include "cmd/cmd.h"
 #include "runtime/container.h"
+#include "runtime/name.h"
+#include "runtime/stop.h"
 #include "store/store.h"
 
 struct rm_opts {
@@ -18,6 +21,20 @@ static const struct opt rm_options[] = {
 	{0},
 };
 
+/* All at once: their monitors end them side by side while we wait. */
+static void kill_all(const struct container_home *h, int n, char **names)
+{
+	for (int i = 0; i < n; i++) {
+		autocontainer struct container c = CONTAINER_NONE;
+		struct err e = {0};
+
+		if (container_open(h, names[i], &c, &e) == 0 &&
+		    lock_is_held(c.lock_fd) &&
+		    container_mark_stopping(&c, true, &e) == 0)
+			(void)stop_signal(&c, SIGKILL, &e);
+	}
+}
+
 static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
 		  struct err *e)
 {
@@ -32,6 +49,10 @@ static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
 	home.root_fd = store_dirfd(st, STORE_ROOT, e);
 	(void)container_sweep(&home, e);
 	err_clear(e);
+	(void)name_sweep(&home, e);
+	err_clear(e);
+	if (o->force)
+		kill_all(&home, argc, argv);
 	for (int i = 0; i < argc; i++) {
 		autocontainer struct container c = CONTAINER_NONE;
 

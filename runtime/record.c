@@ -373,8 +373,12 @@ static int read_value(const struct record_field *f, const struct jval *o,
 int record_read(const struct record_field *table, const struct jval *o,
 		void *to, struct err *e)
 {
+	/* Few of all fields are there; what is no object is refused. */
+	const bool is_object = json_is_object(o->v);
+
 	for (const struct record_field *f = table; f->key; f++)
-		if (read_value(f, o, to, e) < 0)
+		if ((!is_object || jhas(o, f->key)) &&
+		    read_value(f, o, to, e) < 0)
 			return -1;
 	return 0;
 }

@@ -246,6 +246,9 @@ void spec_file_text(struct buf *b, const char *id, const char *root_path,
 	buf_add(b, head, head_format(&none, head));
 	buf_addf(b, "\"id\":\"%s\",\"lowers\":", id);
 	add_lowers(b, &s->lowers, root_path);
+	/* Else a reader need not look for the file. */
+	if (s->filter)
+		buf_adds(b, ",\"filter\":true");
 	buf_adds(b, ",\"spec\":");
 	record_add(b, spec_fields, s);
 	buf_adds(b, ",\"info\":");
@@ -273,12 +276,8 @@ static int read_filter(int dir_fd, struct run_spec *s, struct err *e)
 {
 	autobuf struct buf b = buf_make(SECCOMP_MAX);
 
-	if (fs_read_at(dir_fd, "seccomp.bpf", &b, e) < 0) {
-		if (e->kind != ERR_NOTFOUND)
-			return -1;
-		err_clear(e);
-		return 0;
-	}
+	if (fs_read_at(dir_fd, "seccomp.bpf", &b, e) < 0)
+		return -1;
 	s->n_filter = b.len / sizeof(*s->filter);
 	if (s->n_filter == 0 || b.len % sizeof(*s->filter))
 		return err_set(e, ERR_INVALID, "seccomp.bpf is damaged");
@@ -317,7 +316,7 @@ static int read_spec(int dir_fd, const struct jval *o, const char *root,
 	    record_read(spec_fields, &in, s, e) < 0 ||
 	    read_lowers(o, root, s, e) < 0)
 		return -1;
-	return read_filter(dir_fd, s, e);
+	return jhas(o, "filter") ? read_filter(dir_fd, s, e) : 0;
 }
 
 static int read_info(const struct jval *o, struct container_info *i,
@@ -339,7 +338,7 @@ int spec_file_read(int dir_fd, const char *root_path, struct run_spec *ret_spec,
 	struct container_info i = {0};
 	struct jval v;
 
-	if (fs_read_at(dir_fd, "spec.json", &b, e) < 0)
+	if (state_read_small(dir_fd, "spec.json", &b, e) < 0)
 		return -1;
 	doc = json_parse(buf_str(&b), b.len, "spec.json", e);
 	if (!doc)

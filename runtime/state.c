@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
@@ -201,6 +202,17 @@ int state_put(int dir_fd, const struct container_state *s, struct err *e)
 			     false, e);
 }
 
+int state_read_small(int dir_fd, const char *name, struct buf *b, struct err *e)
+{
+	autoclose int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ERR_NOTFOUND, "%s: does not exist", name);
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", name);
+	return io_read_file(fd, b, name, e);
+}
+
 /* 1: there is one; 0: none; -1. */
 static int read_file(int dir_fd, struct container_state *ret, struct err *e)
 {
@@ -210,7 +222,7 @@ static int read_file(int dir_fd, struct container_state *ret, struct err *e)
 	struct jval v, in;
 	const char *word;
 
-	if (fs_read_at(dir_fd, "state.json", &b, e) < 0) {
+	if (state_read_small(dir_fd, "state.json", &b, e) < 0) {
 		if (e->kind != ERR_NOTFOUND)
 			return -1;
 		err_clear(e);

@@ -114,6 +114,11 @@ int state_get(int dir_fd, int spec_fd, struct container_state *ret,
 /* Does the link `paused` speak of this run? (freeze.h) */
 bool state_is_paused(int dir_fd, int spec_fd);
 
+/* A file of a container whole, in three calls. ERR_NOTFOUND. */
+struct buf;
+int state_read_small(int dir_fd, const char *name, struct buf *b,
+		     struct err *e);
+
 /* Replace state.json. */
 int state_put(int dir_fd, const struct container_state *s, struct err *e);
 
