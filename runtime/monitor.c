@@ -64,7 +64,7 @@ static bool passes_through(const struct monitor *m)
 	       !relays_keys(m);
 }
 
-static int make_hub(struct monitor *m, struct err *e)
+int monitor_make_hub(struct monitor *m, struct err *e)
 {
 	const struct run_spec *const s = m->spec;
 	const bool own = !m->detached;
@@ -76,6 +76,8 @@ static int make_hub(struct monitor *m, struct err *e)
 		.dir_fd = m->container->dir_fd,
 	};
 
+	if (m->hub || passes_through(m))
+		return 0;
 	if (s->keep || m->detached)
 		if (log_writer_open(c.dir_fd, &s->log, &c.log, e) < 0)
 			return -1;
@@ -105,7 +107,7 @@ static int make_pipe(int *ours, int *theirs, bool we_read, struct err *e)
  */
 static int make_pipes(struct monitor *m, struct err *e)
 {
-	if (!m->hub || m->spec->tty)
+	if (passes_through(m) || m->spec->tty)
 		return 0;
 	if (make_pipe(&m->ends.out, &m->stdio[1], true, e) < 0 ||
 	    make_pipe(&m->ends.err, &m->stdio[2], true, e) < 0)
@@ -422,8 +424,6 @@ static int see_through(struct monitor *m, struct err *e)
 
 static int begin(struct monitor *m, struct err *e)
 {
-	if (!passes_through(m) && make_hub(m, e) < 0)
-		return -1;
 	if (start_once(m, e) < 0)
 		return -1;
 	trace_mark("running", "the program runs");

@@ -57,6 +57,12 @@ struct monitor {
 int start_program(struct monitor *m, struct err *e);
 
 /*
+ * Log, socket and clients of the first start; later, or where our own fds pass
+ * through: nothing. Called while init builds its root, which takes longer.
+ */
+int monitor_make_hub(struct monitor *m, struct err *e);
+
+/*
  * Health checks (monitor_health.c): after each start; the fd to poll (-1:
  * none) and ms until the next one is due (-1: never); what is due or done; the
  * program ended.

@@ -283,6 +283,8 @@ static int start_steps(struct monitor *m, struct err *e)
 		/* If init failed, its words are better than ours. */
 		return -1;
 	}
+	if (monitor_make_hub(m, e) < 0)
+		return -1;
 	return let_go(m, e);
 }
 
