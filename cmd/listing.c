@@ -32,9 +32,10 @@ int listing_open(struct listing *l, const char *format, struct err *e)
 
 	l->rows = json_array();
 	l->labels = json_array();
-	if (format)
-		format += strspn(format, " ");
-	if (str_empty(format) || !strcmp(format, "table"))
+	if (!format)
+		format = "";
+	format += strspn(format, " ");
+	if (!*format || !strcmp(format, "table"))
 		rest = l->table;
 	else if (str_starts(format, "table ") || str_starts(format, "table\\t"))
 		rest = format + strlen("table");

@@ -288,12 +288,13 @@ static char *created_at(int64_t ns)
 static char *joined_labels(const json_t *labels)
 {
 	struct buf b = buf_make(MIB(1));
-	const char *key;
-	json_t *v;
+	json_t *const all = (json_t *)(uintptr_t)labels;
 
-	/* cppcheck-suppress constVariable */
-	json_object_foreach((json_t *)(uintptr_t)labels, key, v) buf_addf(
-		&b, "%s%s=%s", b.len ? "," : "", key, json_string_value(v));
+	for (void *i = json_object_iter(all); i;
+	     i = json_object_iter_next(all, i))
+		buf_addf(&b, "%s%s=%s", b.len ? "," : "",
+			 json_object_iter_key(i),
+			 json_string_value(json_object_iter_value(i)));
 	return buf_take(&b);
 }
 

@@ -111,8 +111,7 @@ static int run_run(const struct globals *g, void *fields, int argc, char **argv,
 	trace_init();
 	rc = run_prepare(&r, argc, argv, e);
 	if (rc == 0)
-		if (rc == 0)
-			rc = run_container(&r, argc, argv, &code, e);
+		rc = run_container(&r, argc, argv, &code, e);
 	print_trace(o->trace);
 	run_close(&r);
 	return rc < 0 ? -1 : code;

@@ -56,7 +56,7 @@ static bool read_stat(struct process *p)
 		return false;
 	(void)snprintf(p->name, sizeof(p->name), "%.*s", (int)(s - open - 1),
 		       open + 1);
-	for (int i = 3; i < STAT_FIELDS && s; i++) {
+	for (int i = 3; i < STAT_FIELDS; i++) {
 		s = strchr(s, ' ');
 		if (!s)
 			return false;
