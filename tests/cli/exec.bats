@@ -23,7 +23,8 @@ teardown()
 
 container_id()
 {
-	basename "$PRISM_ROOT"/containers/[0-9a-f]*[0-9a-f]
+	find "$PRISM_ROOT/containers" -mindepth 1 -maxdepth 1 \
+		-regex '.*/[0-9a-f]*' -printf '%f\n'
 }
 
 # start_target [RUN-OPTION...] [-- CMD...]: the container c, which runs.
