@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,6 +26,9 @@
 
 /* In front of an id in tmp/: ended, and being removed. */
 #define GONE "gone-"
+
+/* After this long its remover is taken for dead. */
+#define REMOVER_SECONDS 10
 
 /* ---- files ---------------------------------------------------------------- */
 
@@ -226,6 +231,22 @@ static bool is_alive(int containers, const char *id)
 	return fd >= 0 && lock_is_held(fd);
 }
 
+/*
+ * One that was hidden just now has a remover that is about to begin: to be
+ * first would make a program's caller wait for the files of another.
+ */
+static bool is_fresh(const struct container_home *h, const char *path)
+{
+	struct timespec now;
+	struct stat st;
+
+	if (fstatat(h->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec >= st.st_ctim.tv_sec &&
+	       now.tv_sec - st.st_ctim.tv_sec < REMOVER_SECONDS;
+}
+
 /* What a killed remover left: nobody uses it, anybody may remove it. */
 static void sweep_gone(const struct container_home *h)
 {
@@ -246,6 +267,8 @@ static void sweep_gone(const struct container_home *h)
 			continue;
 		path = xasprintf("tmp/%s", de->d_name);
 		g.name = path;
+		if (is_fresh(h, path))
+			continue;
 		if (remove_gone(&g, &e) < 0)
 			log_warn("ignoring: %s", e.text);
 	}
