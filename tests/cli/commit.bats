@@ -125,14 +125,14 @@ layout_of()
 	must_work prism commit c a:1
 	must_work prism commit c a:2
 	must_work prism run --name n a:1 sh -c 'echo 2 >/two; rm /one'
-	must_work prism commit n b
-	must_work prism run --rm b sh -c 'cat /two; ls /one 2>&1 || true'
+	must_work prism commit n twice
+	must_work prism run --rm twice sh -c 'cat /two; ls /one 2>&1 || true'
 	has '^2$'
 	has '/one: No such file'
 	[ "$(prism inspect a:1 a:2 | jq -r '.[].RootFS.Layers[-1]' | sort -u | wc -l)" = 1 ]
-	[ "$(prism inspect b | jq '.[0].RootFS.Layers | length')" = 3 ]
+	[ "$(prism inspect twice | jq '.[0].RootFS.Layers | length')" = 3 ]
 	must_work prism rm c n
-	must_work prism rmi a:1 a:2 b
+	must_work prism rmi a:1 a:2 twice
 	must_work prism fsck
 }
 
