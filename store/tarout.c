@@ -34,6 +34,7 @@ struct link {
 struct tarout {
 	struct tarout_opts o;
 	sink_fn sink;
+	bool over; /* nobody takes bytes any more */
 	void *ctx;
 	struct archive *a;
 	struct err cause; /* of the sink */
@@ -60,6 +61,8 @@ static ssize_t to_sink(struct archive *a, void *client, const void *p, size_t n)
 	struct tarout *const t = client;
 
 	(void)a;
+	if (t->over)
+		return (ssize_t)n;
 	return t->sink(t->ctx, p, n, &t->cause) ? -1 : (ssize_t)n;
 }
 
@@ -82,11 +85,13 @@ void tarout_free(struct tarout *t)
 {
 	if (!t)
 		return;
-	/* What is not finished by now shall not be: no end marker. */
-	if (t->a) {
-		(void)archive_write_fail(t->a);
+	/*
+	 * What is not finished by now shall not be: the end marker goes
+	 * nowhere. archive_write_fail(3) would say so too, and then leak.
+	 */
+	t->over = true;
+	if (t->a)
 		(void)archive_write_free(t->a);
-	}
 	for (size_t i = 0; i < t->n_links; i++)
 		free(t->links[i].path);
 	free(t->links);
