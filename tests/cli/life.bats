@@ -287,8 +287,10 @@ s3'
 @test "wait: the code, also of one that is removed at its end" {
 	need ROOT OVERLAY
 	bg w --rm busybox sh -c 'trap "exit 6" TERM; while :; do sleep 0.1; done'
-	prism wait w >"$T/code" 3>&- &
+	"$PRISM_BIN" wait w >"$T/code" 3>&- &
 	waiter=$!
+	# It waits, and does not only begin to.
+	wait_for eval "ls -l /proc/$waiter/fd | grep -q 'spec.json'"
 	must_work prism stop w
 	wait $waiter
 	[ "$(cat "$T/code")" = 6 ] || explain "code: $(cat "$T/code")"
