@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -143,6 +144,32 @@ int fs_mkdir_open_at(int dirfd, const char *name, mode_t mode, struct err *e)
 	if (fs_mkdirs_at(dirfd, name, mode, e) < 0)
 		return -1;
 	return fs_opendir_at(dirfd, name, e);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int fs_names(int fd, const char *what, struct strv *ret, struct err *e)
+{
+	const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *de;
+
+	if (!d) {
+		(void)err_sys(e, "opendir", "%s", what);
+		if (copy >= 0)
+			(void)close(copy);
+		return -1;
+	}
+	while ((de = readdir(d)))
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			strv_add(ret, de->d_name);
+	if (ret->n > 0)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+	return 0;
 }
 
 static int remove_level(int fd, struct err *e);

@@ -35,6 +35,10 @@ int fs_mkdirs_at(int dirfd, const char *path, mode_t mode, struct err *e);
 int fs_mkdir_open_at(int dirfd, const char *name, mode_t mode, struct err *e);
 int fs_opendir_at(int dirfd, const char *name, struct err *e);
 
+/* The names in a directory, sorted, added to ret; what names it in errors. */
+struct strv;
+int fs_names(int fd, const char *what, struct strv *ret, struct err *e);
+
 /*
  * Remove whatever is at name, a whole tree if it is one; never follows
  * symlinks, copes with modes like 0000, with trees of any depth, and with

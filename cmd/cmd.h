@@ -86,6 +86,12 @@ void cmd_print_error(const char *command, const struct err *e);
 int cmd_run_image(const struct globals *g, const char *const args[],
 		  struct err *e);
 
+/*
+ * The answer to a question that was printed just now, "[y/N]" at its end: true
+ * for y and yes alone.
+ */
+bool cmd_confirmed(void);
+
 /* Open the store that the global options name. */
 struct store;
 int cmd_open_store(const struct globals *g, struct store **ret, struct err *e);

@@ -31,6 +31,18 @@ void cmd_print_error(const char *command, const struct err *e)
 		(void)fprintf(stderr, "hint: %s\n", e->hint);
 }
 
+bool cmd_confirmed(void)
+{
+	char answer[16] = "";
+
+	(void)fflush(stdout);
+	if (!fgets(answer, sizeof(answer), stdin))
+		return false;
+	answer[strcspn(answer, "\n")] = '\0';
+	return !strcmp(answer, "y") || !strcmp(answer, "Y") ||
+	       !strcmp(answer, "yes");
+}
+
 int cmd_open_store(const struct globals *g, struct store **ret, struct err *e)
 {
 	return store_open(g->root, false, ret, e);

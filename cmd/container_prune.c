@@ -26,18 +26,11 @@ static const struct opt prune_options[] = {
 /* Docker's question; anything but a yes is a no. */
 static bool is_sure(const struct prune_opts *o)
 {
-	char answer[16] = "";
-
 	if (o->force)
 		return true;
 	(void)printf("WARNING! This will remove all stopped containers.\n"
 		     "Are you sure you want to continue? [y/N] ");
-	(void)fflush(stdout);
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	answer[strcspn(answer, "\n")] = '\0';
-	return !strcmp(answer, "y") || !strcmp(answer, "Y") ||
-	       !strcmp(answer, "yes");
+	return cmd_confirmed();
 }
 
 struct prune {

@@ -10,6 +10,16 @@
 
 #define TIMEOUT_MS 10000
 
+const struct opt ctr_stop_options[] = {
+	{'s', "signal", OPT_STR, offsetof(struct ctr_stop, signal), "SIGNAL",
+	 "Instead of the container's stop signal"},
+	{'t', "time", OPT_STR, offsetof(struct ctr_stop, time), "SECONDS",
+	 "Until it is killed (default: the container's, 10; -1: never)"},
+	{0, "timeout", OPT_STR, offsetof(struct ctr_stop, time), "SECONDS",
+	 "The same"},
+	{0},
+};
+
 /* "10", "-1": for ever. */
 static int parse_time(const char *s, int64_t *ret_ms, struct err *e)
 {

@@ -11,6 +11,9 @@ struct ctr_stop {
 	const char *signal; /* --signal; NULL: the container's own */
 };
 
+/* The options of stop and restart, into a struct ctr_stop. */
+extern const struct opt ctr_stop_options[];
+
 /*
  * All at once, each in its own time. ret_errs (of l->n) says which could not be
  * ended.

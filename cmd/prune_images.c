@@ -52,8 +52,6 @@ struct prune {
 
 static bool is_sure(const struct prune_opts *o)
 {
-	char answer[16] = "";
-
 	if (o->force)
 		return true;
 	(void)printf("WARNING! This will remove all %s.\n"
@@ -61,12 +59,7 @@ static bool is_sure(const struct prune_opts *o)
 		     o->all ? "images without at least one container "
 			      "associated to them"
 			    : "dangling images");
-	(void)fflush(stdout);
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	answer[strcspn(answer, "\n")] = '\0';
-	return !strcmp(answer, "y") || !strcmp(answer, "Y") ||
-	       !strcmp(answer, "yes");
+	return cmd_confirmed();
 }
 
 static bool fits(const struct prune *p, const struct image *img)

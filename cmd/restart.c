@@ -5,16 +5,6 @@
 #include "cmd/ctr_start.h"
 #include "cmd/ctr_stop.h"
 
-static const struct opt restart_options[] = {
-	{'s', "signal", OPT_STR, offsetof(struct ctr_stop, signal), "SIGNAL",
-	 "Instead of the container's stop signal"},
-	{'t', "time", OPT_STR, offsetof(struct ctr_stop, time), "SECONDS",
-	 "Until it is killed (default: the container's, 10; -1: never)"},
-	{0, "timeout", OPT_STR, offsetof(struct ctr_stop, time), "SECONDS",
-	 "The same"},
-	{0},
-};
-
 static int restart_run(const struct globals *g, void *fields, int argc,
 		       char **argv, struct err *e)
 {
@@ -48,7 +38,7 @@ const struct command cmd_restart = {
 	.name = "restart",
 	.operands = "CONTAINER...",
 	.summary = "Stop containers and start them again",
-	.opts = restart_options,
+	.opts = ctr_stop_options,
 	.fields_size = sizeof(struct ctr_stop),
 	.min_operands = 1,
 	.max_operands = -1,

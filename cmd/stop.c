@@ -4,16 +4,6 @@
 #include "base/own.h"
 #include "cmd/ctr_stop.h"
 
-static const struct opt stop_options[] = {
-	{'s', "signal", OPT_STR, offsetof(struct ctr_stop, signal), "SIGNAL",
-	 "Instead of the container's stop signal"},
-	{'t', "time", OPT_STR, offsetof(struct ctr_stop, time), "SECONDS",
-	 "Until it is killed (default: the container's, 10; -1: never)"},
-	{0, "timeout", OPT_STR, offsetof(struct ctr_stop, time), "SECONDS",
-	 "The same"},
-	{0},
-};
-
 static int stop_run(const struct globals *g, void *fields, int argc,
 		    char **argv, struct err *e)
 {
@@ -42,7 +32,7 @@ const struct command cmd_stop = {
 	.name = "stop",
 	.operands = "CONTAINER...",
 	.summary = "Stop running containers",
-	.opts = stop_options,
+	.opts = ctr_stop_options,
 	.fields_size = sizeof(struct ctr_stop),
 	.min_operands = 1,
 	.max_operands = -1,

@@ -115,20 +115,13 @@ static const struct opt prune_options[] = {
 /* Docker's question; anything but a yes is a no. */
 static bool is_sure(const struct prune_opts *o, bool all)
 {
-	char answer[16] = "";
-
 	if (o->force)
 		return true;
 	(void)printf("WARNING! This will remove %s volumes not used by at "
 		     "least one container.\n"
 		     "Are you sure you want to continue? [y/N] ",
 		     all ? "all local" : "anonymous local");
-	(void)fflush(stdout);
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	answer[strcspn(answer, "\n")] = '\0';
-	return !strcmp(answer, "y") || !strcmp(answer, "Y") ||
-	       !strcmp(answer, "yes");
+	return cmd_confirmed();
 }
 
 /* 1: removed. */

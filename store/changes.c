@@ -1,6 +1,5 @@
 #include "store/changes.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -80,32 +79,6 @@ bool change_is_stub(const char *path, int upper_dir, const char *leaf,
 }
 
 /* ---- the walk ------------------------------------------------------------------ */
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int names_in(int fd, const char *what, struct strv *ret, struct err *e)
-{
-	const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *de;
-
-	if (!d) {
-		(void)err_sys(e, "opendir", "%s", what);
-		if (copy >= 0)
-			(void)close(copy);
-		return -1;
-	}
-	while ((de = readdir(d)))
-		if (strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0)
-			strv_add(ret, de->d_name);
-	if (ret->n > 0)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
-	return 0;
-}
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
@@ -203,10 +176,10 @@ static int below(struct walk *w, int upper, int image, bool opaque,
 	autostrv struct strv names = {0};
 	autostrv struct strv old = {0};
 
-	if (names_in(upper, buf_str(&w->path), &names, e))
+	if (fs_names(upper, buf_str(&w->path), &names, e))
 		return -1;
 	if (opaque && image >= 0) {
-		if (names_in(image, buf_str(&w->path), &old, e))
+		if (fs_names(image, buf_str(&w->path), &old, e))
 			return -1;
 		hidden(w, upper, &old);
 	}

@@ -2,7 +2,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -421,32 +421,6 @@ static int put_entry(struct tarout *t, struct entry *x, struct err *e)
 
 /* ---- the walk ------------------------------------------------------------------ */
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int read_names(int fd, const char *what, struct strv *ret, struct err *e)
-{
-	const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *de;
-
-	if (!d) {
-		(void)err_sys(e, "opendir", "%s", what);
-		if (copy >= 0)
-			(void)close(copy);
-		return -1;
-	}
-	while ((de = readdir(d)))
-		if (strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0)
-			strv_add(ret, de->d_name);
-	if (ret->n > 0)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
-	return 0;
-}
-
 static int walk(struct tarout *t, int dirfd, const char *leaf, bool silent,
 		struct err *e);
 
@@ -456,7 +430,7 @@ static int walk_below(struct tarout *t, int fd, struct err *e)
 	autostrv struct strv names = {0};
 	int rc;
 
-	rc = read_names(fd, buf_str(&t->path), &names, e);
+	rc = fs_names(fd, buf_str(&t->path), &names, e);
 	for (size_t i = 0; rc == 0 && i < names.n; i++) {
 		if (len > 0)
 			buf_addc(&t->path, '/');
