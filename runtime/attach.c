@@ -42,9 +42,13 @@ ssize_t attach_recv(int fd, enum attach_type *ret_type, void *buf, int flags)
 	struct msghdr h = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t n;
 
+	/*
+	 * ECONNRESET is said once, to tell that the peer went without reading
+	 * all of ours; what it sent before still waits behind it.
+	 */
 	do {
 		n = recvmsg(fd, &h, flags);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n == 0)
 		errno = 0;
 	if (n <= 0)

@@ -405,6 +405,25 @@ static void all_is_out_before_the_exit_code(void **state)
 	(void)close(watcher);
 }
 
+/* What it said too late to be read must not hide what was said to it. */
+static void the_code_reaches_who_was_talking(void **state)
+{
+	const struct attach_size size = {50, 132};
+	struct rig r;
+	int client;
+
+	(void)state;
+	rig_make(&r, nobody);
+	client = join(&r, ATTACH_WANT_OUT);
+	assert_int_equal(
+		attach_send(client, ATTACH_SIZE, &size, sizeof(size), 0), 0);
+	hub_tell_exit(r.h, 7);
+	expect(client, ATTACH_EXIT, "\7");
+	expect_end(client);
+	(void)close(client);
+	rig_free(&r);
+}
+
 static void a_stuck_client_is_left_at_the_end(void **state)
 {
 	struct rig r;
@@ -654,6 +673,7 @@ int main(void)
 		cmocka_unit_test(who_is_gone_holds_up_nobody),
 		cmocka_unit_test(who_does_not_read_makes_the_program_wait),
 		cmocka_unit_test(all_is_out_before_the_exit_code),
+		cmocka_unit_test(the_code_reaches_who_was_talking),
 		cmocka_unit_test(a_stuck_client_is_left_at_the_end),
 		cmocka_unit_test(the_next_start_goes_on_with_the_same_log),
 		cmocka_unit_test(clients_type),
