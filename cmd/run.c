@@ -43,7 +43,6 @@ static int start(struct run *r, struct run_start *s, int *ret_code,
 	s->job.spec = &r->spec;
 	s->job.home = &r->home;
 	s->job.container = &r->container;
-	s->job.fresh = true;
 	s->job.running = while_running;
 	s->job.ctx = r;
 	s->job.keep[0] = r->range;
@@ -78,7 +77,8 @@ static int run_container(struct run *r, int argc, char **argv, int *ret_code,
 		return -1;
 	}
 	rc = start(r, &s, ret_code, e);
-	if (rc < 0)
+	/* Without --rm one that cannot start is there, to be looked at. */
+	if (rc < 0 && !r->spec.keep)
 		run_cidfile_remove(cidfile);
 	return rc;
 }

@@ -23,7 +23,8 @@ static int code_of_ended(const struct container *c, int *ret, struct err *e)
 	if (container_wait_unlocked(c, e) < 0 ||
 	    head_read(c->lock_fd, &h, e) < 0)
 		return -1;
-	*ret = h.run == 0 ? 0 : h.exit_code < 0 ? 137 : h.exit_code;
+	/* One that never ran has a code only of a start that failed. */
+	*ret = h.exit_code >= 0 ? h.exit_code : h.run == 0 ? 0 : 137;
 	return 0;
 }
 

@@ -423,8 +423,10 @@ int container_finish_state(const struct container_home *h, struct container *c,
 	rc = head_write(c->lock_fd, &c->head, e);
 	crash_point("container-ended");
 	if (rc == 0 && c->keep) {
-		s->status = CONTAINER_EXITED;
-		s->finished_ns = clock_now();
+		const bool ran = c->head.run != 0;
+
+		s->status = ran ? CONTAINER_EXITED : CONTAINER_CREATED;
+		s->finished_ns = ran ? clock_now() : 0;
 		rc = container_state_put(c, s, e);
 	} else if (rc == 0) {
 		rc = container_teardown_later(h, c, c->has_volumes, userns_fd,

@@ -151,7 +151,10 @@ int container_state_put(const struct container *c, struct container_state *s,
  */
 int container_finish(const struct container_home *h, struct container *c,
 		     int exit_code, int userns_fd, struct err *e);
-/* The same with all that state.json is to say; status is set to exited. */
+/*
+ * The same with all that state.json is to say. Whoever could not start it puts
+ * c->head back before: one that never ran is "created" still.
+ */
 int container_finish_state(const struct container_home *h, struct container *c,
 			   struct container_state *s, int userns_fd,
 			   struct err *e);

@@ -134,6 +134,7 @@ static int start_once(struct monitor *m, struct err *e)
 
 	if (rc == 0)
 		rc = start_program(m, e);
+	m->ran = m->ran || rc == 0;
 	if (rc == 0 && m->hub) {
 		rc = hub_connect(m->hub, &m->ends, e);
 		m->ends = none;
@@ -445,8 +446,15 @@ static int code_of_error(const struct err *e)
 	}
 }
 
-/* ran: at least once. */
-static void finish(struct monitor *m, bool ran, const struct err *why)
+/* What inspect shows of a start that failed; 128 is Docker's "unknown". */
+static int code_of_failure(const struct err *e)
+{
+	const int code = code_of_error(e);
+
+	return code == 125 ? 128 : code;
+}
+
+static void finish(struct monitor *m, const struct err *why)
 {
 	struct container_state s = {
 		.exit_code = m->code,
@@ -461,11 +469,11 @@ static void finish(struct monitor *m, bool ran, const struct err *why)
 	hub_free(m->hub);
 	own_close(&m->signals);
 	health_state(&m->health, &s);
-	/* One that never ran leaves nothing, as with --rm. */
-	if (!ran && m->job->fresh)
-		m->container->keep = false;
+	/* A start that failed is none: it is what it was before. */
+	if (!m->ran)
+		m->container->head = m->before;
 	if (err_is(why)) {
-		s.exit_code = code_of_error(why);
+		s.exit_code = code_of_failure(why);
 		s.error = xstrdup(why->text);
 	}
 	if (container_finish_state(m->job->home, m->container, &s, m->userns,
@@ -482,6 +490,7 @@ static void monitor_init(struct monitor *m, const struct container_job *j)
 		.job = j,
 		.spec = j->spec,
 		.container = j->container,
+		.before = j->container->head,
 		.pidfd = -1,
 		.sync = -1,
 		.signals = -1,
@@ -509,14 +518,11 @@ int container_run(const struct container_job *j, int *ret_code, struct err *e)
 	if (signals_block(&m.all, &old, e) < 0)
 		return -1;
 	rc = begin(&m, e);
-	if (rc == 0) {
-		if (j->running)
-			j->running(j->ctx);
+	if (rc == 0 && j->running)
+		j->running(j->ctx);
+	if (rc == 0)
 		rc = see_through(&m, e);
-		finish(&m, true, e);
-	} else {
-		finish(&m, false, e);
-	}
+	finish(&m, e);
 	*ret_code = m.code;
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	return rc;
@@ -559,7 +565,7 @@ static _Noreturn void be_monitor(const struct container_job *j, int report)
 	if (rc == 0)
 		rc = begin(&m, &e);
 	if (rc < 0)
-		finish(&m, false, &e);
+		finish(&m, &e);
 	/* After the cleaning up: who is told finds nothing left. */
 	(void)send(report, &e, sizeof(e), MSG_NOSIGNAL);
 	(void)close(report);
@@ -568,7 +574,7 @@ static _Noreturn void be_monitor(const struct container_job *j, int report)
 	crash_point("monitor-reported");
 	trace_leave();
 	(void)see_through(&m, &e);
-	finish(&m, true, &e);
+	finish(&m, &e);
 	_exit(0);
 }
 
@@ -593,13 +599,17 @@ static int take_report(int fd, struct err *e)
  */
 static void finish_for(const struct container_job *j, const struct err *why)
 {
-	struct container_state s = {.exit_code = code_of_error(why)};
+	struct container *const c = j->container;
+	const uint32_t run = c->head.run;
+	struct container_state s = {.exit_code = code_of_failure(why)};
 	struct err e = {0};
 
-	if (j->fresh)
-		j->container->keep = false;
+	/* It recorded a run of which nobody knows how far it came. */
+	if (head_read(c->lock_fd, &c->head, &e) == 0 && c->head.run != run)
+		s.exit_code = 137;
+	err_clear(&e);
 	s.error = xstrdup(why->text);
-	if (container_finish_state(j->home, j->container, &s, -1, &e) < 0)
+	if (container_finish_state(j->home, c, &s, -1, &e) < 0)
 		log_warn("ignoring: %s", e.text);
 	free(s.error);
 }

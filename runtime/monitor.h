@@ -23,6 +23,8 @@ struct monitor {
 	const struct container_job *job;
 	const struct run_spec *spec;
 	struct container *container;
+	struct container_head before; /* the first start */
+	bool ran;      /* the program was executed, once at least */
 	bool detached; /* a process of its own */
 	pid_t init;
 	int pidfd;

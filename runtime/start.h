@@ -22,7 +22,6 @@ struct container_job {
 	const struct run_spec *spec;
 	const struct container_home *home;
 	struct container *container; /* locked by us; closed at the end */
-	bool fresh; /* made for this start, and removed if that fails */
 
 	/* In the foreground: which of our own fds it gets. */
 	bool no_stdout;

@@ -88,13 +88,13 @@ logged()
 	[ ! -e "$PRISM_ROOT/containers/by-name/brief" ]
 }
 
-@test "a program that cannot run: its code, and nothing is left" {
+@test "a program that cannot run: its code; with --rm nothing is left" {
 	need ROOT OVERLAY
-	must_fail 127 prism run -d busybox /no/such/program
+	must_fail 127 prism run -d --rm busybox /no/such/program
 	says 'ENOENT'
 	[ -z "$output" ]
-	must_fail 126 prism run -d busybox /etc
-	must_fail 125 prism run -d --user nobody-knows-him busybox true
+	must_fail 126 prism run -d --rm busybox /etc
+	must_fail 125 prism run -d --rm --user nobody-knows-him busybox true
 	must_fail 125 prism run -d -a stdout busybox true
 	says 'Conflicting options'
 	must_fail 125 prism run -d --rm --restart always busybox true

@@ -59,6 +59,64 @@ state()
 	must_work prism rm c
 }
 
+# cannot_start NAME CODE [ERROR-REGEX]: what is to be seen of a failed start.
+cannot_start()
+{
+	must_work prism ps -a --filter "name=$1" --format '{{.Status}} {{.State}}'
+	prints 'Created created'
+	must_work prism ps -aq --filter "name=$1" --filter status=created
+	has .
+	must_work prism inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1"
+	prints "created $2"
+	must_work prism inspect -f '{{.State.StartedAt}} {{.State.FinishedAt}}' "$1"
+	prints '0001-01-01T00:00:00Z 0001-01-01T00:00:00Z'
+	must_work prism inspect -f '{{.State.Error}}' "$1"
+	has "${3:-execve}"
+	must_work prism wait "$1"
+	prints "$2"
+}
+
+@test "one that never could start is created, with the code and the error" {
+	need ROOT OVERLAY
+	must_fail 127 prism run -d --name c busybox /nope
+	cannot_start c 127
+	must_fail 1 prism start c
+	cannot_start c 127
+	must_work prism rm c
+	must_fail 126 prism run --name c busybox /etc
+	cannot_start c 126
+	must_work prism rm c
+	must_work prism create --name c busybox /nope
+	must_fail 1 prism start c
+	cannot_start c 127
+	must_work prism rm c
+	must_fail 125 prism run -d --name c --cidfile "$T/cid" --user nobody-knows-him busybox true
+	cannot_start c 128 nobody-knows-him
+	must_work prism rm "$(cat "$T/cid")"
+}
+
+@test "a start that failed and then works; a later one that fails" {
+	need ROOT OVERLAY
+	mkdir "$T/v"
+	must_fail 127 prism run -d --name c -v "$T/v:/v" busybox /v/prog
+	printf '#!/bin/sh\nexit 5\n' >"$T/v/prog"
+	chmod 755 "$T/v/prog"
+	must_exit 5 prism start -a c
+	must_work prism inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}.' c
+	prints 'exited 5 .'
+	must_work prism inspect -f '{{.State.StartedAt}}' c
+	started=$output
+	rm "$T/v/prog"
+	must_fail 1 prism start c
+	must_work prism inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.StartedAt}}' c
+	prints "exited 127 $started"
+	must_work prism ps -a --filter status=exited --format '{{.Status}}'
+	has '^Exited \(127\) '
+	must_work prism inspect -f '{{.State.Error}}' c
+	has /v/prog
+	must_work prism rm c
+}
+
 @test "everything that was asked for is there at the second start" {
 	need ROOT OVERLAY
 	must_work prism create --name c -e A=b -w /tmp -u 1000 --hostname h \
