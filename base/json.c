@@ -1,10 +1,12 @@
 #include "json.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 
 #include "limits.h"
+#include "own.h"
 
 void own_json(json_t **doc)
 {
@@ -14,6 +16,87 @@ void own_json(json_t **doc)
 	*doc = NULL;
 	errno = saved;
 }
+
+/* ---- memory ------------------------------------------------------------------ */
+
+/*
+ * Pieces of one size are kept in a list when they are free; new ones are cut
+ * off a block. In front of each stands its size in units, 0: malloc's own.
+ */
+#define PIECE_UNIT  16
+#define PIECES      64
+#define BLOCK_BYTES KIB(64)
+
+struct piece {
+	size_t units;
+	struct piece *next; /* while it is free: here its bytes begin */
+};
+
+/* Of the process, as jansson's choice of an allocator is. */
+static struct {
+	struct piece *free[PIECES];
+	char *block;
+	size_t left;
+} kept;
+
+static struct piece *cut(size_t units)
+{
+	const size_t n = units * PIECE_UNIT;
+	struct piece *p;
+
+	if (n > kept.left) {
+		kept.block = xmalloc(BLOCK_BYTES);
+		kept.left = BLOCK_BYTES;
+	}
+	p = (struct piece *)(void *)kept.block;
+	kept.block += n;
+	kept.left -= n;
+	p->units = units;
+	return p;
+}
+
+static void *kept_alloc(size_t n)
+{
+	const size_t whole = n + offsetof(struct piece, next);
+	const size_t units = (whole + PIECE_UNIT - 1) / PIECE_UNIT;
+	struct piece *p;
+
+	if (n > BLOCK_BYTES || units >= PIECES) {
+		p = malloc(whole);
+		if (!p)
+			return NULL;
+		p->units = 0;
+	} else if (kept.free[units]) {
+		p = kept.free[units];
+		kept.free[units] = p->next;
+	} else {
+		p = cut(units);
+	}
+	return &p->next;
+}
+
+static void kept_free(void *bytes)
+{
+	struct piece *p;
+
+	if (!bytes)
+		return;
+	p = (struct piece *)(void *)((char *)bytes -
+				     offsetof(struct piece, next));
+	if (p->units == 0) {
+		free(p);
+		return;
+	}
+	p->next = kept.free[p->units];
+	kept.free[p->units] = p;
+}
+
+void json_keep_memory(void)
+{
+	json_set_alloc_funcs(kept_alloc, kept_free);
+}
+
+/* ---- reading ----------------------------------------------------------------- */
 
 /*
  * Jansson recurses per level and allows 2048; count brackets outside strings

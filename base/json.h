@@ -24,6 +24,14 @@
 void own_json(json_t **doc);
 #define autojson __attribute__((cleanup(own_json)))
 
+/*
+ * For a command that reads many documents and then ends, called before the
+ * first: what is freed is kept for the next one. musl gives pages back as soon
+ * as they are empty, and takes new ones for the next document, which costs more
+ * than all the reading. What json_dumps returns cannot be passed to free then.
+ */
+void json_keep_memory(void);
+
 /* what names the document in errors ("manifest of alpine:3.20"). */
 json_t *json_parse(const char *p, size_t len, const char *what, struct err *e);
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/own.h"
 
-int ctr_open(const struct globals *g, struct ctr *ret, struct err *e)
+int ctr_open_unswept(const struct globals *g, struct ctr *ret, struct err *e)
 {
 	struct ctr c = {0};
 
@@ -19,10 +19,17 @@ int ctr_open(const struct globals *g, struct ctr *ret, struct err *e)
 		store_close(c.store);
 		return -1;
 	}
-	if (container_sweep(&c.home, e) < 0)
+	*ret = c;
+	return 0;
+}
+
+int ctr_open(const struct globals *g, struct ctr *ret, struct err *e)
+{
+	if (ctr_open_unswept(g, ret, e) < 0)
+		return -1;
+	if (container_sweep(&ret->home, e) < 0)
 		log_warn("ignoring: %s", e->text);
 	err_clear(e);
-	*ret = c;
 	return 0;
 }
 

@@ -42,6 +42,10 @@ int listing_open(struct listing *l, const char *format, struct err *e)
 	else
 		rest = NULL;
 	l->how = rest ? LISTING_TABLE : LISTING_PLAIN;
+	if (rest && l->quiet)
+		l->usual = l->quiet_key;
+	else if (rest == l->table)
+		l->usual = l->table;
 	if (rest && l->quiet) {
 		l->how = LISTING_PLAIN;
 		text = xasprintf("{{.%s}}", l->quiet_key);
@@ -53,6 +57,18 @@ int listing_open(struct listing *l, const char *format, struct err *e)
 	}
 	l->format = format_parse(text, strlen(text), e);
 	return l->format ? 0 : err_prefix(e, "--format");
+}
+
+bool listing_wants(const struct listing *l, const char *key)
+{
+	const size_t n = strlen(key);
+
+	if (!l->usual)
+		return true;
+	for (const char *p = l->usual; (p = strstr(p, key)) != NULL; p++)
+		if ((p == l->usual || p[-1] == '.') && (p[n] == '}' || !p[n]))
+			return true;
+	return false;
 }
 
 void listing_add(struct listing *l, json_t *row, json_t *labels)
@@ -85,15 +101,19 @@ static int print_heading(const struct listing *l, struct buf *out,
 	return 0;
 }
 
+static int add_bytes(const char *p, size_t n, void *out)
+{
+	buf_add(out, p, n);
+	return 0;
+}
+
 static int print_row(const struct listing *l, size_t i, struct buf *out,
 		     struct err *e)
 {
 	const json_t *const row = json_array_get(l->rows, i);
-	autofree char *text = NULL;
 
 	if (l->how == LISTING_JSON) {
-		text = json_dumps(row, JSON_COMPACT);
-		buf_adds(out, text ? text : "{}");
+		(void)json_dump_callback(row, add_bytes, out, JSON_COMPACT);
 	} else if (format_exec_row(l->format, row, json_array_get(l->labels, i),
 				   out, e)) {
 		return err_prefix(e, "--format");

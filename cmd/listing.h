@@ -30,6 +30,8 @@ struct listing {
 	bool no_heading;       /* podman's --noheading */
 	/* private */
 	struct format *format;
+	const char
+		*usual; /* the one key or the table, if nothing else is asked */
 	enum {
 		LISTING_TABLE,
 		LISTING_PLAIN,
@@ -44,6 +46,12 @@ struct listing {
  * table, as in Docker.
  */
 int listing_open(struct listing *l, const char *format, struct err *e);
+
+/*
+ * Is this key of the rows asked for? A row need not have one that is not; of a
+ * template of the user's own all may be.
+ */
+bool listing_wants(const struct listing *l, const char *key);
 
 /* Both are taken over; labels (an object of strings) may be NULL. */
 void listing_add(struct listing *l, json_t *row, json_t *labels);

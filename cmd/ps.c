@@ -79,18 +79,24 @@ static const char *const filter_keys[] = {
 
 /* ---- what is gathered ----------------------------------------------------- */
 
-struct row {
-	char id[CONTAINER_ID_MAX];
-	char name[CONTAINER_NAME_MAX];
+/* One that is looked at. */
+struct look {
+	const struct container *c;
 	struct container_state state;
 	struct run_spec spec;
 	struct container_info info;
-	uint64_t size;
-	uint64_t size_root;
+};
+
+/* One that is shown. */
+struct row {
+	int64_t created_ns;
+	json_t *keys;
+	json_t *labels;
 };
 
 struct ps {
 	const struct ps_opts *o;
+	struct listing *listing;
 	const struct ctr *ctr;
 	struct filter filter;
 	bool any_state;
@@ -206,59 +212,19 @@ static bool state_fits(const struct ps *p, const struct container *c,
 					     filter_is(f, "exited", code)));
 }
 
-static bool spec_fits(const struct ps *p, const struct row *r)
+static bool spec_fits(const struct ps *p, const struct look *r)
 {
 	const struct filter *const f = &p->filter;
 	autojson json_t *labels = labels_json(&r->spec);
 	autofree char *net = ctr_text_network(&r->spec);
 
+	if (f->key.n == 0)
+		return true;
 	return is_ancestor(f, &r->info) && has_volume(f, &r->spec) &&
 	       has_ports(f, &r->spec) && filter_is(f, "network", net) &&
 	       filter_labels(f, labels) &&
 	       (!p->before_ns || r->info.created_ns < p->before_ns) &&
 	       (!p->since_ns || r->info.created_ns > p->since_ns);
-}
-
-static void row_free(struct row *r)
-{
-	state_free(&r->state);
-	spec_free(&r->spec);
-	info_free(&r->info);
-}
-
-static int gather(void *ctx, struct container *c, struct err *e)
-{
-	struct ps *const p = ctx;
-	struct row r = {0};
-
-	/* One that is removed right now is not there. */
-	if (container_state_get(c, &r.state, e) < 0 ||
-	    !state_fits(p, c, &r.state) ||
-	    container_load(&p->ctr->home, c, &r.spec, &r.info, e) < 0 ||
-	    !spec_fits(p, &r)) {
-		err_clear(e);
-		row_free(&r);
-		return 0;
-	}
-	memcpy(r.id, c->id, sizeof(r.id));
-	memcpy(r.name, c->name, sizeof(r.name));
-	if (p->o->size)
-		ps_size(p->ctr->store, c, &r.spec, &r.size, &r.size_root);
-	/* Room grows by powers of two. */
-	if ((p->n & (p->n + 1)) == 0)
-		p->v = xrealloc(p->v, (p->n + 1) * 2 * sizeof(*p->v));
-	p->v[p->n++] = r;
-	return 0;
-}
-
-/* The newest first. */
-static int by_age(const void *a, const void *b)
-{
-	const struct row *const x = a;
-	const struct row *const y = b;
-
-	return (x->info.created_ns < y->info.created_ns) -
-	       (x->info.created_ns > y->info.created_ns);
 }
 
 /* ---- what is shown -------------------------------------------------------- */
@@ -298,7 +264,7 @@ static char *joined_labels(const json_t *labels)
 	return buf_take(&b);
 }
 
-static void add_command(const struct ps *p, const struct row *r, json_t *row)
+static void add_command(const struct ps *p, const struct look *r, json_t *row)
 {
 	autofree char *whole = ctr_text_command(&r->spec);
 	autofree char *cut =
@@ -316,32 +282,91 @@ static size_t local_volumes(const struct run_spec *s)
 	return n;
 }
 
-static void add_row(const struct ps *p, const struct row *r, struct listing *l)
+static char *size_of(const struct ps *p, const struct look *r)
 {
-	json_t *const row = json_object();
-	json_t *const labels = labels_json(&r->spec);
-	const bool up = is_up(&r->state);
+	uint64_t size = 0;
+	uint64_t root = 0;
 
-	set_taken(row, "ID", xstrndup(r->id, p->o->no_trunc ? 64 : 12));
-	set(row, "Image", r->info.image ? r->info.image : r->spec.rootfs);
-	add_command(p, r, row);
+	if (!p->o->size)
+		return xstrdup("0B");
+	ps_size(p->ctr->store, r->c, &r->spec, &size, &root);
+	return ps_size_text(size, root);
+}
+
+/* What the usual table does not have. */
+static void add_more(const struct ps *p, const struct look *r,
+		     const json_t *labels, json_t *row)
+{
 	set_taken(row, "CreatedAt", created_at(r->info.created_ns));
-	set_taken(row, "RunningFor",
-		  time_ago(r->info.created_ns / CLOCK_SECOND));
-	set_taken(row, "Status", ctr_text_status(&r->state, p->now_ns));
 	set(row, "State", state_word(r->state.status));
-	set_taken(row, "Ports", up ? ctr_text_ports(&r->spec) : xstrdup(""));
-	set(row, "Names", r->name);
-	set_taken(row, "Size",
-		  p->o->size ? ps_size_text(r->size, r->size_root)
-			     : xstrdup("0B"));
 	set_taken(row, "Labels", joined_labels(labels));
 	set_taken(row, "Mounts", ctr_text_mounts(&r->spec, !p->o->no_trunc));
 	set_taken(row, "LocalVolumes",
 		  xasprintf("%zu", local_volumes(&r->spec)));
 	set_taken(row, "Networks", ctr_text_network(&r->spec));
 	set(row, "Platform", r->info.platform ? r->info.platform : "");
-	listing_add(l, row, labels);
+}
+
+static struct row row_make(const struct ps *p, const struct look *r)
+{
+	struct row row = {
+		.created_ns = r->info.created_ns,
+		.keys = json_object(),
+		.labels = labels_json(&r->spec),
+	};
+
+	set_taken(row.keys, "ID", xstrndup(r->c->id, p->o->no_trunc ? 64 : 12));
+	set(row.keys, "Names", r->c->name);
+	if (!listing_wants(p->listing, "Image"))
+		return row;
+	set(row.keys, "Image", r->info.image ? r->info.image : r->spec.rootfs);
+	add_command(p, r, row.keys);
+	set_taken(row.keys, "RunningFor",
+		  time_ago(r->info.created_ns / CLOCK_SECOND));
+	set_taken(row.keys, "Status", ctr_text_status(&r->state, p->now_ns));
+	set_taken(row.keys, "Ports",
+		  is_up(&r->state) ? ctr_text_ports(&r->spec) : xstrdup(""));
+	set_taken(row.keys, "Size", size_of(p, r));
+	if (listing_wants(p->listing, "State"))
+		add_more(p, r, row.labels, row.keys);
+	return row;
+}
+
+static bool look_at(const struct ps *p, struct look *r, struct err *e)
+{
+	return container_state_get(r->c, &r->state, e) == 0 &&
+	       state_fits(p, r->c, &r->state) &&
+	       container_load(&p->ctr->home, r->c, &r->spec, &r->info, e) ==
+		       0 &&
+	       spec_fits(p, r);
+}
+
+static int gather(void *ctx, struct container *c, struct err *e)
+{
+	struct ps *const p = ctx;
+	struct look r = {.c = c};
+
+	/* One that is removed right now is not there. */
+	if (look_at(p, &r, e)) {
+		/* Room grows by powers of two. */
+		if ((p->n & (p->n + 1)) == 0)
+			p->v = xrealloc(p->v, (p->n + 1) * 2 * sizeof(*p->v));
+		p->v[p->n++] = row_make(p, &r);
+	}
+	err_clear(e);
+	state_free(&r.state);
+	spec_free(&r.spec);
+	info_free(&r.info);
+	return 0;
+}
+
+/* The newest first. */
+static int by_age(const void *a, const void *b)
+{
+	const int64_t x = ((const struct row *)a)->created_ns;
+	const int64_t y = ((const struct row *)b)->created_ns;
+
+	return (x < y) - (x > y);
 }
 
 static int limit_of(const struct ps_opts *o, uint64_t *ret, struct err *e)
@@ -387,7 +412,7 @@ static int check_status(const struct filter *f, struct err *e)
 	return 0;
 }
 
-static int list(struct ps *p, struct listing *l, struct err *e)
+static int list(struct ps *p, struct err *e)
 {
 	uint64_t limit = 0;
 
@@ -406,8 +431,9 @@ static int list(struct ps *p, struct listing *l, struct err *e)
 	if (p->n)
 		qsort(p->v, p->n, sizeof(*p->v), by_age);
 	for (size_t i = 0; i < p->n && i < limit; i++)
-		add_row(p, &p->v[i], l);
-	return listing_print(l, e);
+		listing_add(p->listing, json_incref(p->v[i].keys),
+			    json_incref(p->v[i].labels));
+	return listing_print(p->listing, e);
 }
 
 static int ps_run(const struct globals *g, void *fields, int argc, char **argv,
@@ -415,26 +441,30 @@ static int ps_run(const struct globals *g, void *fields, int argc, char **argv,
 {
 	const struct ps_opts *const o = fields;
 	autoctr struct ctr r = {0};
-	struct ps p = {.o = o, .ctr = &r};
 	struct listing l = {
 		.titles = titles,
 		.table = o->size ? TABLE "\t{{.Size}}" : TABLE,
 		.quiet = o->quiet,
 		.quiet_key = "ID",
 	};
+	struct ps p = {.o = o, .listing = &l, .ctr = &r};
 	int rc;
 
 	(void)argc;
 	(void)argv;
+	json_keep_memory();
 	if (filter_parse(&o->filters, filter_keys, &p.filter, e) < 0)
 		return -1;
 	rc = listing_open(&l, o->format, e);
+	/* Each is settled when it is looked at. */
 	if (rc == 0)
-		rc = ctr_open(g, &r, e);
+		rc = ctr_open_unswept(g, &r, e);
 	if (rc == 0)
-		rc = list(&p, &l, e);
-	for (size_t i = 0; i < p.n; i++)
-		row_free(&p.v[i]);
+		rc = list(&p, e);
+	for (size_t i = 0; i < p.n; i++) {
+		json_decref(p.v[i].keys);
+		json_decref(p.v[i].labels);
+	}
 	free(p.v);
 	filter_free(&p.filter);
 	listing_free(&l);

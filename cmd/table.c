@@ -65,7 +65,10 @@ static void read_lines(struct table *t, const char *p, size_t len)
 		const char *const nl = memchr(p, '\n', len);
 		const size_t n = nl ? (size_t)(nl - p) : len;
 
-		t->line = xrealloc(t->line, (t->n + 1) * sizeof(*t->line));
+		/* Room grows by powers of two. */
+		if ((t->n & (t->n + 1)) == 0)
+			t->line = xrealloc(t->line,
+					   (t->n + 1) * 2 * sizeof(*t->line));
 		read_line(&t->line[t->n++], p, n);
 		t->ends = nl != NULL;
 		p += n + (nl ? 1 : 0);

@@ -279,13 +279,14 @@ static int each_one(const struct container_home *h, const char *id,
 		    struct err *e)
 {
 	autocontainer struct container c = CONTAINER_NONE;
-	const int rc = container_open_id(h, id, &c, e);
+	const int opened = container_open_id(h, id, &c, e);
+	const int settled = opened ? 0 : container_settle(h, &c, e);
 
-	if (rc < 0) {
-		log_warn("ignoring %s", e->text);
+	if (opened < 0 || settled < 0) {
+		log_warn("ignoring: %s", e->text);
 		err_clear(e);
 	}
-	if (rc != 0)
+	if (opened || settled > 0)
 		return 0;
 	name_of(names, id, c.name);
 	c.named = name_is_reserved(names, id);
@@ -323,7 +324,8 @@ int container_load(const struct container_home *h, const struct container *c,
 {
 	ERR_IN(e, "container %.12s", c->id);
 
-	return spec_file_read(c->dir_fd, h->root_path, ret_spec, ret_info, e);
+	return spec_file_read(c->dir_fd, c->lock_fd, h->root_path, ret_spec,
+			      ret_info, e);
 }
 
 int container_state_get(const struct container *c, struct container_state *ret,
@@ -378,17 +380,31 @@ int container_pidfd(const struct container *c, pid_t *ret_pid, struct err *e)
 
 /* ---- living --------------------------------------------------------------- */
 
+static int look_again(struct container *c, struct err *e)
+{
+	if (faccessat(AT_FDCWD, c->dir, F_OK, 0) < 0)
+		return err_set(e, ERR_NOTFOUND, "it is being removed");
+	c->has_resolv = faccessat(c->dir_fd, "resolv.conf", F_OK, 0) == 0;
+	c->has_volumes = faccessat(c->dir_fd, "volumes", F_OK, 0) == 0;
+	return head_read(c->lock_fd, &c->head, e);
+}
+
 int container_lock(struct container *c, struct err *e)
 {
 	ERR_IN(e, "container %.12s", c->id);
 
 	if (lock_take(c->lock_fd, "spec.json", e) < 0)
 		return -1;
-	if (faccessat(AT_FDCWD, c->dir, F_OK, 0) < 0)
-		return err_set(e, ERR_NOTFOUND, "it is being removed");
-	c->has_resolv = faccessat(c->dir_fd, "resolv.conf", F_OK, 0) == 0;
-	c->has_volumes = faccessat(c->dir_fd, "volumes", F_OK, 0) == 0;
-	return head_read(c->lock_fd, &c->head, e);
+	return look_again(c, e);
+}
+
+int container_lock_dead(struct container *c, struct err *e)
+{
+	ERR_IN(e, "container %.12s", c->id);
+
+	if (lock_take_dead(c->lock_fd, "spec.json", e) < 0)
+		return -1;
+	return look_again(c, e);
 }
 
 int container_started(struct container *c, pid_t init, struct err *e)

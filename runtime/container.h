@@ -112,6 +112,7 @@ void container_close(struct container *c);
 /*
  * All there are, in no order. fn's non-zero result ends it and is returned.
  * One that vanishes meanwhile is left out, one that is damaged gets a warning.
+ * Of each a dead monitor's work is done before fn sees it (container_settle).
  */
 typedef int (*container_fn)(void *ctx, struct container *c, struct err *e);
 int container_each(const struct container_home *h, container_fn fn, void *ctx,
@@ -136,6 +137,8 @@ int container_pidfd(const struct container *c, pid_t *ret_pid, struct err *e);
 
 /* For a start: ERR_BUSY when it lives. The head is read again. */
 int container_lock(struct container *c, struct err *e);
+/* For the work of a dead monitor: it looks as dead as it is meanwhile. */
+int container_lock_dead(struct container *c, struct err *e);
 
 /* A new run: pid and time go into the head; state.json is that of the past. */
 int container_started(struct container *c, pid_t init, struct err *e);
@@ -189,6 +192,10 @@ int container_teardown_later(const struct container_home *h,
  * every command that needs the truth.
  */
 int container_sweep(const struct container_home *h, struct err *e);
+
+/* The same of one that is open; 1: it is gone. */
+int container_settle(const struct container_home *h, struct container *c,
+		     struct err *e);
 
 /*
  * Remove a stopped container of container_open; force: kill it before;

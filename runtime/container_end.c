@@ -185,7 +185,7 @@ static int end_kept(struct container *c, struct err *e)
 		return -1;
 	if (before.alive || !is_unfinished(&before))
 		return 0;
-	if (container_lock(c, e) < 0 ||
+	if (container_lock_dead(c, e) < 0 ||
 	    state_get(c->dir_fd, c->lock_fd, &s, e) < 0)
 		return -1;
 	if (!is_unfinished(&s))
@@ -196,17 +196,35 @@ static int end_kept(struct container *c, struct err *e)
 
 /*
  * One that was never started is either left by a monitor that died on the way
- * to it, or it is one of `create --rm`, which says so in a state.json.
+ * to it, or it is one of `create --rm`, which says so in a state.json. 1: it
+ * is gone.
  */
 static int end_fleeting(const struct container_home *h, struct container *c,
 			struct err *e)
 {
-	if (container_lock(c, e) < 0)
+	if (container_lock_dead(c, e) < 0)
 		return -1;
 	if (c->head.run == 0 &&
 	    faccessat(c->dir_fd, "state.json", F_OK, 0) == 0)
 		return 0;
-	return container_teardown(h, c, true, -1, e);
+	return container_teardown(h, c, true, -1, e) < 0 ? -1 : 1;
+}
+
+int container_settle(const struct container_home *h, struct container *c,
+		     struct err *e)
+{
+	int rc;
+
+	if (lock_is_held(c->lock_fd))
+		return 0;
+	rc = c->keep ? end_kept(c, e) : end_fleeting(h, c, e);
+	lock_drop(c->lock_fd);
+	/* Somebody else starts it, or removes it. */
+	if (rc < 0 && (e->kind == ERR_BUSY || e->kind == ERR_NOTFOUND)) {
+		rc = e->kind == ERR_NOTFOUND;
+		err_clear(e);
+	}
+	return rc;
 }
 
 static int sweep_one(const struct container_home *h, const char *id,
@@ -217,7 +235,7 @@ static int sweep_one(const struct container_home *h, const char *id,
 
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
-	return c.keep ? end_kept(&c, e) : end_fleeting(h, &c, e);
+	return container_settle(h, &c, e);
 }
 
 /* Most are alive: three calls for each of them. */
@@ -291,12 +309,10 @@ int container_sweep(const struct container_home *h, struct err *e)
 		if (!de)
 			return 0;
 		if (!name_is_id(de->d_name) || is_alive(fd, de->d_name) ||
-		    sweep_one(h, de->d_name, e) == 0)
+		    sweep_one(h, de->d_name, e) >= 0)
 			continue;
 		/* One that cannot be ended must not stop the others. */
-		if (e->kind != ERR_BUSY && e->kind != ERR_NOTFOUND)
-			log_warn("ignoring container %.12s: %s", de->d_name,
-				 e->text);
+		log_warn("ignoring container %.12s: %s", de->d_name, e->text);
 		err_clear(e);
 	}
 }

@@ -329,18 +329,36 @@ static int read_info(const struct jval *o, struct container_info *i,
 	return record_read(info_fields, &in, i, e);
 }
 
-int spec_file_read(int dir_fd, const char *root_path, struct run_spec *ret_spec,
-		   struct container_info *ret_info, struct err *e)
+/*
+ * Wherever the fd stands; nearly always in one call and without a buffer of
+ * its own.
+ */
+static json_t *parse(int spec_fd, struct err *e)
 {
 	autobuf struct buf b = buf_make(STATE_MAX);
-	autojson json_t *doc = NULL;
+	char small[4096];
+	const ssize_t n = pread(spec_fd, small, sizeof(small), 0);
+
+	if (n >= 0 && (size_t)n < sizeof(small))
+		return json_parse(small, (size_t)n, "spec.json", e);
+	if (n < 0 || lseek(spec_fd, 0, SEEK_SET) < 0) {
+		(void)err_sys(e, "pread", "spec.json");
+		return NULL;
+	}
+	if (io_read_all(spec_fd, &b, "spec.json", e) < 0)
+		return NULL;
+	return json_parse(buf_str(&b), b.len, "spec.json", e);
+}
+
+int spec_file_read(int dir_fd, int spec_fd, const char *root_path,
+		   struct run_spec *ret_spec, struct container_info *ret_info,
+		   struct err *e)
+{
+	autojson json_t *doc = parse(spec_fd, e);
 	struct run_spec s = {0};
 	struct container_info i = {0};
 	struct jval v;
 
-	if (state_read_small(dir_fd, "spec.json", &b, e) < 0)
-		return -1;
-	doc = json_parse(buf_str(&b), b.len, "spec.json", e);
 	if (!doc)
 		return -1;
 	v = jval_root(doc, "spec.json");

@@ -27,10 +27,11 @@ void spec_file_text(struct buf *b, const char *id, const char *root_path,
 int spec_file_write_filter(int dir_fd, const struct run_spec *s, struct err *e);
 
 /*
- * Fill both from spec.json in dir_fd. Either may be NULL: not wanted. On an
- * error nothing is left to be freed.
+ * Fill both from spec.json, open as spec_fd, of the directory dir_fd. Either
+ * may be NULL: not wanted. On an error nothing is left to be freed.
  */
-int spec_file_read(int dir_fd, const char *root_path, struct run_spec *ret_spec,
-		   struct container_info *ret_info, struct err *e);
+int spec_file_read(int dir_fd, int spec_fd, const char *root_path,
+		   struct run_spec *ret_spec, struct container_info *ret_info,
+		   struct err *e);
 
 #endif

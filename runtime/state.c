@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +115,25 @@ int head_write(int spec_fd, const struct container_head *h, struct err *e)
 
 /* ---- the lock ------------------------------------------------------------- */
 
-static int lock_call(int fd, int op, short type, short *ret_type)
+/*
+ * The monitor locks the whole file, who looks asks for the first byte, and who
+ * cleans up after the dead locks one far behind the end.
+ */
+enum lock_part {
+	LOCK_ALL,
+	LOCK_FIRST,
+	LOCK_DEAD
+};
+
+static int lock_call(int fd, int op, short type, enum lock_part part,
+		     short *ret_type)
 {
-	struct flock l = {.l_type = type, .l_whence = SEEK_SET};
+	struct flock l = {
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = part == LOCK_DEAD ? INT32_MAX : 0,
+		.l_len = part == LOCK_ALL ? 0 : 1,
+	};
 	const int rc = fcntl(fd, op, &l);
 
 	if (ret_type)
@@ -129,32 +146,53 @@ int lock_take(int spec_fd, const char *what, struct err *e)
 	for (;;) {
 		short holder = F_UNLCK;
 
-		if (lock_call(spec_fd, F_OFD_SETLK, F_WRLCK, NULL) == 0)
+		if (lock_call(spec_fd, F_OFD_SETLK, F_WRLCK, LOCK_ALL, NULL) ==
+		    0)
 			return 0;
 		if (errno != EAGAIN && errno != EACCES)
 			return err_sys(e, "fcntl", "F_OFD_SETLK %s", what);
-		if (lock_call(spec_fd, F_OFD_GETLK, F_WRLCK, &holder) < 0)
+		if (lock_call(spec_fd, F_OFD_GETLK, F_WRLCK, LOCK_FIRST,
+			      &holder) < 0)
 			return err_sys(e, "fcntl", "F_OFD_GETLK %s", what);
-		/* Whoever waited for its end lets go at once: lock_wait. */
 		if (holder == F_WRLCK)
 			return err_set(e, ERR_BUSY,
 				       "%s: held by another process", what);
+		/*
+		 * Whoever waited for its end, or cleans up after it, lets go
+		 * at once.
+		 */
+		(void)sched_yield();
 	}
+}
+
+int lock_take_dead(int spec_fd, const char *what, struct err *e)
+{
+	if (lock_call(spec_fd, F_OFD_SETLK, F_WRLCK, LOCK_DEAD, NULL) == 0)
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return err_sys(e, "fcntl", "F_OFD_SETLK %s", what);
+	return err_set(e, ERR_BUSY, "%s: held by another process", what);
+}
+
+void lock_drop(int spec_fd)
+{
+	(void)lock_call(spec_fd, F_OFD_SETLK, F_UNLCK, LOCK_ALL, NULL);
 }
 
 bool lock_is_held(int spec_fd)
 {
 	short holder = F_UNLCK;
 
-	return lock_call(spec_fd, F_OFD_GETLK, F_RDLCK, &holder) == 0 &&
+	return lock_call(spec_fd, F_OFD_GETLK, F_RDLCK, LOCK_FIRST, &holder) ==
+		       0 &&
 	       holder == F_WRLCK;
 }
 
 int lock_wait(int spec_fd, const char *what, struct err *e)
 {
-	if (lock_call(spec_fd, F_OFD_SETLKW, F_RDLCK, NULL) < 0)
+	if (lock_call(spec_fd, F_OFD_SETLKW, F_RDLCK, LOCK_FIRST, NULL) < 0)
 		return err_sys(e, "fcntl", "F_OFD_SETLKW %s", what);
-	(void)lock_call(spec_fd, F_OFD_SETLK, F_UNLCK, NULL);
+	lock_drop(spec_fd);
 	return 0;
 }
 

@@ -102,6 +102,12 @@ int head_write(int spec_fd, const struct container_head *h, struct err *e);
  */
 int lock_take(int spec_fd, const char *what, struct err *e); /* ERR_BUSY */
 bool lock_is_held(int spec_fd);
+/*
+ * For whoever does the work of a dead monitor: it keeps everybody from taking
+ * the lock, yet does not look as if the container lived. ERR_BUSY.
+ */
+int lock_take_dead(int spec_fd, const char *what, struct err *e);
+void lock_drop(int spec_fd);
 /* Until nobody holds it; EINTR is an error (ERR_SYS). */
 int lock_wait(int spec_fd, const char *what, struct err *e);
 

@@ -25,6 +25,15 @@ static void put(int dir, const void *p, size_t n)
 	MUST(fd >= 0 && io_write_all(fd, p, n, "spec.json", &e) == 0);
 }
 
+static int get(int dir, struct run_spec *s, struct container_info *i,
+	       struct err *e)
+{
+	autoclose int fd = openat(dir, "spec.json", O_RDONLY | O_CLOEXEC);
+
+	MUST(fd >= 0);
+	return spec_file_read(dir, fd, "/root", s, i, e);
+}
+
 static void write_again(int dir, const struct run_spec *s,
 			const struct container_info *i, struct buf *to)
 {
@@ -41,12 +50,12 @@ static void feed(int dir, const uint8_t *data, size_t size)
 	struct err e = {0};
 
 	put(dir, data, size);
-	if (spec_file_read(dir, "/root", &s, &i, &e) < 0) {
+	if (get(dir, &s, &i, &e) < 0) {
 		MUST(err_is(&e));
 		return;
 	}
 	write_again(dir, &s, &i, &first);
-	MUST(spec_file_read(dir, "/root", &s2, &i2, &e) == 0);
+	MUST(get(dir, &s2, &i2, &e) == 0);
 	write_again(dir, &s2, &i2, &second);
 	MUST(first.len == second.len &&
 	     !memcmp(buf_str(&first), buf_str(&second), first.len));

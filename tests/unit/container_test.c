@@ -409,6 +409,38 @@ static void who_waits_reads_the_exit_code_of_the_gone(void **state)
 	container_close(&other);
 }
 
+/* Neither a start nor a look is fooled by one that cleans up. */
+static void who_works_for_the_dead_does_not_look_alive(void **state)
+{
+	struct fix *const f = *state;
+	struct container c = make(f, "x", true);
+	struct container sweeper = CONTAINER_NONE;
+	struct container other = CONTAINER_NONE;
+	autostate struct container_state s = {0};
+	struct err e = {0};
+
+	works(container_started(&c, getpid(), &e), &e);
+	works(container_open(&f->home, "x", &sweeper, &e), &e);
+	works(container_open(&f->home, "x", &other, &e), &e);
+	assert_int_equal(container_lock_dead(&sweeper, &e), -1);
+	assert_int_equal(e.kind, ERR_BUSY);
+	err_clear(&e);
+	container_close(&c);
+	works(container_lock_dead(&sweeper, &e), &e);
+	assert_false(lock_is_held(other.lock_fd));
+	assert_int_equal(container_lock_dead(&other, &e), -1);
+	assert_int_equal(e.kind, ERR_BUSY);
+	err_clear(&e);
+	works(container_wait_unlocked(&other, &e), &e);
+	works(container_state_get(&other, &s, &e), &e);
+	assert_int_equal(s.status, CONTAINER_EXITED);
+	assert_int_equal(s.exit_code, 137);
+	lock_drop(sweeper.lock_fd);
+	works(container_lock(&other, &e), &e);
+	container_close(&other);
+	container_close(&sweeper);
+}
+
 static void a_reused_pid_is_nobody(void **state)
 {
 	struct fix *const f = *state;
@@ -491,6 +523,7 @@ int main(void)
 		T(created_and_dead),
 		T(the_fleeting_are_swept),
 		T(who_waits_reads_the_exit_code_of_the_gone),
+		T(who_works_for_the_dead_does_not_look_alive),
 		T(a_reused_pid_is_nobody),
 		T(each_sees_all),
 		T(remove_refuses_the_living),

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/own.h"
 
 static json_t *parse(const char *s, struct err *e)
 {
@@ -169,6 +170,35 @@ static void a_long_path_is_cut(void **state)
 	assert_int_equal(strlen(v.path), sizeof(v.path) - 1);
 }
 
+/* Last: it is for the rest of the process. */
+static void kept_memory_is_used_again(void **state)
+{
+	const size_t n = 200002;
+	autofree char *big = xcalloc(1, n);
+	struct err e = {0};
+	const void *first;
+	json_t *doc;
+
+	(void)state;
+	memset(big, 'x', n);
+	big[0] = big[n - 1] = '"';
+	json_keep_memory();
+	doc = json_object();
+	first = doc;
+	json_decref(doc);
+	doc = json_object();
+	assert_ptr_equal(doc, first);
+	json_decref(doc);
+	for (int i = 0; i < 3; i++) {
+		doc = json_parse("{\"a\":[1,2,{\"b\":\"c\"}]}", 21, "d", &e);
+		assert_non_null(doc);
+		json_decref(doc);
+		doc = json_loadb(big, n, JSON_DECODE_ANY, NULL);
+		assert_int_equal(json_string_length(doc), n - 2);
+		json_decref(doc);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +210,7 @@ int main(void)
 		cmocka_unit_test(getters_name_the_path),
 		cmocka_unit_test(absent_and_null_are_the_same),
 		cmocka_unit_test(a_long_path_is_cut),
+		cmocka_unit_test(kept_memory_is_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
