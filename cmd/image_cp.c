@@ -151,7 +151,7 @@ static int open_root(const struct cp *cp, enum view_kind stopped, struct err *e)
 static int look_there(void *arg, struct err *e)
 {
 	const struct job *const j = arg;
-	autoclose int root = open_root(j->cp, VIEW_MERGED, e);
+	autoclose int root = open_root(j->cp, VIEW_READABLE, e);
 	autofree char *leaf = NULL;
 	autoclose int dir = root < 0 ? -1 : view_find(root, j->path, &leaf, e);
 	struct stat st;
@@ -175,9 +175,8 @@ static int look_there(void *arg, struct err *e)
 static int read_there(void *arg, struct err *e)
 {
 	struct job *const j = arg;
-	const struct tarout_opts o = {
-		.map = j->cp->live ? NULL : subject_map(&j->cp->s)};
-	autoclose int root = open_root(j->cp, VIEW_MERGED, e);
+	const struct tarout_opts o = {0};
+	autoclose int root = open_root(j->cp, VIEW_READABLE, e);
 	autofree char *leaf = NULL;
 	autoclose int dir = root < 0 ? -1 : view_find(root, j->path, &leaf, e);
 	autotarout struct tarout *t = NULL;

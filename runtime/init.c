@@ -33,6 +33,7 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "runtime/caps_apply.h"
+#include "runtime/lend.h"
 #include "runtime/mnt.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
@@ -86,7 +87,6 @@ static int enter_userns(const struct init_args *a, struct host_trees *t,
 			struct err *e)
 {
 	int fds[SYNC_FDS_MAX];
-	int layers;
 	int n;
 	STEP(e, "userns", "wait for the id maps");
 
@@ -95,17 +95,8 @@ static int enter_userns(const struct init_args *a, struct host_trees *t,
 	n = sync_wait_fds(a->sync, SYNC_PLUMBED, fds, SYNC_FDS_MAX, e);
 	if (n < 0)
 		return -1;
-	layers = a->spec->rootfs ? 1 : (int)a->spec->lowers.n;
-	if (a->spec->map_auto && n < 1 + layers)
-		return err_set(e, ERR_INVALID, "layers are missing");
-	if (n > 0) {
-		t->dir = fds[0];
-		t->lowers = xcalloc((size_t)n, sizeof(*t->lowers));
-		memcpy(t->lowers, fds + 1, (size_t)(n - 1) * sizeof(*fds));
-		t->n_lowers = layers;
-		t->lent = t->lowers + layers;
-		t->n_lent = n - 1 - layers;
-	}
+	if (a->spec->map_auto && lend_take(a->spec, fds, n, t, e) < 0)
+		return -1;
 	return become_root(a->spec, e);
 }
 

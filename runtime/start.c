@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,9 +17,8 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "runtime/init.h"
-#include "runtime/mnt.h"
+#include "runtime/lend.h"
 #include "runtime/monitor.h"
-#include "runtime/mounts.h"
 #include "runtime/nsjoin.h"
 #include "runtime/sync.h"
 
@@ -106,91 +104,11 @@ static int make_init(struct monitor *m, struct err *e)
 	return 0;
 }
 
-/*
- * A detached mount becomes one as seen through the container's id map; nothing
- * is chowned. Takes the fd and gives it back.
- */
-static int idmap_tree(const struct monitor *m, int tree, const char *path,
-		      struct err *e)
-{
-	struct mount_attr attr = {
-		.attr_set = MOUNT_ATTR_IDMAP,
-		.userns_fd = (uint64_t)m->userns,
-	};
-	autoclose int fd = tree;
-
-	if (fd < 0)
-		return -1;
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr,
-		    sizeof(attr)) < 0) {
-		(void)err_sys(e, "mount_setattr", "idmap %s", path);
-		return err_hint(e, "the file system of the store must support "
-				   "idmapped mounts (ext4, xfs, btrfs, tmpfs "
-				   "on a recent kernel)");
-	}
-	return take_fd(&fd);
-}
-
-static int idmap_layer(const struct monitor *m, const char *path, struct err *e)
-{
-	return idmap_tree(m, mnt_clone(AT_FDCWD, path, false, false, 0, e),
-			  path, e);
-}
-
-static int lend_volumes(const struct monitor *m, int *fds, int *n,
-			struct err *e)
-{
-	const struct run_spec *const s = m->spec;
-
-	for (size_t i = 0; i < s->n_mounts; i++) {
-		const struct mount_spec *const x = &s->mounts[i];
-
-		if (!mounts_is_lent(s, x))
-			continue;
-		if (*n == SYNC_FDS_MAX)
-			return err_set(e, ERR_UNSUPPORTED,
-				       "--userns auto with more than %d layers "
-				       "and volumes",
-				       SYNC_FDS_MAX - 1);
-		fds[*n] = idmap_tree(m, mounts_copy(s, x, e), x->source, e);
-		if (fds[*n] < 0)
-			return -1;
-		(*n)++;
-	}
-	return 0;
-}
-
-/*
- * The container's directory first, then the layers or the one directory, then
- * the volumes.
- */
-static int make_trees(const struct monitor *m, int *fds, int *n, struct err *e)
-{
-	const struct run_spec *const s = m->spec;
-
-	if (s->lowers.n > SYNC_FDS_MAX - 1)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "--userns auto with more than %d layers",
-			       SYNC_FDS_MAX - 1);
-	fds[*n] = mnt_clone(AT_FDCWD, m->container->dir, false, false, 0, e);
-	if (fds[*n] < 0)
-		return -1;
-	(*n)++;
-	for (size_t i = 0; i < (s->rootfs ? 1 : s->lowers.n); i++) {
-		fds[*n] = idmap_layer(m, s->rootfs ? s->rootfs : s->lowers.v[i],
-				      e);
-		if (fds[*n] < 0)
-			return -1;
-		(*n)++;
-	}
-	return lend_volumes(m, fds, n, e);
-}
-
 static int send_trees(const struct monitor *m, struct err *e)
 {
 	int fds[SYNC_FDS_MAX];
 	int n = 0;
-	int rc = make_trees(m, fds, &n, e);
+	int rc = lend_trees(m->spec, m->container->dir, m->userns, fds, &n, e);
 
 	if (rc == 0)
 		rc = sync_send_fds(m->sync, SYNC_PLUMBED, fds, n, e);

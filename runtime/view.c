@@ -11,8 +11,8 @@
 
 #include "base/fs.h"
 #include "base/own.h"
-#include "base/userns.h"
 #include "runtime/mnt.h"
+#include "runtime/stopped.h"
 #include "runtime/user.h"
 
 /* ---- one that runs ----------------------------------------------------------- */
@@ -53,23 +53,10 @@ static int open_live(const struct container *c, const struct run_spec *s,
 
 /* ---- one that does not -------------------------------------------------------- */
 
-/* A mount namespace of our own, where we may mount. */
-static int own_mounts(struct err *e)
-{
-	struct idmap ignored;
-
-	if (geteuid() != 0)
-		return userns_enter_for_store(&ignored, e);
-	if (unshare(CLONE_NEWNS) < 0)
-		return err_sys(e, "unshare", "CLONE_NEWNS");
-	return mnt_private(e);
-}
-
-static int open_mounted(const struct container *c, const struct run_spec *s,
-			enum view_kind kind, struct err *e)
+static int open_layers(const struct container *c, const struct run_spec *s,
+		       enum view_kind kind, struct err *e)
 {
 	autofree char *upper = xasprintf("%s/upper", c->dir);
-	autofree char *work = xasprintf("%s/work", c->dir);
 	autostrv struct strv lowers = {0};
 	struct mnt_overlay o = {.userxattr = s->userns};
 	int fd;
@@ -78,14 +65,11 @@ static int open_mounted(const struct container *c, const struct run_spec *s,
 		strv_add(&lowers, upper);
 	for (size_t i = 0; i < s->lowers.n; i++)
 		strv_add(&lowers, s->lowers.v[i]);
-	if (own_mounts(e) < 0)
+	if (stopped_enter(s, e) < 0)
 		return -1;
 	o.lower_paths = lowers.v;
 	o.n_lowers = (int)lowers.n;
-	if (kind == VIEW_WRITABLE) {
-		o.upper = upper;
-		o.work = work;
-	} else if (lowers.n == 1) {
+	if (lowers.n == 1) {
 		/* Overlayfs wants two; one is itself. */
 		fd = open(lowers.v[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
 		return fd < 0 ? err_sys(e, "open", "%s", lowers.v[0]) : fd;
@@ -105,7 +89,7 @@ static int open_rootfs(const struct run_spec *s, enum view_kind kind,
 		return err_set(e, ERR_UNSUPPORTED,
 			       "it was made with --rootfs: there is no image "
 			       "to compare it with");
-	if (own_mounts(e) < 0)
+	if (stopped_enter(s, e) < 0)
 		return -1;
 	fd = open(s->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? err_sys(e, "open", "%s", s->rootfs) : fd;
@@ -114,14 +98,17 @@ static int open_rootfs(const struct run_spec *s, enum view_kind kind,
 int view_open(const struct container *c, const struct run_spec *s,
 	      enum view_kind kind, struct err *e)
 {
-	if (kind == VIEW_LIVE)
+	switch (kind) {
+	case VIEW_LIVE:
 		return open_live(c, s, e);
-	if (kind == VIEW_WRITABLE && s->map_auto)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "it has ids of its own (--userns auto) and does "
-			       "not run: start it before");
-	return s->rootfs ? open_rootfs(s, kind, e)
-			 : open_mounted(c, s, kind, e);
+	case VIEW_READABLE:
+	case VIEW_WRITABLE:
+		return stopped_open(c, s, kind == VIEW_WRITABLE, e);
+	case VIEW_MERGED:
+	case VIEW_IMAGE:
+		break;
+	}
+	return s->rootfs ? open_rootfs(s, kind, e) : open_layers(c, s, kind, e);
 }
 
 int view_user(int root, const struct run_spec *s, uint32_t *ret_uid,

@@ -1,7 +1,8 @@
 /*
  * view - the file system of a container, seen from outside, as a directory fd
  *
- * Of one that runs: its own root with all that is mounted in it. Of any: the
+ * Of one that runs: its own root with all that is mounted in it. Of one that
+ * does not: the same, made again without what is gone (stopped.h). Of any: the
  * layers with the upper directory over them, or the layers alone. The mounts
  * that this needs are made in a mount namespace of the calling process, and
  * end with it.
@@ -23,7 +24,8 @@
 
 enum view_kind {
 	VIEW_LIVE,     /* of one that runs; ERR_NOTFOUND if it does not */
-	VIEW_WRITABLE, /* layers and upper; c must be locked */
+	VIEW_WRITABLE, /* of one that does not; c must be locked */
+	VIEW_READABLE, /* the same for reading */
 	VIEW_MERGED,   /* layers and upper, read-only */
 	VIEW_IMAGE,    /* the layers alone, read-only */
 };

@@ -268,6 +268,141 @@ live()
 	rm -rf "${home:?}"/{f,d,out,up,back}
 }
 
+# ---- stopped containers with mounts --------------------------------------------------
+
+@test "a stopped container: volumes and bind mounts are in sight, both ways" {
+	need ROOT OVERLAY
+	mkdir host ro
+	echo from-host >host/f
+	echo mine >m
+	must_work prism run --name c -v "$T/host:/mnt/in" -v "$T/ro:/ro:ro" \
+		-v vol:/vol -v "$T/host/f:/one" --tmpfs /scratch busybox \
+		sh -c 'echo in-volume >/vol/v; echo lost >/scratch/x'
+	must_work prism cp c:/mnt/in/f copy
+	[ "$(cat copy)" = from-host ]
+	must_work prism cp c:/vol out
+	[ "$(cat out/v)" = in-volume ]
+	must_work prism cp c:/one copy1
+	[ "$(cat copy1)" = from-host ]
+	must_work prism cp m c:/mnt/in/m
+	must_work prism cp m c:/vol/m
+	must_work prism cp m c:/plain
+	[ "$(cat host/m)" = mine ]
+	must_work prism run --rm -v vol:/v busybox cat /v/m
+	prints mine
+	must_fail 1 prism cp m c:/ro/m
+	says 'EROFS'
+	must_fail 1 prism cp c:/scratch/x gone
+	must_work prism export -o tar c
+	must_not tar tf tar vol/m
+	rm -r host
+	must_work prism cp c:/plain back
+	says 'ignoring what is mounted on /mnt/in'
+	[ "$(cat back)" = mine ]
+	must_work prism rm c
+	must_work prism volume rm vol
+}
+
+@test "a created container: places are made, volumes show what they will hold" {
+	need ROOT OVERLAY
+	mkdir host
+	echo x >host/f
+	must_work prism create --name c -v "$T/host:/no/such/place" -v vol:/etc \
+		-v none:/bin:nocopy busybox cat /etc/passwd /etc/mine
+	must_work prism cp c:/no/such/place/f f
+	must_work prism diff c
+	prints ''
+	must_work prism cp c:/etc/passwd passwd
+	must_fail 1 prism cp c:/bin/sh sh
+	echo mine >mine
+	must_work prism cp mine c:/etc/mine
+	must_work prism cp mine c:/no/such/place/mine
+	[ "$(cat host/mine)" = mine ]
+	must_work prism rm c
+	# What was put there is what the volume is filled with.
+	must_work prism create --name c -v vol:/etc busybox true
+	must_work prism cp mine c:/etc/mine
+	must_work prism start -a c
+	must_work prism run --rm -v vol:/v busybox cat /v/mine
+	prints mine
+	must_work prism rm c
+	must_work prism volume rm vol none
+}
+
+@test "links of a stopped container do not lead its mounts out" {
+	need ROOT OVERLAY
+	mkdir host "$T/canary"
+	echo x >host/f
+	must_work prism create --name c -v "$T/host:/data/in" busybox true
+	ln -s "$T/canary" data
+	must_work prism cp data c:/data
+	must_work prism cp c:/data/in/f f
+	echo y >y
+	must_work prism cp y c:/data/in/y
+	[ "$(cat host/y)" = y ]
+	[ -z "$(ls -A canary)" ] || explain 'nothing on the host'
+	must_work prism rm c
+}
+
+@test "a stopped container with ids of its own" {
+	need ROOT OVERLAY
+	files
+	mkdir -m 0777 host
+	must_work prism run --name c --userns auto -v vol:/vol -v "$T/host:/host" \
+		busybox sh -c 'mkdir /t; echo 1 >/t/f; chown 33:34 /t/f
+			touch /vol/v /host/h; chown 5:6 /vol/v'
+	chown 1000:1000 f
+	chmod 0700 d
+	must_work prism cp f c:/t/new
+	must_work prism cp d c:/t
+	must_work prism cp f c:/etc
+	must_work prism cp f c:/vol/f
+	prism cp c:/t - | tar tv --numeric-owner >"$T/list"
+	prism cp c:/etc/f - | tar tv --numeric-owner >>"$T/list"
+	prism cp c:/vol - | tar tv --numeric-owner >>"$T/list"
+	prism cp c:/host - | tar tv --numeric-owner >>"$T/list"
+	grep -q ' 33/34 .* t/f$' "$T/list"
+	grep -q ' 1000/1000 .* t/new$' "$T/list"
+	grep -q '^drwx------ 0/0 .* t/d/$' "$T/list"
+	grep -q ' 1000/1000 .* f$' "$T/list"
+	grep -q ' 5/6 .* vol/v$' "$T/list"
+	grep -q ' 0/0 .* host/h$' "$T/list"
+	must_work prism cp c:/t/d out
+	[ "$(stat -c %u out/g)" = 0 ]
+	# The container sees the same, and nothing of it is nobody's.
+	must_work prism rm c
+	must_work prism create --name c --userns auto -v vol:/vol busybox \
+		stat -c '%u:%g %n' /t/f /etc/f /etc /vol/f
+	mkdir t
+	must_work prism cp f c:/etc
+	must_work prism cp t c:/
+	must_work prism cp f c:/t
+	must_work prism start -a c
+	prints $'1000:1000 /t/f\n1000:1000 /etc/f\n0:0 /etc\n1000:1000 /vol/f'
+	must_work prism rm c
+	must_work prism volume rm vol
+}
+
+@test "as an ordinary user with keep-id: what goes in is the user's" {
+	need ROOT USER USERNS OVERLAY
+	PRISM_ROOT=$T/not-used
+	local home=$FT/user/home
+	as_user sh -c "echo mine >$home/f; mkdir $home/d"
+	must_work as_user "$PRISM_BIN" create --name c --userns keep-id \
+		-v "$home/d:/d" -v vol:/vol busybox \
+		sh -c 'for i in /f /d/f /vol/f; do [ ! -e $i ] || stat -c %u $i; done'
+	must_work as_user "$PRISM_BIN" cp "$home/f" c:/
+	must_work as_user "$PRISM_BIN" cp "$home/f" c:/d
+	must_work as_user "$PRISM_BIN" start -a c
+	must_work as_user "$PRISM_BIN" cp "$home/f" c:/vol/f
+	must_work as_user "$PRISM_BIN" start -a c
+	uid=$(id -u "$TEST_USER")
+	prints "$uid"$'\n'"$uid"$'\n'"$uid"
+	must_work as_user "$PRISM_BIN" rm c
+	must_work as_user "$PRISM_BIN" volume rm vol
+	rm -rf "${home:?}"/{f,d}
+}
+
 # ---- export and diff ------------------------------------------------------------------
 
 @test "export: the whole tree, also to a file" {
