@@ -160,7 +160,7 @@ $(O)/prism-image: $(call cmdobj,$(IMAGE_CMD) $(COMMON_CMD)) \
 		-o $@ $^ $(LIBS_IMAGE)
 
 # PID 1 of a container: a small static musl program whose bytes prism carries.
-PID1_SRC := runtime/pid1.c base/err.c
+PID1_SRC := runtime/pid1.c base/err.c base/vclone.c
 $(O)/pid1: $(PID1_SRC) $(wildcard runtime/*.h base/*.h) $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,MUSL,$@)

@@ -16,6 +16,7 @@
 
 int64_t clock_now(void);       /* since 1970 */
 int64_t clock_monotonic(void); /* for differences */
+int64_t clock_boottime(void);  /* the same, sleep of the machine included */
 
 /*
  * Go's RFC3339Nano: zeros at the end of the fraction are left out; with

@@ -14,6 +14,7 @@
 
 #include "io.h"
 #include "own.h"
+#include "vclone.h"
 
 const char *proc_status_text(int wait_status, char *buf, size_t n)
 {
@@ -137,34 +138,52 @@ int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 	return start(w, name, &how, e);
 }
 
-int proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep,
-	       struct err *e)
+/* ---- what goes on --------------------------------------------------------- */
+
+static struct start left;
+
+static _Noreturn void go_on(void *arg)
 {
+	const struct start *const l = arg;
 	struct err nobody_reads = {0};
-	sigset_t all, old;
-	pid_t pid;
 	int null;
 
-	/*
-	 * For the child blocked for good: until it has a session of its own
-	 * the end of ours sends it a SIGHUP.
-	 */
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, &old);
-	pid = fork();
-	if (pid != 0)
-		(void)sigprocmask(SIG_SETMASK, &old, NULL);
-	if (pid < 0)
-		return err_sys(e, "fork", "a process to go on");
-	if (pid > 0)
-		return 0;
 	(void)setsid();
 	null = open("/dev/null", O_RDWR);
 	for (int fd = 0; fd < 3; fd++)
 		if (null < 0 || dup2(null, fd) < 0)
 			_exit(125);
-	close_others(keep, n_keep, -1);
-	_exit(fn(arg, &nobody_reads) == 0 ? 0 : 1);
+	close_others(l->keep, l->n_keep, -1);
+	_exit(l->fn(l->arg, &nobody_reads) == 0 ? 0 : 1);
+}
+
+bool proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep)
+{
+	if (left.fn)
+		return false;
+	left = (struct start){
+		.fn = fn, .arg = arg, .keep = keep, .n_keep = n_keep};
+	return true;
+}
+
+int proc_end(int code)
+{
+	const struct clone_args args = {.exit_signal = SIGCHLD};
+	sigset_t all;
+
+	if (!left.fn)
+		return code;
+	(void)fflush(NULL);
+	/*
+	 * For good: until it has a session of its own the end of ours sends it
+	 * a SIGHUP. If it cannot be made, the next sweep does its work.
+	 */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	(void)vclone(&args, VCLONE_END, go_on, &left);
+	if (VCLONE_SHARES)
+		_exit(code);
+	return code;
 }
 
 static int reap(struct worker *w, int *ret_status)

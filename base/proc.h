@@ -11,6 +11,7 @@
 #define BASE_PROC_H
 
 #include "err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -44,12 +45,18 @@ int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 void proc_keep_only(const int *keep, size_t n);
 
 /*
- * A process that goes on without us, in a session of its own, with /dev/null
- * as its stdio and of our fds only keep[]: for what nobody needs to wait for
- * and anybody can do again. Nobody hears how it ended.
+ * fn(arg) in a process that goes on when we end, in a session of its own, with
+ * /dev/null as its stdio and of our fds only keep[]: for what nobody needs to
+ * wait for and anybody can do again. Nobody hears how it ended. arg and keep
+ * must stay until then. One only: false when there is one already.
  */
-int proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep,
-	       struct err *e);
+bool proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep);
+
+/*
+ * The last call of each program: 'return proc_end(code)' in main, or before
+ * _exit(2). Starts what proc_leave() was given; it runs in our memory then.
+ */
+int proc_end(int code);
 
 /*
  * Wait for the end. 0 if fn returned 0; else e is the child's error, or

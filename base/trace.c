@@ -42,8 +42,7 @@ struct ring {
  * writes to. It is inherited by fork, which is the point.
  */
 static struct ring *ring;
-static char role[12] = "prism";
-static uint32_t depth;
+static struct trace_self self = {.role = "prism"};
 static bool live;
 
 static uint64_t now_ns(void)
@@ -78,8 +77,18 @@ void trace_leave(void)
 
 void trace_role(const char *name)
 {
-	(void)snprintf(role, sizeof(role), "%s", name);
-	depth = 0;
+	(void)snprintf(self.role, sizeof(self.role), "%s", name);
+	self.depth = 0;
+}
+
+struct trace_self trace_self(void)
+{
+	return self;
+}
+
+void trace_be(const struct trace_self *s)
+{
+	self = *s;
 }
 
 void trace_live(bool on)
@@ -106,9 +115,10 @@ static int64_t slot_draw(const char *name, const char *text,
 		return -1;
 	n = atomic_fetch_add(&ring->next, 1);
 	s = &ring->spans[n % RING_SPANS];
-	*s = (struct span){
-		.start_ns = now_ns(), .state = (uint32_t)state, .depth = depth};
-	put(s->role, sizeof(s->role), role);
+	*s = (struct span){.start_ns = now_ns(),
+			   .state = (uint32_t)state,
+			   .depth = self.depth};
+	put(s->role, sizeof(s->role), self.role);
 	put(s->name, sizeof(s->name), name);
 	put(s->text, sizeof(s->text), text);
 	return (int64_t)n;
@@ -123,7 +133,7 @@ struct step step_begin(struct err *e, const char *name, const char *fmt, ...)
 	(void)vsnprintf(s.text, sizeof(s.text), fmt, ap);
 	va_end(ap);
 	s.slot = slot_draw(name, s.text, SPAN_OPEN);
-	depth++;
+	self.depth++;
 	return s;
 }
 
@@ -131,18 +141,17 @@ void step_end(struct step *s)
 {
 	const bool failed = err_is(s->e) && !s->had;
 
-	if (depth > 0)
-		depth--;
+	if (self.depth > 0)
+		self.depth--;
 	if (s->slot >= 0) {
 		struct span *const sp = &ring->spans[s->slot % RING_SPANS];
 
 		sp->end_ns = now_ns();
 		sp->state = failed ? SPAN_FAILED : SPAN_OK;
-		if (live)
-			(void)fprintf(stderr, "prism: %-8s %-10s %s%s\n", role,
-				      s->name, s->text,
-				      failed ? " FAILED" : "");
 	}
+	if (live)
+		(void)fprintf(stderr, "prism: %-8s %-10s %s%s\n", self.role,
+			      s->name, s->text, failed ? " FAILED" : "");
 	if (!failed)
 		return;
 	(void)err_prefix(s->e, "%s", s->text);
@@ -200,30 +209,17 @@ static void print_span(FILE *out, const struct span *s)
 		      s->state == SPAN_OK ? "" : state_text(s->state));
 }
 
-static void print_from(FILE *out, uint32_t from, uint32_t end)
-{
-	(void)fprintf(out, "%8s %8s  %-8s %-10s %s\n", "start us", "took us",
-		      "process", "step", "what");
-	for (uint32_t i = from; i < end; i++)
-		print_span(out, &ring->spans[i % RING_SPANS]);
-}
-
 void trace_print(FILE *out)
 {
-	if (ring)
-		print_from(out, first_kept(ring->next), ring->next);
-}
-
-void trace_print_tail(FILE *out, unsigned int n)
-{
-	uint32_t from;
+	uint32_t end;
 
 	if (!ring)
 		return;
-	from = first_kept(ring->next);
-	if (ring->next - from > n)
-		from = ring->next - n;
-	print_from(out, from, ring->next);
+	end = ring->next;
+	(void)fprintf(out, "%8s %8s  %-8s %-10s %s\n", "start us", "took us",
+		      "process", "step", "what");
+	for (uint32_t i = first_kept(end); i < end; i++)
+		print_span(out, &ring->spans[i % RING_SPANS]);
 }
 
 static void json_text(FILE *out, const char *s)

@@ -32,6 +32,17 @@ void trace_leave(void);
 /* Name the process in the timeline ("monitor", "init"); after each fork. */
 void trace_role(const char *role);
 
+/*
+ * Who this process is in the timeline, and how deep in its steps: to be itself
+ * again after a child that shared its memory (vclone.h).
+ */
+struct trace_self {
+	char role[12];
+	uint32_t depth;
+};
+struct trace_self trace_self(void);
+void trace_be(const struct trace_self *s);
+
 /* Print each step to stderr as it ends (--debug). */
 void trace_live(bool on);
 
@@ -43,9 +54,6 @@ void trace_print(FILE *out);
 
 /* The same as Chrome trace event JSON (about:tracing, Perfetto). */
 void trace_print_json(FILE *out);
-
-/* The last n steps that ended before the failure, for the failure report. */
-void trace_print_tail(FILE *out, unsigned int n);
 
 /* A moment without length: "exec" seen by the monitor, say. */
 void trace_mark(const char *name, const char *fmt, ...)

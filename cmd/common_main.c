@@ -182,7 +182,6 @@ static void apply_globals(struct globals *g)
 		log_set_level(LOG_QUIET);
 	if (g->debug) {
 		log_set_level(LOG_DEBUG);
-		trace_init();
 		trace_live(true);
 	}
 }

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/proc.h"
+
 extern const struct command cmd_pull;
 extern const struct command cmd_fsck;
 extern const struct command cmd_commit;
@@ -19,5 +21,5 @@ int main(int argc, char **argv)
 		&cmd_diff, &cmd_export, NULL,
 	};
 
-	return cmd_main(table, argc, argv);
+	return proc_end(cmd_main(table, argc, argv));
 }

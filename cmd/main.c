@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "base/proc.h"
+
 extern const struct command cmd_attach;
 extern const struct command cmd_logs;
 extern const struct command cmd_run;
@@ -123,5 +125,5 @@ int main(int argc, char **argv)
 	};
 	/* clang-format on */
 
-	return cmd_main(table, argc, argv);
+	return proc_end(cmd_main(table, argc, argv));
 }

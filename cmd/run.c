@@ -27,13 +27,16 @@ static const struct opt run_options[] = {
 	{.more = run_monitor_options},
 };
 
-/* While the program runs there is time to clean up after dead monitors. */
+/*
+ * While the program runs there is time to clean up after dead monitors; where
+ * nothing is kept there is more of it at the end.
+ */
 static void while_running(void *ctx)
 {
 	const struct run *const r = ctx;
 	struct err e = {0};
 
-	if (container_sweep(&r->home, &e) < 0)
+	if (r->spec.keep && container_sweep(&r->home, &e) < 0)
 		log_warn("ignoring: %s", e.text);
 }
 
@@ -108,7 +111,8 @@ static int run_run(const struct globals *g, void *fields, int argc, char **argv,
 	int code = 125;
 	int rc;
 
-	trace_init();
+	if (o->trace)
+		trace_init();
 	rc = run_prepare(&r, argc, argv, e);
 	if (rc == 0)
 		rc = run_container(&r, argc, argv, &code, e);

@@ -10,7 +10,6 @@
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -409,14 +408,11 @@ int container_lock_dead(struct container *c, struct err *e)
 
 int container_started(struct container *c, pid_t init, struct err *e)
 {
-	struct timespec boot;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &boot);
 	c->head.pid = init;
 	c->head.run++;
 	c->head.exit_code = -1;
 	c->head.started_ns = clock_now();
-	c->head.boot_ns = (int64_t)boot.tv_sec * 1000000000 + boot.tv_nsec;
+	c->head.boot_ns = clock_boottime();
 	return head_write(c->lock_fd, &c->head, e);
 }
 

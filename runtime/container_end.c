@@ -11,7 +11,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -128,44 +127,72 @@ int container_teardown(const struct container_home *h,
 }
 
 struct gone {
-	const struct container_home *home;
+	struct container_home home;
 	char *name;
 	int userns_fd;
+	int keep[2];
 };
 
 /* One remover at a time; a second one has nothing to do. */
 static int remove_gone(void *arg, struct err *e)
 {
 	const struct gone *const g = arg;
-	autoclose int fd = openat(g->home->root_fd, g->name,
+	autoclose int fd = openat(g->home.root_fd, g->name,
 				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
-	return container_remove_files(g->home, g->name, g->userns_fd, e);
+	return container_remove_files(&g->home, g->name, g->userns_fd, e);
+}
+
+static int remove_and_sweep(void *arg, struct err *e)
+{
+	const struct gone *const g = arg;
+	const int rc = remove_gone(arg, e);
+
+	err_clear(e);
+	return container_sweep(&g->home, e) < 0 ? -1 : rc;
+}
+
+/* For a process that goes on when ours and its fds are gone. */
+static struct gone *gone_make(const struct container_home *h, const char *path,
+			      int userns_fd)
+{
+	struct gone *const g = xcalloc(1, sizeof(*g));
+
+	g->home.root_path = xstrdup(h->root_path);
+	g->home.root_fd = fcntl(h->root_fd, F_DUPFD_CLOEXEC, 3);
+	g->name = xstrdup(path);
+	g->userns_fd =
+		userns_fd < 0 ? -1 : fcntl(userns_fd, F_DUPFD_CLOEXEC, 3);
+	g->keep[0] = g->home.root_fd;
+	g->keep[1] = g->userns_fd;
+	return g;
 }
 
 /*
  * A directory that is removed from a file system mounted with discard waits
- * for the disk, and there are six. Whoever is killed in the middle leaves what
- * sweep_gone() removes.
+ * for the disk, and there are six. So it is done by a process that begins when
+ * ours ends; whoever is killed before leaves what sweep_gone() removes. There
+ * is time then to clean up after dead monitors.
  */
 int container_teardown_later(const struct container_home *h,
 			     const struct container *c, bool volumes,
 			     int userns_fd, struct err *e)
 {
 	autofree char *path = gone_path(c->id);
-	struct gone g = {.home = h, .name = path, .userns_fd = userns_fd};
-	const int keep[] = {h->root_fd, userns_fd};
+	/* Not freed: it is needed until the very end. */
+	static struct gone *g;
 
 	if (volumes && container_volumes_drop(h, c->id, userns_fd, e) < 0)
 		return -1;
 	if (hide(h, c, e) < 0)
 		return -1;
-	if (proc_leave(remove_gone, &g, keep, userns_fd < 0 ? 1 : 2, e) == 0)
-		return 0;
-	err_clear(e);
-	return remove_gone(&g, e);
+	if (g)
+		return container_remove_files(h, path, userns_fd, e);
+	g = gone_make(h, path, userns_fd);
+	(void)proc_leave(remove_and_sweep, g, g->keep, ARRAY_LEN(g->keep));
+	return 0;
 }
 
 /* ---- those of the dead ---------------------------------------------------- */
@@ -255,14 +282,13 @@ static bool is_alive(int containers, const char *id)
  */
 static bool is_fresh(const struct container_home *h, const char *path)
 {
-	struct timespec now;
 	struct stat st;
+	int64_t age_s;
 
 	if (fstatat(h->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return true;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec >= st.st_ctim.tv_sec &&
-	       now.tv_sec - st.st_ctim.tv_sec < REMOVER_SECONDS;
+	age_s = clock_now() / CLOCK_SECOND - st.st_ctim.tv_sec;
+	return age_s >= 0 && age_s < REMOVER_SECONDS;
 }
 
 /* What a killed remover left: nobody uses it, anybody may remove it. */
@@ -275,7 +301,7 @@ static void sweep_gone(const struct container_home *h)
 	while (d) {
 		const struct dirent *const de = readdir(d);
 		autofree char *path = NULL;
-		struct gone g = {.home = h, .userns_fd = -1};
+		struct gone g = {.home = *h, .userns_fd = -1};
 		struct err e = {0};
 
 		if (!de)

@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "base/trace.h"
 #include "runtime/exec_held.h"
@@ -282,10 +282,7 @@ struct probe {
 
 static int64_t now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return clock_monotonic() / (CLOCK_SECOND / 1000);
 }
 
 /* The first bytes are kept, the others read and thrown away. False: end. */

@@ -6,14 +6,19 @@
  *   (born by clone3)                  clone3
  *   UNSHARED        (userns only) ->  id maps, idmapped layers
  *                                 <-  PLUMBED (with the layers' fds)
- *   root of the container             (meanwhile: pid into the lock)
+ *   root of the container
  *   TTY             (-t only)     ->  takes the pty's master
- *                                 <-  GO
- *   conf into a memfd, execute PID 1
- *   PID 1 executes the program    ->  end of file: it runs
+ *   conf into a memfd, execute PID 1  pid into the lock
+ *   PID 1:                        <-  GO
+ *   executes the program          ->  end of file: it runs
+ *
+ * Without id maps to wait for, init runs in the memory of the monitor, which
+ * waits until PID 1 is executed (base/vclone.h); what is said meanwhile lies
+ * in the socket.
  *
  * Should: touch the host only before the pivot; leave nothing open but 0, 1,
- * 2, the sync socket and the memfd. Mustn't: print, or return.
+ * 2, the sync socket and the memfd. Mustn't: print, return, or change what
+ * belongs to the monitor (const, all of it).
  */
 #include "init.h"
 
@@ -35,6 +40,7 @@
 #include "runtime/caps_apply.h"
 #include "runtime/lend.h"
 #include "runtime/mnt.h"
+#include "runtime/pid1.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
 #include "runtime/sync.h"
@@ -173,12 +179,7 @@ static int run_program(const struct init_args *a, const struct program *p,
 {
 	autoclose int memfd = program_memfd(p, e);
 
-	if (memfd < 0)
-		return -1;
-	/* GO: the monitor has recorded the container. */
-	if (sync_wait(a->sync, SYNC_GO, e) < 0)
-		return -1;
-	return program_execute(p, a->sync, memfd, e);
+	return memfd < 0 ? -1 : program_execute(p, a->sync, memfd, e);
 }
 
 /* ---- the role ------------------------------------------------------------- */
@@ -204,7 +205,7 @@ static int init_steps(const struct init_args *a, struct err *e)
 	if (stdio(a, e) < 0)
 		return -1;
 	/* The user before the workdir: its files are looked up from "/". */
-	if (program_prepare(s, 0, &program, e) < 0 ||
+	if (program_prepare(s, PID1_WAIT_GO, &program, e) < 0 ||
 	    program_name_user(program, e) < 0 ||
 	    program_own_mounts(program, e) < 0 ||
 	    program_workdir(s, true, e) < 0)

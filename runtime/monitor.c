@@ -76,7 +76,7 @@ int monitor_make_hub(struct monitor *m, struct err *e)
 		.dir_fd = m->container->dir_fd,
 	};
 
-	if (m->hub || passes_through(m))
+	if (m->hub || m->direct)
 		return 0;
 	if (s->keep || m->detached)
 		if (log_writer_open(c.dir_fd, &s->log, &c.log, e) < 0)
@@ -107,7 +107,7 @@ static int make_pipe(int *ours, int *theirs, bool we_read, struct err *e)
  */
 static int make_pipes(struct monitor *m, struct err *e)
 {
-	if (passes_through(m) || m->spec->tty)
+	if (m->direct || m->spec->tty)
 		return 0;
 	if (make_pipe(&m->ends.out, &m->stdio[1], true, e) < 0 ||
 	    make_pipe(&m->ends.err, &m->stdio[2], true, e) < 0)
@@ -425,6 +425,7 @@ static int see_through(struct monitor *m, struct err *e)
 
 static int begin(struct monitor *m, struct err *e)
 {
+	m->direct = passes_through(m);
 	if (start_once(m, e) < 0)
 		return -1;
 	trace_mark("running", "the program runs");
@@ -570,12 +571,12 @@ static _Noreturn void be_monitor(const struct container_job *j, int report)
 	(void)send(report, &e, sizeof(e), MSG_NOSIGNAL);
 	(void)close(report);
 	if (rc < 0)
-		_exit(125);
+		_exit(proc_end(125));
 	crash_point("monitor-reported");
 	trace_leave();
 	(void)see_through(&m, &e);
 	finish(&m, &e);
-	_exit(0);
+	_exit(proc_end(0));
 }
 
 static int take_report(int fd, struct err *e)

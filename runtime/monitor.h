@@ -26,6 +26,7 @@ struct monitor {
 	struct container_head before; /* the first start */
 	bool ran;      /* the program was executed, once at least */
 	bool detached; /* a process of its own */
+	bool direct;   /* our stdout and stderr are the program's */
 	pid_t init;
 	int pidfd;
 	int sync;

@@ -5,7 +5,8 @@
  * namespace and does, in this order:
  *
  *   1. read the conf; drop the bounding set to what the program keeps
- *   2. fork (unless PID1_EXEC_ONLY)
+ *   2. wait until the container is recorded (GO); a child, unless
+ *      PID1_EXEC_ONLY, which shares our memory until its execve
  *   3. child: session, terminal, ids, capabilities, no_new_privs, seccomp,
  *      execve; a failure goes to the monitor in the words of a struct err
  *   4. parent: keep CAP_KILL alone, wait; forward every signal to the child;
@@ -37,6 +38,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/vclone.h"
 #include "runtime/caps_apply.h"
 #include "runtime/sync.h"
 
@@ -390,8 +392,16 @@ static void tie(void)
 		_exit(137);
 }
 
-static _Noreturn void be_program(struct given *g, char **argv, char **env)
+struct birth {
+	const struct given *given;
+	char **argv;
+	char **env;
+};
+
+static _Noreturn void be_program(void *arg)
 {
+	const struct birth *const b = arg;
+	const struct given *const g = b->given;
 	const struct pid1_conf *const c = &g->conf;
 	sigset_t none;
 
@@ -418,7 +428,7 @@ static _Noreturn void be_program(struct given *g, char **argv, char **env)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	exec_program(argv, env);
+	exec_program(b->argv, b->env);
 }
 
 /* ---- being PID 1 ---------------------------------------------------------- */
@@ -491,6 +501,17 @@ static _Noreturn void be_init(pid_t program, bool shared_pids,
 	}
 }
 
+/* The monitor, when it is dead, has taken us with it already, or is about to. */
+static void wait_for_go(void)
+{
+	uint32_t step = 0;
+
+	if (recv(PID1_SYNC_FD, &step, sizeof(step), 0) !=
+		    (ssize_t)sizeof(step) ||
+	    step != SYNC_GO)
+		_exit(125);
+}
+
 static void read_conf(struct given *g)
 {
 	const ssize_t n = pread(PID1_CONF_FD, g, sizeof(*g), PID1_CONF_AT);
@@ -504,6 +525,8 @@ static void read_conf(struct given *g)
 int main(int argc, char **argv, char **env)
 {
 	static struct given g;
+	const struct clone_args args = {.exit_signal = SIGCHLD};
+	struct birth b = {.given = &g, .argv = argv + 1, .env = env};
 	sigset_t all;
 	pid_t pid;
 
@@ -521,17 +544,16 @@ int main(int argc, char **argv, char **env)
 	if (!(g.conf.flags & PID1_NEW_PRIVS) &&
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		die_sys("prctl", "PR_SET_NO_NEW_PRIVS");
+	if (g.conf.flags & PID1_WAIT_GO)
+		wait_for_go();
 	if (g.conf.flags & PID1_EXEC_ONLY)
-		be_program(&g, argv + 1, env);
+		be_program(&b);
 	if (g.conf.flags & PID1_SHARED_PIDS)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	/* All signals are blocked: by the monitor, before it made us. */
 	(void)sigfillset(&all);
-	/* One thread, nothing to prepare: fork(2) without libc around it. */
-	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	pid = vclone(&args, VCLONE_WAIT, be_program, &b);
 	if (pid < 0)
-		die_sys("fork", "the program");
-	if (pid == 0)
-		be_program(&g, argv + 1, env);
+		die_sys("clone3", "the program");
 	be_init(pid, g.conf.flags & PID1_SHARED_PIDS, &all);
 }

@@ -32,8 +32,9 @@ enum pid1_flag {
 	PID1_CTTY = 2,         /* stdin is the controlling terminal */
 	PID1_NEW_PRIVS = 4,    /* leave no_new_privs off */
 	PID1_NO_SETGROUPS = 8, /* not permitted (single id), or not wanted */
-	PID1_JOINED = 16, /* an exec: others are in the container already */
-	PID1_TIED = 32,   /* the program dies with this process */
+	PID1_JOINED = 16,   /* an exec: others are in the container already */
+	PID1_TIED = 32,     /* the program dies with this process */
+	PID1_WAIT_GO = 128, /* SYNC_GO comes before the program */
 	PID1_SHARED_PIDS = 64, /* no pid namespace of its own: end all itself */
 };
 

@@ -16,6 +16,7 @@
 #include "base/crash.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "base/vclone.h"
 #include "runtime/init.h"
 #include "runtime/lend.h"
 #include "runtime/monitor.h"
@@ -45,9 +46,35 @@ static uint64_t clone_flags(const struct run_spec *s)
 	return flags;
 }
 
-/* Its own namespaces alone, and those of other containers. */
-static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct err *e)
+struct birth {
+	struct init_args init;
+	int ours; /* the monitor's end of the pair */
+};
+
+static void be_init(void *arg)
 {
+	const struct birth *const b = arg;
+
+	/* Or the end of the monitor would not be seen. */
+	(void)close(b->ours);
+	init_main(&b->init);
+}
+
+/*
+ * In our memory where we have nothing to do meanwhile. Later starts would add
+ * what each leaves on the heap.
+ */
+static enum vclone_how clone_how(const struct monitor *m)
+{
+	return m->spec->userns || m->container->head.run > 0 ? VCLONE_FORK
+							     : VCLONE_WAIT;
+}
+
+/* Its own namespaces alone, and those of other containers. */
+static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct birth *b,
+			struct err *e)
+{
+	const struct trace_self self = trace_self();
 	struct clone_args args = {
 		.flags = clone_flags(m->spec) | CLONE_PIDFD,
 		.pidfd = (uintptr_t)&m->pidfd,
@@ -58,9 +85,16 @@ static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct err *e)
 	if (nsjoin_is_wanted(m->spec)) {
 		if (nsjoin_open(m->container, m->spec, join, e) < 0)
 			return -1;
-		return nsjoin_clone(join, clone_flags(m->spec), &m->pidfd, e);
+		pid = nsjoin_clone(join, clone_flags(m->spec), &m->pidfd, e);
+		if (pid == 0) {
+			b->init.joined_user = join->user;
+			b->init.shm = join->shm;
+			be_init(b);
+		}
+		return pid;
 	}
-	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	pid = vclone(&args, clone_how(m), be_init, b);
+	trace_be(&self);
 	if (pid < 0) {
 		(void)err_sys(e, "clone3", "new namespaces");
 		userns_explain(e);
@@ -71,6 +105,11 @@ static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct err *e)
 static int make_init(struct monitor *m, struct err *e)
 {
 	struct nsjoin join = NSJOIN_NONE;
+	struct birth b = {
+		.init = {.spec = m->spec,
+			 .container = m->container,
+			 .shm = -1,
+			 .stdio = {m->stdio[0], m->stdio[1], m->stdio[2]}}};
 	autoclose int theirs = -1;
 	int pair[2];
 	pid_t pid;
@@ -81,25 +120,12 @@ static int make_init(struct monitor *m, struct err *e)
 		return -1;
 	m->sync = pair[0];
 	theirs = pair[1];
-	pid = clone_init(m, &join, e);
-	if (pid < 0) {
-		nsjoin_close(&join);
-		return -1;
-	}
-	if (pid == 0) {
-		const struct init_args a = {
-			.spec = m->spec,
-			.container = m->container,
-			.sync = theirs,
-			.joined_user = join.user,
-			.shm = join.shm,
-			.stdio = {m->stdio[0], m->stdio[1], m->stdio[2]}};
-
-		/* Or the end of the monitor would not be seen. */
-		(void)close(m->sync);
-		init_main(&a);
-	}
+	b.ours = pair[0];
+	b.init.sync = pair[1];
+	pid = clone_init(m, &join, &b, e);
 	nsjoin_close(&join);
+	if (pid < 0)
+		return -1;
 	m->init = pid;
 	return 0;
 }
