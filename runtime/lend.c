@@ -41,6 +41,8 @@ static int lend_volumes(const struct run_spec *s, int userns, int *fds, int *n,
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		const struct mount_spec *const m = &s->mounts[i];
 
+		if (mounts_give_root(s, m, e) < 0)
+			return -1;
 		if (!mounts_is_lent(s, m))
 			continue;
 		if (*n == SYNC_FDS_MAX)

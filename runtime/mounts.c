@@ -274,6 +274,38 @@ static int give_tree(int fd, const char *name, const struct owner *o, int depth,
 	}
 }
 
+/* Takes the fd. */
+static int give(int opened, const char *name, const struct owner *o,
+		struct err *e)
+{
+	autoclose int fd = opened;
+	struct stat st;
+
+	if (fchown(fd, o->uid, o->gid) < 0)
+		return err_sys(e, "fchown", "%s", name);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "fstat", "%s", name);
+	return S_ISDIR(st.st_mode) ? give_tree(take_fd(&fd), name, o, 0, e) : 0;
+}
+
+int mounts_give_root(const struct run_spec *s, const struct mount_spec *m,
+		     struct err *e)
+{
+	struct owner o = {0};
+	int fd;
+	STEP(e, "volume", "%s to the container's root", m->source);
+
+	if (!s->map_auto || !m->chown || m->type != MOUNT_BIND ||
+	    mounts_is_lent(s, m))
+		return 0;
+	if (!idmap_uid_outside(&s->map, 0, &o.uid) ||
+	    !idmap_gid_outside(&s->map, 0, &o.gid))
+		return err_set(e, ERR_INVALID, "0 is not in the map");
+	fd = open(m->source, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? err_sys(e, "open", "%s", m->source)
+		      : give(fd, m->source, &o, e);
+}
+
 int mounts_chown(const struct run_spec *s, uint32_t uid, uint32_t gid,
 		 struct err *e)
 {
@@ -290,13 +322,7 @@ int mounts_chown(const struct run_spec *s, uint32_t uid, uint32_t gid,
 				     0);
 		if (fd < 0)
 			return err_sys(e, "openat2", "%s", target);
-		if (fchown(fd, uid, gid) < 0) {
-			(void)err_sys(e, "fchown", "%s", target);
-			own_close(&fd);
-			return -1;
-		}
-		if (s->mounts[i].type != MOUNT_TMPFS &&
-		    give_tree(fd, target, &o, 0, e) < 0)
+		if (give(fd, target, &o, e) < 0)
 			return -1;
 	}
 	return 0;

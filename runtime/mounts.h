@@ -48,6 +48,14 @@ int mounts_fill(const struct run_spec *s, const int *trees, bool first,
 		struct err *e);
 int mounts_attach(const struct run_spec *s, const int *trees, struct err *e);
 
+/*
+ * What belongs to ids that a container of a range of its own does not have
+ * (--userns auto) can only be given away from outside: to its root, for the
+ * monitor. Nothing to do for a mount that is not marked U or is lent.
+ */
+int mounts_give_root(const struct run_spec *s, const struct mount_spec *m,
+		     struct err *e);
+
 /* Those marked U become the user's, with all that is in them. */
 int mounts_chown(const struct run_spec *s, uint32_t uid, uint32_t gid,
 		 struct err *e);

@@ -181,3 +181,20 @@ run()
 	[ "$(stat -c %u "$T/v/g")" = 0 ]
 	must_work run -v "$T/v:/v:idmap" busybox touch /v/h
 }
+
+@test "-v :U with --userns auto: host directories, volumes and files" {
+	need USERNS
+	mkdir -p "$T/v/sub"
+	touch "$T/v/f" "$T/v/sub/g" "$T/one"
+	chown 12:34 "$T/v/f"
+	must_work run --userns auto -u 1000:1000 -v "$T/v:/v:U" -v "$T/one:/one:U" \
+		-v vol:/vol:U busybox sh -c 'cut -c1-21 /proc/self/uid_map
+		stat -c %u:%g /v /v/f /v/sub/g /one /vol; touch /v/new /vol/new'
+	base=$(awk 'NR == 1 { print $2 }' <<<"$output")
+	[ "$(tail -n +2 <<<"$output" | sort -u)" = 1000:1000 ] || explain 'all are the user'"'"'s'
+	[ "$(stat -c %u "$T/v/f" "$T/v/new" "$T/one" | sort -u)" = $((base + 1000)) ]
+	must_work run -u 1000 -v "$T/one:/one:U" -v vol:/vol:idmap busybox \
+		stat -c %u /one /vol/new
+	prints $'1000\n1000'
+	must_work prism volume rm vol
+}

@@ -82,6 +82,8 @@ run()
 		touch /u/x
 	base=$(sed -n "s/^$TEST_USER:\([0-9]*\):.*/\1/p" /etc/subuid)
 	[ "$(stat -c %u "$FT/user/home/u$BATS_TEST_NUMBER/x")" = $((base + 999)) ]
+	must_fail 125 run -v "$FT/user/home/u$BATS_TEST_NUMBER:/u:idmap" busybox true
+	says 'idmap needs root and --userns auto'
 }
 
 @test "--device lends the host's node; limits and sysctls of its own" {
