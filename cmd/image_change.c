@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/signame.h"
+#include "base/units.h"
 
 struct change {
 	json_t *config;
@@ -296,6 +298,88 @@ static int change_stopsignal(struct change *c, const char *text, struct err *e)
 	return set_text(c->config, "StopSignal", text, e);
 }
 
+/* --interval=30s and its like, up to the word that is none. */
+static int health_option(json_t *check, const char *word, struct err *e)
+{
+	static const struct {
+		const char *flag;
+		const char *key;
+	} times[] = {
+		{"--interval=", "Interval"},
+		{"--timeout=", "Timeout"},
+		{"--start-period=", "StartPeriod"},
+		{"--start-interval=", "StartInterval"},
+	};
+	const char *const retries = str_after(word, "--retries=");
+	int64_t n;
+
+	if (retries && !units_i64(retries, 1, 1000000, &n))
+		return err_set(e, ERR_USAGE, "'%s': not a number of 1 or more",
+			       word);
+	if (retries)
+		return json_object_set_new(check, "Retries", json_integer(n));
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		const char *const text = str_after(word, times[i].flag);
+
+		if (!text)
+			continue;
+		if (!units_duration_ns(text, &n) ||
+		    (n > 0 && n < CLOCK_SECOND / 1000))
+			return err_set(e, ERR_USAGE,
+				       "'%s': not a duration of 1ms or more",
+				       word);
+		return n ? json_object_set_new(check, times[i].key,
+					       json_integer(n))
+			 : 0;
+	}
+	return err_set(e, ERR_USAGE, "unknown flag: %s", word);
+}
+
+static int health_test(json_t *check, const char *text, struct err *e)
+{
+	const size_t n = strcspn(text, " \t");
+	const char *const rest = text + n + strspn(text + n, " \t");
+	json_t *test;
+
+	if (n == 4 && !strncasecmp(text, "NONE", n)) {
+		if (*rest)
+			return err_set(e, ERR_USAGE, "NONE takes no arguments");
+		test = json_pack("[s]", "NONE");
+	} else if (n == 3 && !strncasecmp(text, "CMD", n)) {
+		if (!*rest)
+			return err_set(e, ERR_USAGE, "CMD needs a command");
+		test = json_words(rest);
+		if (test)
+			(void)json_array_insert_new(test, 0,
+						    json_string("CMD"));
+		else
+			test = json_pack("[s, s]", "CMD-SHELL", rest);
+	} else {
+		return err_set(e, ERR_USAGE, "'%.*s' is neither CMD nor NONE",
+			       (int)n, text);
+	}
+	if (!test)
+		return err_set(e, ERR_USAGE, "it is not UTF-8");
+	return json_object_set_new(check, "Test", test);
+}
+
+static int change_healthcheck(struct change *c, const char *text, struct err *e)
+{
+	autojson json_t *check = json_object();
+
+	while (str_starts(text, "--")) {
+		const size_t n = strcspn(text, " \t");
+		autofree char *word = xstrndup(text, n);
+
+		if (health_option(check, word, e))
+			return -1;
+		text += n + strspn(text + n, " \t");
+	}
+	if (health_test(check, text, e))
+		return -1;
+	return json_object_set(c->config, "Healthcheck", check);
+}
+
 static int change_onbuild(struct change *c, const char *text, struct err *e)
 {
 	json_t *list = json_object_get(c->config, "OnBuild");
@@ -319,6 +403,7 @@ static int change_one(struct change *c, const char *line, struct err *e)
 		{"ENTRYPOINT", change_entrypoint},
 		{"ENV", change_env},
 		{"EXPOSE", change_expose},
+		{"HEALTHCHECK", change_healthcheck},
 		{"LABEL", change_label},
 		{"ONBUILD", change_onbuild},
 		{"STOPSIGNAL", change_stopsignal},
@@ -346,8 +431,9 @@ static int change_one(struct change *c, const char *line, struct err *e)
 		return known[i].fn(c, text, e);
 	}
 	(void)err_set(e, ERR_USAGE, "not an instruction that changes a config");
-	return err_hint(e, "there are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, "
-			   "ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR");
+	return err_hint(e, "there are CMD, ENTRYPOINT, ENV, EXPOSE, "
+			   "HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, "
+			   "VOLUME, WORKDIR");
 }
 
 int change_config(json_t *config, const struct strv *changes, struct err *e)

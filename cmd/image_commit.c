@@ -132,12 +132,15 @@ static bool is_stub(void *ctx, const char *path, int dirfd, const char *leaf)
 /* The root of the layer is an entry only if the container changed it. */
 static bool is_root_changed(const struct commit *c, int upper, int image)
 {
+	struct err ignored = {0};
 	struct stat a, b;
 
 	return !c->s.spec.map_auto && fstat(upper, &a) == 0 &&
 	       fstat(image, &b) == 0 &&
 	       (a.st_mode != b.st_mode || a.st_uid != b.st_uid ||
-		a.st_gid != b.st_gid);
+		a.st_gid != b.st_gid ||
+		change_of_xattrs(upper, image, ".", c->s.spec.userns,
+				 &ignored) == 1);
 }
 
 static int write_layer(struct commit *c, struct txn *t, struct err *e)

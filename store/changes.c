@@ -93,6 +93,26 @@ static bool same(const struct stat *a, const struct stat *b)
 	       same_time(&a->st_mtim, &b->st_mtim);
 }
 
+static int xattrs_of(int dirfd, const char *name, bool userxattr, char ret[65],
+		     struct err *e)
+{
+	autofree char *path = xasprintf("/proc/self/fd/%d/%s", dirfd, name);
+
+	return xattr_disk_digest(path, userxattr, ret, e);
+}
+
+int change_of_xattrs(int upper_dir, int image_dir, const char *name,
+		     bool userxattr, struct err *e)
+{
+	char now[65];
+	char before[65];
+
+	if (xattrs_of(upper_dir, name, userxattr, now, e) ||
+	    xattrs_of(image_dir, name, userxattr, before, e))
+		return -1;
+	return strcmp(now, before) != 0;
+}
+
 static bool is_opaque(int fd, bool userxattr)
 {
 	char c = 0;
@@ -132,6 +152,7 @@ static int entry(struct walk *w, int upper, int image, const char *name,
 	struct stat now, before;
 	bool was;
 	char kind;
+	int rc;
 
 	if (fstatat(upper, name, &now, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT
@@ -147,6 +168,13 @@ static int entry(struct walk *w, int upper, int image, const char *name,
 		return 0;
 	}
 	kind = !was ? 'A' : same(&now, &before) ? '\0' : 'C';
+	/* setcap(8) and setfacl(1) change nothing else. */
+	if (!kind) {
+		rc = change_of_xattrs(upper, image, name, w->userxattr, e);
+		if (rc < 0)
+			return -1;
+		kind = rc ? 'C' : '\0';
+	}
 	if (S_ISDIR(now.st_mode))
 		return directory(w, upper, was ? image : -1, name, kind, e);
 	if (kind)

@@ -192,6 +192,22 @@ layout_of()
 	prism inspect changed | jq -r '.[0].Config.Env[]' | tail -n 4 >"$T/got"
 	[ "$(cat "$T/got")" = "$(printf '%s\n' A=1 B=2 'C=3 4' 'D=five six')" ] ||
 		explain "$(cat "$T/got")"
+	must_work prism commit -c 'HEALTHCHECK --interval=5s --timeout=1m30s --retries=2 CMD ["test", "-e", "/f"]' c checked
+	prism inspect checked | jq -cS '.[0].Config.Healthcheck' >"$T/got"
+	[ "$(cat "$T/got")" = '{"Interval":5000000000,"Retries":2,"Test":["CMD","test","-e","/f"],"Timeout":90000000000}' ] ||
+		explain "$(cat "$T/got")"
+	must_work prism run --rm -d --name h checked sleep 1000
+	must_work prism inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck.Test}}' h
+	prints 'starting ["CMD","test","-e","/f"]'
+	must_work prism rm -f h
+	must_work prism commit -c 'healthcheck --start-period=1s CMD test -e "$HOME"' c checked
+	[ "$(prism inspect checked | jq -cS '.[0].Config.Healthcheck')" = \
+		'{"StartPeriod":1000000000,"Test":["CMD-SHELL","test -e \"$HOME\""]}' ]
+	must_work prism commit -c 'HEALTHCHECK NONE' c checked
+	[ "$(prism inspect checked | jq -c '.[0].Config.Healthcheck')" = '{"Test":["NONE"]}' ]
+	for line in CMD 'NONE x' x '--retries=0 CMD x' '--interval=1us CMD x' '--other=1 CMD x'; do
+		must_fail 1 prism commit -c "HEALTHCHECK $line" c bad
+	done
 	# A new entrypoint drops the old arguments; a line is for the shell.
 	must_work prism commit -c 'ENTRYPOINT echo "$HOME"' c entry
 	[ "$(prism inspect entry | jq -c '.[0].Config | [.Cmd, .Entrypoint]')" = \
@@ -206,7 +222,26 @@ layout_of()
 	must_fail 1 prism commit -c 'LABEL "a' c bad
 	must_exit 1 prism inspect bad
 	must_work prism rm c
-	must_work prism rmi plain changed entry both
+	must_work prism rmi plain changed entry both checked
+}
+
+@test "what only an xattr tells: diff shows it, commit keeps it" {
+	need ROOT OVERLAY
+	must_work prism run --name c busybox sh -c ': >>/etc/group'
+	must_work prism diff c
+	prints ''
+	setfattr -n user.note -v mine "$PRISM_ROOT"/containers/*/upper/etc/group
+	must_work prism diff c
+	prints $'C /etc\nC /etc/group'
+	must_work prism commit c noted
+	must_work prism run --name d noted sh -c ': >>/etc/group'
+	must_work prism diff d
+	prints ''
+	setfattr -x user.note "$PRISM_ROOT"/containers/*/upper/etc/group
+	must_work prism diff d
+	prints $'C /etc\nC /etc/group'
+	must_work prism rm c d
+	must_work prism rmi noted
 }
 
 @test "names: none, one that is taken, one that is wrong" {
