@@ -4,6 +4,7 @@
 #   make BUILD=asan    the same with ASan and UBSan, into build-asan/
 #   make BUILD=crash   with crash points, for the crash tests, into build-crash/
 #   make check         all tests          make lint    all linters
+#   make check-asan    all of them under the sanitizers
 #   make demo          pull an image and run it
 #   make bench         the figures, next to the peers that are installed
 #   make install DESTDIR= PREFIX=/usr/local
@@ -91,7 +92,7 @@ LIBS_PRISM := -ljansson -lcap -lseccomp
 LIBS_IMAGE := $(shell $(PKG) --libs libcurl libarchive libcrypto libisal \
 	libzstd jansson) -lcap
 
-.PHONY: all install check lint format demo bench deps clean vars
+.PHONY: all install check check-asan lint format demo bench deps clean vars
 all: $(O)/prism $(O)/prism-image
 
 # ---- how things are made ---------------------------------------------------
@@ -224,6 +225,9 @@ fuzz: $(FUZZ)
 
 check: deps
 	$(Q)tests/run
+
+check-asan: deps
+	$(Q)tests/run asan-all
 
 bench: all
 	$(Q)tests/bench/run
