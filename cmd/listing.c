@@ -143,7 +143,7 @@ int listing_print(struct listing *l, struct err *e)
 			return -1;
 	if (l->how != LISTING_TABLE)
 		return put(&out, e);
-	table_layout(buf_str(&out), out.len, &laid);
+	table_layout(buf_str(&out), out.len, TABLE_CELL_MIN, &laid);
 	return put(&laid, e);
 }
 

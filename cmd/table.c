@@ -12,7 +12,6 @@
 
 #include "base/own.h"
 
-#define CELL_MIN 10
 #define CELL_PAD 3
 
 struct cell {
@@ -30,18 +29,19 @@ struct line {
 struct table {
 	struct line *line;
 	size_t n;
+	size_t cell_min;
 	bool ends; /* with a newline */
 };
 
 /* Continuation bytes take no place. */
-static size_t width_of(const struct cell *c)
+static size_t width_of(const struct table *t, const struct cell *c)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->len; i++)
 		n += ((unsigned char)c->p[i] & 0xc0) != 0x80;
 	n = n ? n + CELL_PAD : 0;
-	return n < CELL_MIN ? CELL_MIN : n;
+	return n < t->cell_min ? t->cell_min : n;
 }
 
 static void read_line(struct line *l, const char *p, size_t len)
@@ -83,8 +83,8 @@ static void set_width(struct table *t, size_t i, size_t c)
 	size_t width = 0;
 
 	for (; end < t->n && c < t->line[end].n; end++)
-		if (width_of(&t->line[end].cell[c]) > width)
-			width = width_of(&t->line[end].cell[c]);
+		if (width_of(t, &t->line[end].cell[c]) > width)
+			width = width_of(t, &t->line[end].cell[c]);
 	for (size_t k = i; k < end; k++)
 		t->line[k].cell[c].width = width;
 }
@@ -103,9 +103,10 @@ static void put_line(const struct line *l, struct buf *out)
 	buf_add(out, l->rest.p, l->rest.len);
 }
 
-void table_layout(const char *text, size_t len, struct buf *out)
+void table_layout(const char *text, size_t len, size_t cell_min,
+		  struct buf *out)
 {
-	struct table t = {0};
+	struct table t = {.cell_min = cell_min};
 
 	read_lines(&t, text, len);
 	for (size_t i = 0; i < t.n; i++)

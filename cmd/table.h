@@ -1,6 +1,6 @@
 /*
  * table - text with tabs laid out in columns (Go's text/tabwriter, as Docker
- * uses it: cells at least 10 wide, 3 spaces between them)
+ * uses it: cells of a least width, 3 spaces between them)
  *
  * A cell is what ends with a tab; what stands behind the last tab of a line is
  * no cell. A column is a run of lines that have a cell at that place, and is as
@@ -11,7 +11,11 @@
 
 #include "base/buf.h"
 
+/* What most of Docker's tables have. */
+#define TABLE_CELL_MIN 10
+
 /* Append to out what text looks like in columns. */
-void table_layout(const char *text, size_t len, struct buf *out);
+void table_layout(const char *text, size_t len, size_t cell_min,
+		  struct buf *out);
 
 #endif

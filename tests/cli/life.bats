@@ -381,7 +381,7 @@ stays'
 	need ROOT OVERLAY
 	bg t busybox sh -c 'sleep 999; true'
 	must_work prism top t
-	has '^UID +PID +PPID +C STIME TTY +TIME CMD$'
+	has '^UID +PID +PPID +C +STIME +TTY +TIME +CMD$'
 	has '^root +[0-9]+ .* sleep 999$'
 	must_work prism port t
 	prints ''

@@ -12,7 +12,7 @@ static void lays_out(const char *text, const char *want)
 {
 	autobuf struct buf b = buf_make(10000);
 
-	table_layout(text, strlen(text), &b);
+	table_layout(text, strlen(text), TABLE_CELL_MIN, &b);
 	assert_string_equal(buf_str(&b), want);
 }
 
