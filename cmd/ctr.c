@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "runtime/name.h"
 
 int ctr_open_unswept(const struct globals *g, struct ctr *ret, struct err *e)
 {
@@ -60,6 +61,24 @@ int ctr_each_operand(const struct ctr *r, const char *command, int argc,
 	return code;
 }
 
+/* Two files for each, one for waiting, and what else is open. */
+static void raise_files(struct ctr_list *l, int argc)
+{
+	struct rlimit more;
+
+	(void)getrlimit(RLIMIT_NOFILE, &l->files);
+	more = l->files;
+	if ((rlim_t)argc * 3 + 64 <= more.rlim_cur)
+		return;
+	more.rlim_cur = more.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &more);
+}
+
+void ctr_list_restore(const struct ctr_list *l)
+{
+	(void)setrlimit(RLIMIT_NOFILE, &l->files);
+}
+
 void ctr_list_open(const struct ctr *r, const char *command, int argc,
 		   char **argv, struct ctr_list *ret)
 {
@@ -67,17 +86,23 @@ void ctr_list_open(const struct ctr *r, const char *command, int argc,
 		.v = xcalloc((size_t)argc, sizeof(*l.v)),
 		.text = xcalloc((size_t)argc, sizeof(*l.text)),
 	};
+	autonames struct name_list names = {0};
+	struct err e = {0};
+	bool have;
 
+	raise_files(&l, argc);
+	have = argc > 1 && name_list_read(&r->home, &names, &e) == 0;
 	for (int i = 0; i < argc; i++) {
-		struct err e = {0};
-
+		err_clear(&e);
 		l.v[l.n] = (struct container)CONTAINER_NONE;
-		if (container_open(&r->home, argv[i], &l.v[l.n], &e) == 0) {
+		if (container_open_among(&r->home, have ? &names : NULL,
+					 argv[i], &l.v[l.n], &e) == 0) {
 			l.text[l.n++] = argv[i];
 			continue;
 		}
 		cmd_print_error(command, &e);
 		l.code = 1;
+		l.failed = l.failed || e.kind != ERR_NOTFOUND;
 	}
 	*ret = l;
 }

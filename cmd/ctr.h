@@ -11,6 +11,8 @@
 #include "runtime/container.h"
 #include "store/store.h"
 
+#include <sys/resource.h>
+
 struct ctr {
 	struct store *store;
 	struct container_home home;
@@ -41,10 +43,15 @@ struct ctr_list {
 	struct container *v;
 	char **text; /* borrowed operands, side by side */
 	size_t n;
-	int code; /* 1: some were not found, and that is printed */
+	int code;    /* 1: some were not found, and that is printed */
+	bool failed; /* there was another error than that */
+
+	struct rlimit files; /* as it was: many need many */
 };
 void ctr_list_open(const struct ctr *r, const char *command, int argc,
 		   char **argv, struct ctr_list *ret);
+/* Before a program is started from here. */
+void ctr_list_restore(const struct ctr_list *l);
 void ctr_list_free(struct ctr_list *l);
 #define autoctrs __attribute__((cleanup(ctr_list_free)))
 

@@ -1,5 +1,6 @@
 #include "cmd/ctr_start.h"
 
+#include "base/crash.h"
 #include "base/own.h"
 #include "runtime/autorange.h"
 
@@ -56,8 +57,11 @@ int ctr_start(const struct ctr *r, const struct ctr_start *how,
 		err_clear(e);
 		return 0;
 	}
-	if (container_mark_stopping(c, false, e) < 0 ||
-	    container_load(&r->home, c, &spec, NULL, e) < 0)
+	crash_point("start-locked");
+	if (container_mark_stopping(c, false, e) < 0)
+		return -1;
+	crash_point("start-unmarked");
+	if (container_load(&r->home, c, &spec, NULL, e) < 0)
 		return -1;
 	rc = start_locked(r, how, &spec, c, ret_code, e);
 	spec_free(&spec);

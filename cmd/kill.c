@@ -1,5 +1,6 @@
 #include <signal.h>
 
+#include "base/crash.h"
 #include "base/own.h"
 #include "base/signame.h"
 #include "cmd/ctr.h"
@@ -43,6 +44,7 @@ static int kill_one(void *ctx, const struct ctr *r, struct container *c,
 		return err_prefix(e, "Cannot kill container %s", c->name);
 	if (end && container_mark_stopping(c, true, e) < 0)
 		return -1;
+	crash_point("kill-marked");
 	if (stop_signal(c, sig, e) < 0 || (end && freeze_thaw(c, e) < 0))
 		return -1;
 	return sig == SIGKILL ? container_wait_unlocked(c, e) : 0;

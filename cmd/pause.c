@@ -11,10 +11,10 @@ static int pause_one(void *ctx, const struct ctr *r, struct container *c,
 	(void)r;
 	if (container_state_get(c, &s, e) < 0)
 		return -1;
-	if (s.status == CONTAINER_PAUSED)
+	if (s.status == CONTAINER_PAUSED && !freeze_is_half(c))
 		return err_set(e, ERR_EXISTS, "Container %s is already paused",
 			       c->name);
-	if (s.status != CONTAINER_RUNNING)
+	if (s.status != CONTAINER_RUNNING && s.status != CONTAINER_PAUSED)
 		return err_set(e, ERR_NOTFOUND, "Container %s is not running",
 			       c->name);
 	return freeze_container(c, e);
@@ -29,7 +29,7 @@ static int unpause_one(void *ctx, const struct ctr *r, struct container *c,
 	(void)r;
 	if (container_state_get(c, &s, e) < 0)
 		return -1;
-	if (s.status != CONTAINER_PAUSED)
+	if (s.status != CONTAINER_PAUSED && !freeze_is_half(c))
 		return err_set(e, ERR_NOTFOUND, "Container %s is not paused",
 			       c->name);
 	return freeze_thaw(c, e);

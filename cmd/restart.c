@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crash.h"
 #include "base/own.h"
 #include "cmd/ctr_start.h"
 #include "cmd/ctr_stop.h"
@@ -18,6 +19,8 @@ static int restart_run(const struct globals *g, void *fields, int argc,
 	ctr_list_open(&r, "restart", argc, argv, &l);
 	if (ctr_stop(&r, fields, &l, errs, e) < 0)
 		return -1;
+	ctr_list_restore(&l);
+	crash_point("restart-stopped");
 	for (size_t i = 0; i < l.n; i++) {
 		int code = 0;
 

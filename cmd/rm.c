@@ -2,11 +2,9 @@
 #include <stdio.h>
 
 #include "base/own.h"
-#include "cmd/cmd.h"
-#include "runtime/container.h"
+#include "cmd/ctr.h"
 #include "runtime/name.h"
 #include "runtime/stop.h"
-#include "store/store.h"
 
 struct rm_opts {
 	bool force;
@@ -22,52 +20,65 @@ static const struct opt rm_options[] = {
 };
 
 /* All at once: their monitors end them side by side while we wait. */
-static void kill_all(const struct container_home *h, int n, char **names)
+static void kill_all(const struct ctr_list *l)
 {
-	for (int i = 0; i < n; i++) {
-		autocontainer struct container c = CONTAINER_NONE;
+	for (size_t i = 0; i < l->n; i++) {
 		struct err e = {0};
 
-		if (container_open(h, names[i], &c, &e) == 0 &&
-		    lock_is_held(c.lock_fd) &&
-		    container_mark_stopping(&c, true, &e) == 0)
-			(void)stop_signal(&c, SIGKILL, &e);
+		if (lock_is_held(l->v[i].lock_fd) &&
+		    container_mark_stopping(&l->v[i], true, &e) == 0)
+			(void)stop_signal(&l->v[i], SIGKILL, &e);
 	}
+}
+
+/* Out of sight, and said; the files of all go together. */
+static int hide_all(const struct ctr *r, const struct rm_opts *o,
+		    struct ctr_list *l)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct err e = {0};
+		const int rc = container_hide(&r->home, &l->v[i], o->force,
+					      o->volumes, &e);
+
+		/* It may be named twice, and the lock is one of this file. */
+		container_close(&l->v[i]);
+		if (rc == 0) {
+			(void)printf("%s\n", l->text[i]);
+			continue;
+		}
+		/* Another removed it, or it was named twice. */
+		if (e.kind == ERR_NOTFOUND) {
+			err_clear(&e);
+			(void)err_set(&e, ERR_NOTFOUND, "No such container: %s",
+				      l->text[i]);
+		}
+		cmd_print_error("rm", &e);
+		code = 1;
+	}
+	return code;
 }
 
 static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
 		  struct err *e)
 {
 	const struct rm_opts *const o = fields;
-	struct store *st = NULL;
-	struct container_home home = {0};
-	int code = 0;
+	autoctr struct ctr r = {0};
+	autoctrs struct ctr_list l = {0};
+	int code;
 
-	if (cmd_open_store(g, &st, e) < 0)
+	if (ctr_open(g, &r, e) < 0)
 		return -1;
-	home.root_path = store_root(st);
-	home.root_fd = store_dirfd(st, STORE_ROOT, e);
-	(void)container_sweep(&home, e);
+	(void)name_sweep(&r.home, e);
 	err_clear(e);
-	(void)name_sweep(&home, e);
-	err_clear(e);
+	ctr_list_open(&r, "rm", argc, argv, &l);
 	if (o->force)
-		kill_all(&home, argc, argv);
-	for (int i = 0; i < argc; i++) {
-		autocontainer struct container c = CONTAINER_NONE;
-
-		if (container_open(&home, argv[i], &c, e) == 0 &&
-		    container_remove(&home, &c, o->force, o->volumes, e) == 0) {
-			(void)printf("%s\n", argv[i]);
-			continue;
-		}
-		cmd_print_error("rm", e);
-		if (!(o->force && e->kind == ERR_NOTFOUND))
-			code = 1;
-		err_clear(e);
-	}
-	store_close(st);
-	return code;
+		kill_all(&l);
+	code = hide_all(&r, o, &l);
+	if (container_remove_hidden(&r.home, l.v, l.n, e) < 0)
+		return -1;
+	return code | (o->force ? l.failed : l.code);
 }
 
 const struct command cmd_rm = {

@@ -255,12 +255,19 @@ int container_open_id(const struct container_home *h, const char *id,
 int container_open(const struct container_home *h, const char *text,
 		   struct container *ret, struct err *e)
 {
+	return container_open_among(h, NULL, text, ret, e);
+}
+
+int container_open_among(const struct container_home *h,
+			 const struct name_list *names, const char *text,
+			 struct container *ret, struct err *e)
+{
 	char id[CONTAINER_ID_MAX];
 	char name[CONTAINER_NAME_MAX];
 	char derived[CONTAINER_NAME_MAX];
 	int rc;
 
-	if (name_resolve(h, text, id, name, e) < 0)
+	if (name_resolve(h, names, text, id, name, e) < 0)
 		return -1;
 	rc = container_open_id(h, id, ret, e);
 	if (rc > 0)

@@ -103,6 +103,11 @@ int container_create(const struct container_home *h,
  */
 int container_open(const struct container_home *h, const char *text,
 		   struct container *ret, struct err *e);
+/* The same for whoever opens many: names are those of name_list_read. */
+struct name_list;
+int container_open_among(const struct container_home *h,
+			 const struct name_list *names, const char *text,
+			 struct container *ret, struct err *e);
 /* By the whole id, without its name; 1 when it is gone. */
 int container_open_id(const struct container_home *h, const char *id,
 		      struct container *ret, struct err *e);
@@ -203,6 +208,16 @@ int container_settle(const struct container_home *h, struct container *c,
  */
 int container_remove(const struct container_home *h, struct container *c,
 		     bool force, bool volumes, struct err *e);
+
+/*
+ * The same of many: each is hidden, which ends its name and all that is to be
+ * seen of it; then all files go at once. Those that were not hidden are passed
+ * over.
+ */
+int container_hide(const struct container_home *h, struct container *c,
+		   bool force, bool volumes, struct err *e);
+int container_remove_hidden(const struct container_home *h,
+			    const struct container *v, size_t n, struct err *e);
 
 /*
  * Remove a tree below the store's root that may belong to the ids of a

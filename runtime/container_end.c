@@ -29,6 +29,9 @@
 /* After this long its remover is taken for dead. */
 #define REMOVER_SECONDS 10
 
+/* The disk does several removals in the time of one. */
+#define REMOVERS 4
+
 /* ---- files ---------------------------------------------------------------- */
 
 struct removal {
@@ -95,7 +98,11 @@ static char *gone_path(const char *id)
 	return xasprintf("tmp/" GONE "%s", id);
 }
 
-/* The name first, then out of sight in one step. */
+/*
+ * Out of sight in one step, and only then its name: whoever is killed in
+ * between leaves a link that counts for nothing, and no container that lost
+ * its name.
+ */
 static int hide(const struct container_home *h, const struct container *c,
 		struct err *e)
 {
@@ -103,12 +110,12 @@ static int hide(const struct container_home *h, const struct container *c,
 	autofree char *gone = gone_path(c->id);
 	STEP(e, "teardown", "hide container %.12s", c->id);
 
-	if (release_name(h, c, e) < 0)
-		return -1;
-	crash_point("teardown-unnamed");
 	if (renameat(h->root_fd, dir, h->root_fd, gone) < 0 && errno != ENOENT)
 		return err_sys(e, "renameat", "%s", dir);
 	crash_point("teardown-moved");
+	if (release_name(h, c, e) < 0)
+		return -1;
+	crash_point("teardown-unnamed");
 	return 0;
 }
 
@@ -354,15 +361,17 @@ static int kill_and_wait(const struct container *c, struct err *e)
 		return 0;
 	if (container_mark_stopping(c, true, e) < 0)
 		return -1;
+	crash_point("remove-marked");
 	init = container_pidfd(c, NULL, e);
 	err_clear(e);
 	if (init >= 0)
 		(void)syscall(SYS_pidfd_send_signal, init, SIGKILL, NULL, 0);
+	crash_point("remove-killed");
 	return container_wait_unlocked(c, e);
 }
 
-int container_remove(const struct container_home *h, struct container *c,
-		     bool force, bool volumes, struct err *e)
+/* 1: it is gone already. */
+static int lock_to_remove(struct container *c, bool force, struct err *e)
 {
 	int rc;
 
@@ -372,12 +381,85 @@ int container_remove(const struct container_home *h, struct container *c,
 	/* With --rm its end has removed it. */
 	if (rc < 0 && force && e->kind == ERR_NOTFOUND) {
 		err_clear(e);
-		return 0;
+		return 1;
 	}
 	if (rc < 0 && e->kind == ERR_BUSY) {
 		err_clear(e);
 		(void)err_set(e, ERR_BUSY, "container %s is running", c->name);
 		return err_hint(e, "stop it before, or use -f");
 	}
-	return rc < 0 ? -1 : container_teardown(h, c, volumes, -1, e);
+	return rc;
+}
+
+int container_remove(const struct container_home *h, struct container *c,
+		     bool force, bool volumes, struct err *e)
+{
+	const int rc = lock_to_remove(c, force, e);
+
+	return rc ? (rc < 0 ? -1 : 0)
+		  : container_teardown(h, c, volumes, -1, e);
+}
+
+int container_hide(const struct container_home *h, struct container *c,
+		   bool force, bool volumes, struct err *e)
+{
+	const int rc = lock_to_remove(c, force, e);
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	if (volumes && container_volumes_drop(h, c->id, -1, e) < 0)
+		return -1;
+	return hide(h, c, e);
+}
+
+/* ---- many ----------------------------------------------------------------- */
+
+struct share {
+	const struct container_home *home;
+	const struct container *v;
+	size_t n;
+	size_t first;
+};
+
+static int remove_share(void *arg, struct err *e)
+{
+	const struct share *const s = arg;
+	struct err one = {0};
+
+	for (size_t i = s->first; i < s->n; i += REMOVERS) {
+		autofree char *path = gone_path(s->v[i].id);
+		struct gone g = {
+			.home = *s->home, .name = path, .userns_fd = -1};
+
+		err_clear(&one);
+		/* The others are to go all the same. */
+		if (remove_gone(&g, &one) < 0 && !err_is(e))
+			*e = one;
+	}
+	return err_is(e) ? -1 : 0;
+}
+
+int container_remove_hidden(const struct container_home *h,
+			    const struct container *v, size_t n, struct err *e)
+{
+	struct worker w[REMOVERS] = {WORKER_NONE, WORKER_NONE, WORKER_NONE,
+				     WORKER_NONE};
+	struct share s = {.home = h, .v = v, .n = n};
+	struct err one = {0};
+
+	for (s.first = 0; s.first < REMOVERS && s.first < n; s.first++) {
+		err_clear(&one);
+		if (n > 1 && proc_start(&w[s.first], "remove", remove_share, &s,
+					&one) == 0)
+			continue;
+		err_clear(&one);
+		if (remove_share(&s, &one) < 0 && !err_is(e))
+			*e = one;
+	}
+	for (size_t i = 0; i < REMOVERS; i++) {
+		err_clear(&one);
+		if (w[i].pid && proc_wait(&w[i], &one) < 0 && !err_is(e))
+			*e = one;
+	}
+	return err_is(e) ? -1 : 0;
 }

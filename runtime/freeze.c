@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
@@ -181,18 +182,21 @@ static int move_all(pid_t init, int sig, struct err *e)
 
 /* ---- the marker ----------------------------------------------------------- */
 
-static int mark(const struct container *c, struct err *e)
+/* In one step from what it was. */
+static int mark(const struct container *c, bool half, struct err *e)
 {
 	struct container_head h = {0};
 	char run[16];
 
 	if (head_read(c->lock_fd, &h, e) < 0)
 		return -1;
-	(void)snprintf(run, sizeof(run), "%u", h.run);
-	if (unlinkat(c->dir_fd, "paused", 0) < 0 && errno != ENOENT)
-		return err_sys(e, "unlinkat", "paused");
-	if (symlinkat(run, c->dir_fd, "paused") < 0)
-		return err_sys(e, "symlinkat", "paused");
+	(void)snprintf(run, sizeof(run), "%u%s", h.run, half ? "+" : "");
+	if (unlinkat(c->dir_fd, "paused.new", 0) < 0 && errno != ENOENT)
+		return err_sys(e, "unlinkat", "paused.new");
+	if (symlinkat(run, c->dir_fd, "paused.new") < 0)
+		return err_sys(e, "symlinkat", "paused.new");
+	if (renameat(c->dir_fd, "paused.new", c->dir_fd, "paused") < 0)
+		return err_sys(e, "renameat", "paused");
 	return 0;
 }
 
@@ -209,12 +213,21 @@ int freeze_container(const struct container *c, struct err *e)
 	autoclose int fd = container_pidfd(c, &init, e);
 	struct err ignored = {0};
 
-	if (fd < 0 || mark(c, e) < 0)
+	if (fd < 0 || mark(c, true, e) < 0)
 		return -1;
-	if (move_all(init, SIGSTOP, e) == 0)
-		return 0;
+	crash_point("pause-begun");
+	if (move_all(init, SIGSTOP, e) == 0) {
+		crash_point("pause-stopped");
+		if (mark(c, false, e) == 0)
+			return 0;
+	}
 	(void)freeze_thaw(c, &ignored);
 	return -1;
+}
+
+bool freeze_is_half(const struct container *c)
+{
+	return state_pause_mark(c->dir_fd, c->lock_fd) == PAUSE_HALF;
 }
 
 int freeze_thaw(const struct container *c, struct err *e)
@@ -222,13 +235,15 @@ int freeze_thaw(const struct container *c, struct err *e)
 	pid_t init = 0;
 	autoclose int fd = -1;
 
-	if (!state_is_paused(c->dir_fd, c->lock_fd))
+	if (state_pause_mark(c->dir_fd, c->lock_fd) == PAUSE_NONE)
 		return 0;
 	fd = container_pidfd(c, &init, e);
-	if (fd < 0)
+	if (fd < 0 || mark(c, true, e) < 0)
 		return -1;
+	crash_point("unpause-begun");
 	/* What stopped itself before is not told from what we stopped. */
 	if (move_all(init, SIGCONT, e) < 0)
 		return -1;
+	crash_point("unpause-moved");
 	return unmark(c, e);
 }

@@ -7,9 +7,10 @@
  * SIGSTOP reaches PID 1 too.
  *
  * The link `paused` in the container's directory holds the number of the run
- * that is paused. It is made first and goes last, so a freeze that was cut
- * short shows as paused, and thawing it puts all right; one of an earlier run
- * counts for nothing.
+ * that is paused; one of an earlier run counts for nothing. It is made first
+ * and goes last, and has a + behind the number until all stand still and from
+ * when they go on: of one that was cut short the state of init tells, and
+ * pausing it again, thawing it and stopping it all put it right.
  */
 #ifndef RUNTIME_FREEZE_H
 #define RUNTIME_FREEZE_H
@@ -22,6 +23,8 @@
 
 /* ERR_NOTFOUND when it does not run. */
 int freeze_container(const struct container *c, struct err *e);
+/* Was one, or its end, cut short? */
+bool freeze_is_half(const struct container *c);
 /* Nothing to do is no error. */
 int freeze_thaw(const struct container *c, struct err *e);
 

@@ -404,7 +404,9 @@ static bool start_again(struct monitor *m, struct err *e)
 		return false;
 	if (start_once(m, e) < 0)
 		return false;
+	crash_point("run-again");
 	monitor_put_state(m, CONTAINER_RUNNING);
+	crash_point("run-again-noted");
 	return true;
 }
 

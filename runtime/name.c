@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/fs.h"
 #include "base/own.h"
 
@@ -161,6 +162,7 @@ static int drop_dead_link(const struct container_home *h, const char *name,
 	holder_of(h, name, id);
 	if (id[0] && is_live_link(h, id))
 		return 0;
+	crash_point("name-dead");
 	if (unlinkat(h->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "unlinkat", "%s", path);
 	return 0;
@@ -198,8 +200,10 @@ int name_reserve(const struct container_home *h, const char *name,
 	autofree char *to = xasprintf("../%s", id);
 
 	for (;;) {
-		if (symlinkat(to, h->root_fd, path) == 0)
+		if (symlinkat(to, h->root_fd, path) == 0) {
+			crash_point("name-reserved");
 			return 0;
+		}
 		if (errno == ENOENT) {
 			if (fs_mkdirs_at(h->root_fd, BY_NAME, 0711, e) < 0)
 				return -1;
@@ -215,8 +219,12 @@ int name_release(const struct container_home *h, const char *name,
 		 const char *id, struct err *e)
 {
 	autofree char *path = xasprintf(BY_NAME "/%s", name);
+	/* Its container may be gone already: anybody may take the name then. */
+	autoclose int lock = lock_names(h, e);
 	char holder[CONTAINER_ID_MAX];
 
+	if (lock < 0)
+		return -1;
 	holder_at(h->root_fd, path, holder);
 	if (!strcmp(holder, id) && unlinkat(h->root_fd, path, 0) < 0 &&
 	    errno != ENOENT)
@@ -239,8 +247,10 @@ int name_move(const struct container_home *h, const char *id, const char *from,
 	for (;;) {
 		/* musl has no renameat2. */
 		if (syscall(SYS_renameat2, h->root_fd, old, h->root_fd, new,
-			    RENAME_NOREPLACE) == 0)
+			    RENAME_NOREPLACE) == 0) {
+			crash_point("name-moved");
 			return 0;
+		}
 		if (errno != EEXIST)
 			return err_sys(e, "renameat2", "%s", new);
 		if (make_way(h, to, e) < 0)
@@ -429,8 +439,8 @@ static int resolve_id(const struct container_home *h, const char *text,
 	return no_such(text, e);
 }
 
-int name_resolve(const struct container_home *h, const char *text,
-		 char ret_id[CONTAINER_ID_MAX],
+int name_resolve(const struct container_home *h, const struct name_list *names,
+		 const char *text, char ret_id[CONTAINER_ID_MAX],
 		 char ret_name[CONTAINER_NAME_MAX], struct err *e)
 {
 	autonames struct name_list l = {0};
@@ -447,8 +457,8 @@ int name_resolve(const struct container_home *h, const char *text,
 		(void)snprintf(ret_name, CONTAINER_NAME_MAX, "%s", text);
 		return 0;
 	}
-	if (name_list_read(h, &l, e) < 0)
+	if (!names && name_list_read(h, &l, e) < 0)
 		return -1;
-	name_of(&l, ret_id, ret_name);
+	name_of(names ? names : &l, ret_id, ret_name);
 	return 0;
 }

@@ -59,10 +59,11 @@ int name_sweep(const struct container_home *h, struct err *e);
 
 /*
  * Whose is it: a whole id, a name, a unique prefix of an id, a derived name;
- * the first of these that fits. ERR_NOTFOUND "No such container: x".
+ * the first of these that fits. ERR_NOTFOUND "No such container: x". names:
+ * of name_list_read, for whoever asks for many; NULL: they are read.
  */
-int name_resolve(const struct container_home *h, const char *text,
-		 char ret_id[CONTAINER_ID_MAX],
+int name_resolve(const struct container_home *h, const struct name_list *names,
+		 const char *text, char ret_id[CONTAINER_ID_MAX],
 		 char ret_name[CONTAINER_NAME_MAX], struct err *e);
 
 #endif

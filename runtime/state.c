@@ -316,23 +316,51 @@ static void judge(struct container_state *s, const struct container_head *h,
 			 : 0;
 }
 
-static bool is_paused_run(int dir_fd, uint32_t run)
+/* "3" is whole, "3+" is half. */
+static enum pause_mark mark_of_run(int dir_fd, uint32_t run)
 {
 	char text[16];
 	const ssize_t n = readlinkat(dir_fd, "paused", text, sizeof(text));
+	const bool half = n > 1 && text[n - 1] == '+';
 	uint64_t of;
 
-	return n > 0 && str_to_u64n(text, (size_t)n, UINT32_MAX, &of) &&
-	       of == run;
+	if (n <= 0 || !str_to_u64n(text, (size_t)n - half, UINT32_MAX, &of) ||
+	    of != run)
+		return PAUSE_NONE;
+	return half ? PAUSE_HALF : PAUSE_WHOLE;
 }
 
-bool state_is_paused(int dir_fd, int spec_fd)
+enum pause_mark state_pause_mark(int dir_fd, int spec_fd)
 {
 	struct container_head h = {0};
 	struct err ignored = {0};
 
-	return head_read(spec_fd, &h, &ignored) == 0 &&
-	       is_paused_run(dir_fd, h.run);
+	return head_read(spec_fd, &h, &ignored) < 0
+		       ? PAUSE_NONE
+		       : mark_of_run(dir_fd, h.run);
+}
+
+/* Stopped by a signal: field 3 of /proc/PID/stat. */
+static bool stands_still(pid_t pid)
+{
+	autobuf struct buf b = buf_make(KIB(4));
+	struct err ignored = {0};
+	char path[40];
+	const char *p;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (fs_read_at(AT_FDCWD, path, &b, &ignored) < 0)
+		return false;
+	p = strrchr(buf_str(&b), ')');
+	return p && p[1] == ' ' && p[2] == 'T';
+}
+
+/* Of one that was cut short init tells, which is stopped first. */
+static bool is_paused(int dir_fd, const struct container_head *h)
+{
+	const enum pause_mark m = mark_of_run(dir_fd, h->run);
+
+	return m == PAUSE_WHOLE || (m == PAUSE_HALF && stands_still(h->pid));
 }
 
 static int look(int dir_fd, int spec_fd, struct container_state *ret,
@@ -352,7 +380,7 @@ static int look(int dir_fd, int spec_fd, struct container_state *ret,
 	if (rc < 0)
 		return -1;
 	judge(ret, &h, rc == 1, alive);
-	if (ret->status == CONTAINER_RUNNING && is_paused_run(dir_fd, h.run))
+	if (ret->status == CONTAINER_RUNNING && is_paused(dir_fd, &h))
 		ret->status = CONTAINER_PAUSED;
 	return 0;
 }

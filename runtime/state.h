@@ -12,7 +12,7 @@
  *
  *   locked     run 0                          created (about to start)
  *   locked     state.json of this run         what it says: restarting
- *   locked     link "paused" of this run      paused
+ *   locked     link "paused" of this run      paused (freeze.h)
  *   locked     else                           running
  *   free       state.json of this run, ended  exited (created, dead)
  *   free       run 0, no state.json           created
@@ -117,8 +117,13 @@ int lock_wait(int spec_fd, const char *what, struct err *e);
 int state_get(int dir_fd, int spec_fd, struct container_state *ret,
 	      struct err *e);
 
-/* Does the link `paused` speak of this run? (freeze.h) */
-bool state_is_paused(int dir_fd, int spec_fd);
+/* What the link `paused` says of this run (freeze.h). */
+enum pause_mark {
+	PAUSE_NONE,
+	PAUSE_HALF, /* a pause or its end is under way, or was cut short */
+	PAUSE_WHOLE,
+};
+enum pause_mark state_pause_mark(int dir_fd, int spec_fd);
 
 /* A file of a container whole, in three calls. ERR_NOTFOUND. */
 struct buf;

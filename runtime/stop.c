@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
@@ -102,6 +103,7 @@ static void begin(struct stop_job *j)
 	if (!lock_is_held(j->c->lock_fd) ||
 	    container_mark_stopping(j->c, true, &j->err) < 0)
 		return;
+	crash_point("stop-marked");
 	j->pidfd = container_pidfd(j->c, &init, &j->err);
 	if (j->pidfd < 0) {
 		/* Between two runs, or right before its end. */
@@ -116,6 +118,7 @@ static void begin(struct stop_job *j)
 				 ? INT64_MAX
 				 : clock_monotonic() + j->timeout_ms * 1000000;
 	(void)send_to(j->pidfd, j->timeout_ms ? j->sig : SIGKILL);
+	crash_point("stop-signalled");
 	/* Of one that is paused nothing else would come. */
 	(void)freeze_thaw(j->c, &j->err);
 	err_clear(&j->err);

@@ -75,6 +75,11 @@ need_TOOL_umoci()
 	command -v umoci
 }
 
+need_TOOL_strace()
+{
+	command -v strace
+}
+
 need_TOOL_docker()
 {
 	command -v docker
