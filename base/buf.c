@@ -12,9 +12,17 @@ struct buf buf_make(size_t max)
 	return (struct buf){.max = max};
 }
 
+struct buf buf_on(void *mem, size_t size, size_t max)
+{
+	*(char *)mem = '\0';
+	return (struct buf){
+		.p = mem, .cap = size, .max = max, .borrowed = true};
+}
+
 void buf_free(struct buf *b)
 {
-	free(b->p);
+	if (!b->borrowed)
+		free(b->p);
 	*b = (struct buf){.max = b->max};
 }
 
@@ -38,7 +46,14 @@ void *buf_room(struct buf *b, size_t n)
 		cap *= 2;
 	if (cap > b->max + 1)
 		cap = b->max + 1;
-	if (cap > b->cap) {
+	if (cap > b->cap && b->borrowed) {
+		char *const p = xmalloc(cap);
+
+		memcpy(p, b->p, b->len + 1);
+		b->p = p;
+		b->cap = cap;
+		b->borrowed = false;
+	} else if (cap > b->cap) {
 		b->p = xrealloc(b->p, cap);
 		b->cap = cap;
 	}
@@ -102,7 +117,7 @@ const char *buf_str(const struct buf *b)
 
 char *buf_take(struct buf *b)
 {
-	char *const p = b->p ? b->p : xstrdup("");
+	char *const p = b->p && !b->borrowed ? b->p : xstrdup(buf_str(b));
 
 	*b = (struct buf){.max = b->max};
 	return p;

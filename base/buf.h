@@ -19,9 +19,15 @@ struct buf {
 	size_t cap;
 	size_t max;
 	bool over;
+	bool borrowed; /* p is the caller's */
 };
 
 struct buf buf_make(size_t max);
+/*
+ * The same, in the caller's memory as long as that is enough: for small texts
+ * on the start path, where a piece of heap costs two calls and a page.
+ */
+struct buf buf_on(void *mem, size_t size, size_t max);
 void buf_free(struct buf *b);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);

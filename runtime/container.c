@@ -48,7 +48,8 @@ static int write_new(int dirfd, const char *name, const char *text, size_t n,
 static int write_hosts(const struct container *c, const struct run_spec *spec,
 		       const char *hostname, struct err *e)
 {
-	autobuf struct buf b = buf_make(MIB(1));
+	char mem[1024];
+	autobuf struct buf b = buf_on(mem, sizeof(mem), MIB(1));
 
 	netfiles_hosts(spec, hostname, NULL, &b);
 	return write_new(c->dir_fd, "hosts", buf_str(&b), b.len, e);
@@ -84,7 +85,8 @@ static int write_files(const struct container *c, const struct container_new *n,
 static int write_spec(const struct container_home *h, const struct container *c,
 		      const struct container_new *n, struct err *e)
 {
-	autobuf struct buf b = buf_make(STATE_MAX);
+	char mem[4096];
+	autobuf struct buf b = buf_on(mem, sizeof(mem), STATE_MAX);
 
 	spec_file_text(&b, c->id, h->root_path, n->spec, n->info);
 	if (b.over)

@@ -351,8 +351,10 @@ static bool names_a_group(const struct user_wish *w)
 int user_resolve(int root_fd, const struct user_wish *w, struct user *ret,
 		 struct err *e)
 {
-	autobuf struct buf passwd = buf_make(ETC_FILE_MAX);
-	autobuf struct buf group = buf_make(ETC_FILE_MAX);
+	char mem[2][2048];
+	autobuf struct buf passwd =
+		buf_on(mem[0], sizeof(mem[0]), ETC_FILE_MAX);
+	autobuf struct buf group = buf_on(mem[1], sizeof(mem[1]), ETC_FILE_MAX);
 	struct user_files f = {0};
 	struct parts p;
 

@@ -87,7 +87,8 @@ int ready_find(struct store *s, const struct ref *ref,
 	       const struct oci_platform *platform, struct image *ret,
 	       struct strv *ret_lowers, struct err *e)
 {
-	autobuf struct buf text = buf_make(CONFIG_MAX + MIB(1));
+	char mem[2048];
+	autobuf struct buf text = buf_on(mem, sizeof(mem), CONFIG_MAX + MIB(1));
 	autofree char *path = image_name_path(ref);
 	autoimage struct image img = {.ref = *ref};
 	struct err ignored = {0};
