@@ -217,6 +217,7 @@ struct mount_words {
 	const char *target;
 	const char *tmpfs_size;
 	const char *tmpfs_mode;
+	const char *subpath;
 	bool create_source;
 };
 
@@ -254,6 +255,7 @@ static int mount_value(const char *k, const char *v, struct mount_words *w,
 		{"destination", &w->target},
 		{"tmpfs-size", &w->tmpfs_size},
 		{"tmpfs-mode", &w->tmpfs_mode},
+		{"volume-subpath", &w->subpath},
 	};
 
 	if (!v)
@@ -281,13 +283,13 @@ static int mount_value(const char *k, const char *v, struct mount_words *w,
 		return err_hint(e, "'prism volume create' makes it; then name "
 				   "it with source=");
 	}
-	if (!strcmp(k, "volume-subpath") || !strcmp(k, "image-subpath"))
+	if (!strcmp(k, "image-subpath"))
 		return err_set(e, ERR_UNSUPPORTED, "%s is not in prism", k);
 	return err_set(e, ERR_USAGE,
 		       "unknown key '%s': there are type, source, target, "
 		       "readonly, bind-propagation, bind-recursive, "
-		       "bind-create-src, volume-nocopy, tmpfs-size, "
-		       "tmpfs-mode, U, idmap",
+		       "bind-create-src, volume-nocopy, volume-subpath, "
+		       "tmpfs-size, tmpfs-mode, U, idmap",
 		       k);
 }
 
@@ -362,6 +364,24 @@ static int tmpfs_keys(const struct mount_words *w, struct mount_spec *m,
 	return 0;
 }
 
+/* A part of a volume is mounted as it is: nothing of the image goes into it. */
+static int take_subpath(const struct mount_words *w, struct mount_spec *m,
+			struct err *e)
+{
+	if (!w->subpath)
+		return 0;
+	if (m->type != MOUNT_VOLUME || str_empty(w->source))
+		return err_set(e, ERR_USAGE,
+			       "volume-subpath needs type=volume and a source");
+	if (w->subpath[0] == '/' || !*w->subpath)
+		return err_set(e, ERR_USAGE,
+			       "volume-subpath=%s: not a path below the volume",
+			       w->subpath);
+	m->subpath = xstrdup(w->subpath);
+	m->no_copy = true;
+	return 0;
+}
+
 static int mount_finish(const struct mount_words *w, struct mount_spec *m,
 			struct err *e)
 {
@@ -372,7 +392,8 @@ static int mount_finish(const struct mount_words *w, struct mount_spec *m,
 	m->attr |= attr;
 	if (!w->target)
 		return err_set(e, ERR_USAGE, "target is required");
-	if (clean_target(w->target, &m->target, e) < 0)
+	if (clean_target(w->target, &m->target, e) < 0 ||
+	    take_subpath(w, m, e) < 0)
 		return -1;
 	switch (m->type) {
 	case MOUNT_TMPFS:

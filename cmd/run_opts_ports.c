@@ -96,7 +96,7 @@ static void add_ports(struct run_spec *s, const struct port_spec *like,
 	}
 }
 
-int port_parse(const char *text, struct run_spec *s, struct err *e)
+static int short_form(const char *text, struct run_spec *s, struct err *e)
 {
 	size_t n;
 	const char *const protocol = take_protocol(text, &n);
@@ -129,6 +129,55 @@ int port_parse(const char *text, struct run_spec *s, struct err *e)
 	(void)snprintf(like.protocol, sizeof(like.protocol), "%s", protocol);
 	add_ports(s, &like, &host, &inside);
 	return 0;
+}
+
+static bool is_long_key(const char *word)
+{
+	static const char *const keys[] = {
+		"published=", "target=", "protocol=", "mode="};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (str_starts(word, keys[i]))
+			return true;
+	return false;
+}
+
+/* published=8080,target=80[,protocol=udp]: docker(1) makes it the short one. */
+static char *long_form(const char *text, struct err *e)
+{
+	autostrv struct strv words = {0};
+	const char *from;
+	const char *to;
+	const char *protocol;
+
+	while (*text) {
+		const size_t n = strcspn(text, ",");
+		autofree char *word = xstrndup(text, n);
+
+		if (!is_long_key(word)) {
+			(void)err_set(e, ERR_USAGE,
+				      "'%s': there are published=, target=, "
+				      "protocol= and mode=",
+				      word);
+			return NULL;
+		}
+		strv_setenv(&words, word);
+		text += n + (text[n] == ',');
+	}
+	from = strv_getenv(&words, "published");
+	to = strv_getenv(&words, "target");
+	protocol = strv_getenv(&words, "protocol");
+	return xasprintf("%s:%s/%s", from ? from : "", to ? to : "",
+			 protocol ? protocol : "tcp");
+}
+
+int port_parse(const char *text, struct run_spec *s, struct err *e)
+{
+	autofree char *same = strchr(text, '=') ? long_form(text, e) : NULL;
+
+	if (err_is(e))
+		return -1;
+	return short_form(same ? same : text, s, e);
 }
 
 int expose_parse(const char *text, struct strv *ret, struct err *e)

@@ -78,6 +78,7 @@ int run_volumes_from(struct run_spec *spec, const struct run_spec *other,
 			continue;
 		m.source = m.source ? xstrdup(m.source) : NULL;
 		m.volume = m.volume ? xstrdup(m.volume) : NULL;
+		m.subpath = m.subpath ? xstrdup(m.subpath) : NULL;
 		m.data = NULL;
 		m.target = xstrdup(m.target);
 		m.readonly = m.readonly || (how && !strcmp(how, "ro"));

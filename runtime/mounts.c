@@ -42,9 +42,22 @@ bool mounts_is_lent(const struct run_spec *s, const struct mount_spec *m)
 	       (m->type == MOUNT_VOLUME || (m->type == MOUNT_BIND && m->idmap));
 }
 
+static int open_part(const struct mount_spec *m, struct err *e)
+{
+	autoclose int whole = open(m->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (whole < 0)
+		return err_sys(e, "open", "%s", m->source);
+	fd = fs_open_in_root(whole, m->subpath, O_PATH, 0);
+	return fd < 0 ? err_sys(e, "openat2", "volume-subpath %s", m->subpath)
+		      : fd;
+}
+
 int mounts_copy(const struct run_spec *s, const struct mount_spec *m,
 		struct err *e)
 {
+	autoclose int part = -1;
 	uint64_t attr = m->attr;
 	STEP(e, "volume", "copy mount %s", m->source);
 
@@ -53,8 +66,14 @@ int mounts_copy(const struct run_spec *s, const struct mount_spec *m,
 		attr |= MOUNT_ATTR_RDONLY;
 	if (spec_no_devices(s) && !is_device(m->source))
 		attr |= MOUNT_ATTR_NODEV;
-	return mnt_clone_attr(AT_FDCWD, m->source, !m->not_recursive, attr,
-			      m->propagation, e);
+	if (m->subpath) {
+		part = open_part(m, e);
+		if (part < 0)
+			return -1;
+	}
+	return mnt_clone_attr(part < 0 ? AT_FDCWD : part,
+			      part < 0 ? m->source : "", !m->not_recursive,
+			      attr, m->propagation, e);
 }
 
 static int prepare(const struct run_spec *s, bool shared, int *trees,

@@ -51,6 +51,7 @@ void spec_mount_free(struct mount_spec *m)
 	free(m->source);
 	free(m->target);
 	free(m->volume);
+	free(m->subpath);
 	free(m->data);
 	*m = (struct mount_spec){0};
 }

@@ -48,7 +48,8 @@ struct mount_spec {
 	char *source; /* bind, volume: absolute, on the host */
 	char *target; /* absolute, in the container */
 	char *volume; /* volume: its name; NULL until an anonymous one is made */
-	char *data;   /* tmpfs: the options of the file system */
+	char *subpath; /* volume: what of it; inside it whatever its links say */
+	char *data;    /* tmpfs: the options of the file system */
 	bool readonly;
 	bool anonymous;       /* volume: goes with the container */
 	bool no_copy;         /* volume: nothing of the image is copied up */

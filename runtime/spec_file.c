@@ -20,6 +20,7 @@ static const struct record_field mount_fields[] = {
 	RECORD(struct mount_spec, source),
 	RECORD(struct mount_spec, target),
 	RECORD(struct mount_spec, volume),
+	RECORD(struct mount_spec, subpath),
 	RECORD(struct mount_spec, anonymous),
 	RECORD(struct mount_spec, data),
 	RECORD(struct mount_spec, readonly),

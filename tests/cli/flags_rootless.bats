@@ -137,3 +137,16 @@ $(readlink /proc/self/ns/ipc)"
 	must_work as_user "$PRISM_BIN" rm -f web
 	wait "$pid" || true
 }
+
+@test "ps --size and prune count what only the container's ids may read" {
+	u()
+	{
+		as_user "$PRISM_BIN" "$@"
+	}
+	must_work u run --name sized busybox sh -c \
+		'mkdir -m 700 /d; head -c 5000 /dev/zero >/d/f; chown -R 33:33 /d'
+	must_work u ps -a --size --filter name=sized --format '{{.Size}}'
+	has '^5(\.[0-9]+)?kB'
+	must_work u container prune -f
+	has 'reclaimed space: 5(\.[0-9]+)?kB'
+}

@@ -299,3 +299,29 @@ volumes()
 	must_work prism rm -v again
 	must_work prism volume rm kept
 }
+
+@test "--mount volume-subpath: a part of a volume, and nothing outside of it" {
+	need ROOT OVERLAY
+	must_work prism run --rm -v parts:/v busybox sh -c \
+		'mkdir -p /v/a/b; echo deep >/v/a/b/f; ln -s ../../../../../../etc /v/out
+		 ln -s a/b /v/link; mkdir /v/etc; echo inside >/v/etc/passwd'
+	must_work prism run --rm --mount type=volume,src=parts,dst=/m,volume-subpath=a/b \
+		busybox cat /m/f
+	prints deep
+	must_work prism run --rm --mount src=parts,dst=/m,volume-subpath=link busybox ls /m
+	prints f
+	# The volume is the root of every link.
+	must_work prism run --rm --mount src=parts,dst=/m,volume-subpath=out busybox cat /m/passwd
+	prints inside
+	must_work prism run --rm --mount src=parts,dst=/etc,volume-subpath=a busybox ls /etc
+	has_not passwd
+	must_work prism create --name c --mount src=parts,dst=/m,volume-subpath=a/b busybox true
+	must_work prism cp c:/m/f f
+	[ "$(cat f)" = deep ]
+	must_work prism rm c
+	must_fail 125 prism run --rm --mount src=parts,dst=/m,volume-subpath=none busybox true
+	says 'volume-subpath none'
+	must_fail 125 prism run --rm --mount src=parts,dst=/m,volume-subpath=/a busybox true
+	must_fail 125 prism run --rm --mount type=bind,src=/,dst=/m,volume-subpath=a busybox true
+	must_work prism volume rm parts
+}
