@@ -152,10 +152,6 @@ static int create_in(const struct container_home *h,
 	if (make_dirs(c, n, e) < 0 || write_files(c, n, e) < 0 ||
 	    write_spec(h, c, n, e) < 0 || give_away(c, n, e) < 0)
 		return -1;
-	/* What the gc must keep, in one call: a link that names it. */
-	if (n->info->manifest &&
-	    symlinkat(n->info->manifest, c->dir_fd, "image") < 0)
-		return err_sys(e, "symlinkat", "image");
 	crash_point("container-written");
 	if (c->named && name_reserve(h, c->name, c->id, e) < 0)
 		return -1;

@@ -1,7 +1,6 @@
 /*
  * container - a container on disk: its directory, lock and end
  *
- *   containers/<id>/image      digest of the manifest in use, for the gc
  *   containers/<id>/spec.json  what it is (spec_file.h), behind a head that
  *                              holds the pid of init (state.h); the monitor
  *                              holds a lock on it while the container lives

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -182,26 +183,40 @@ static int mark_name(void *ctx, const struct ref *ref, const struct digest *top,
 typedef int (*user_fn)(void *ctx, const char *id, const struct digest *manifest,
 		       struct err *e);
 
+/* 1 when it has none: made from --rootfs, or gone meanwhile. */
+static int read_manifest(int containers, const char *id, struct digest *ret,
+			 struct err *e)
+{
+	autofree char *path = xasprintf("%s/spec.json", id);
+	autobuf struct buf text = buf_make(STATE_MAX);
+	autojson json_t *doc = NULL;
+	struct jval root, info;
+	const char *manifest = NULL;
+	ERR_IN(e, "containers/%s", path);
+
+	if (fs_read_at(containers, path, &text, e) < 0) {
+		if (e->sys != ENOENT && e->sys != ENOTDIR)
+			return -1;
+		err_clear(e);
+		return 1;
+	}
+	doc = json_parse(buf_str(&text), text.len, "spec.json", e);
+	if (!doc)
+		return -1;
+	root = jval_root(doc, "spec.json");
+	if (jget(&root, "info", &info, e) < 0 ||
+	    jget_str_opt(&info, "manifest", &manifest, e) < 0)
+		return -1;
+	return manifest ? digest_parse(manifest, ret, e) : 1;
+}
+
 static int read_user(int containers, const char *id, user_fn fn, void *ctx,
 		     struct err *e)
 {
-	autofree char *path = xasprintf("%s/image", id);
-	char text[DIGEST_TEXT_MAX];
-	const ssize_t n = readlinkat(containers, path, text, sizeof(text) - 1);
 	struct digest d;
+	const int rc = read_manifest(containers, id, &d, e);
 
-	if (n < 0) {
-		/* Made from --rootfs, or gone meanwhile. */
-		if (errno == ENOENT || errno == ENOTDIR)
-			return 0;
-		return err_sys(e, "readlinkat", "containers/%s", path);
-	}
-	text[n] = '\0';
-
-	ERR_IN(e, "container %.12s: image", id);
-	if (digest_parse(text, &d, e))
-		return -1;
-	return fn(ctx, id, &d, e);
+	return rc == 0 ? fn(ctx, id, &d, e) : rc < 0 ? -1 : 0;
 }
 
 static int each_user(struct store *s, user_fn fn, void *ctx, struct err *e)

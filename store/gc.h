@@ -1,11 +1,11 @@
 /*
  * gc - what nothing points at is removed
  *
- * Marks what the names (images/) and the containers (the symlink
- * containers/<id>/image, whose text is a manifest's digest) need, then removes the rest. Deletion is the reverse of making: the name is
- * gone before (by the caller), then manifests and blobs, then layers; each is
- * renamed into tmp/ first, so that nothing with a final name is ever half
- * there. The store must be locked exclusively.
+ * Marks what the names (images/) and the containers (info.manifest in
+ * containers/<id>/spec.json) need, then removes the rest. Deletion is the
+ * reverse of making: the name is gone before (by the caller), then manifests
+ * and blobs, then layers; each is renamed into tmp/ first, so that nothing with
+ * a final name is ever half there. The store must be locked exclusively.
  */
 #ifndef STORE_GC_H
 #define STORE_GC_H
