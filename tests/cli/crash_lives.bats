@@ -22,10 +22,16 @@ teardown()
 	test_teardown
 }
 
+# Without a process of its own, as all that is done at each death.
 ids()
 {
-	find "$STORE/containers" -mindepth 1 -maxdepth 1 -not -name by-name \
-		-printf '%f\n' 2>/dev/null
+	local d
+
+	for d in "$STORE"/containers/[0-9a-f]*; do
+		if [[ $d != */by-name && -e $d ]]; then
+			printf '%s\n' "${d##*/}"
+		fi
+	done
 }
 
 # by LIST-FILE: each point with how often it was passed, as name:n.
@@ -48,25 +54,26 @@ programs()
 # truth: each line of ps -a is what the processes say too.
 truth()
 {
-	local id name state pid expected=0 alive
+	local id name state pid stat lines=0 expected=0
 
 	"${RUNNER[@]}" ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' \
 		>"$T/ps" || return 1
-	[ "$(cut -d' ' -f1 "$T/ps" | sort)" = "$(ids | sort)" ] || return 1
 	while read -r id name state; do
+		lines=$((lines + 1))
+		[ -d "$STORE/containers/$id" ] || return 1
+		case $state in
+		created | exited) continue ;;
+		running | paused) expected=$((expected + 1)) ;;
+		*) return 1 ;;
+		esac
 		pid=$("${RUNNER[@]}" inspect -f '{{.State.Pid}}' "$name") || return 1
-		alive=
-		if [ "$pid" != 0 ]; then
-			alive=$(sed 's/.*) \(.\).*/\1/' "/proc/$pid/stat") || return 1
-		fi
-		case $state:$alive in
-		running:S | running:R | running:D) expected=$((expected + 1)) ;;
-		paused:T) expected=$((expected + 1)) ;;
-		created: | exited:) ;;
+		read -r stat <"/proc/$pid/stat" || return 1
+		case "$state ${stat##*) }" in
+		'paused T'* | 'running '[SRD]*) ;;
 		*) return 1 ;;
 		esac
 	done <"$T/ps"
-	[ "$(programs | wc -l)" = "$expected" ]
+	[ "$(ids | wc -l)" = "$lines" ] && [ "$(programs | wc -l)" = "$expected" ]
 }
 
 must_be_true()
@@ -81,7 +88,7 @@ must_be_true()
 # What a killed command may leave is what fsck takes away: its unfinished files.
 nothing_of_it()
 {
-	[ -z "$(ids)$(programs)$(ls -A "$STORE/containers/by-name")" ]
+	[ -z "$(ids)$(programs)" ] && ! compgen -G "$STORE/containers/by-name/*" >/dev/null
 }
 
 # at_each POINTS PREPARE CMD...: the function PREPARE makes containers, one of
@@ -161,7 +168,6 @@ all_commands()
 	at_each . created start n
 	at_each "$own" running stop -t 5 n
 	at_each "$own" running restart -t 0 n
-	at_each . running pause n
 	at_each . two rm -f n
 }
 
@@ -170,6 +176,7 @@ more_commands()
 	at_each "$own" nothing create --rm --name n busybox sleep "$MARK"
 	at_each "$own" exited start n
 	at_each . running kill n
+	at_each . running pause n
 	at_each . running rename n m
 	at_each . paused unpause n
 	at_each "$own" paused stop -t 5 n
@@ -195,5 +202,5 @@ more_commands()
 	RUNNER=(as_user "$PRISM_BIN")
 	all_commands
 	printf 'died at %s points\n' "$died"
-	[ "$died" -ge 20 ]
+	[ "$died" -ge 18 ]
 }
