@@ -143,3 +143,29 @@ void str_random_hex(char *ret, size_t n)
 	}
 	ret[2 * n] = '\0';
 }
+
+size_t str_utf8(const char *p, size_t n, uint32_t *ret)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char c = n ? (unsigned char)*p : 0xff;
+	const size_t len = c < 0x80             ? 1
+			   : (c & 0xe0) == 0xc0 ? 2
+			   : (c & 0xf0) == 0xe0 ? 3
+			   : (c & 0xf8) == 0xf0 ? 4
+						: 0;
+	uint32_t v = len == 1 ? c : c & (0x7fU >> len);
+
+	if (len == 0 || len > n)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		const unsigned char d = (unsigned char)p[i];
+
+		if ((d & 0xc0) != 0x80)
+			return 0;
+		v = (v << 6) | (d & 0x3f);
+	}
+	if (v < least[len] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
+		return 0;
+	*ret = v;
+	return len;
+}

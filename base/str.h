@@ -44,6 +44,12 @@ void strv_unsetenv(struct strv *a, const char *key);
 #define autostrv __attribute__((cleanup(strv_free)))
 
 /* n random bytes as 2n lower-case hex digits and a NUL. */
+/*
+ * The well-formed UTF-8 sequence at p (RFC 3629), of n bytes at most: its
+ * length and the character, or 0.
+ */
+size_t str_utf8(const char *p, size_t n, uint32_t *ret);
+
 void str_random_hex(char *ret, size_t n);
 
 #endif

@@ -4,11 +4,10 @@
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "cmd/ctr.h"
 #include "cmd/run_opts.h"
 #include "runtime/attach.h"
 #include "runtime/attach_client.h"
-#include "runtime/container.h"
-#include "store/store.h"
 
 struct attach_opts {
 	bool no_stdin;
@@ -72,7 +71,7 @@ static int attach_run(const struct globals *g, void *fields, int argc,
 		      char **argv, struct err *e)
 {
 	const struct attach_opts *const o = fields;
-	struct container_home home = {0};
+	autoctr struct ctr r = {0};
 	autocontainer struct container c = CONTAINER_NONE;
 	struct attach_client client = {
 		.want_in = !o->no_stdin,
@@ -80,28 +79,20 @@ static int attach_run(const struct globals *g, void *fields, int argc,
 		.want_err = true,
 		.redraw = true,
 	};
-	struct store *st = NULL;
 	autoclose int sock = -1;
-	int rc;
 
 	(void)argc;
 	if (run_opts_sig_proxy(o->sig_proxy, &client.sig_proxy, e) < 0 ||
 	    detach_keys_parse(o->detach_keys ? o->detach_keys
 					     : DETACH_KEYS_DEFAULT,
 			      &client.keys, e) < 0 ||
-	    cmd_open_store(g, &st, e) < 0)
+	    ctr_open_unswept(g, &r, e) < 0 ||
+	    container_open(&r.home, argv[0], &c, e) < 0)
 		return -1;
-	home.root_path = store_root(st);
-	home.root_fd = store_dirfd(st, STORE_ROOT, e);
-	rc = container_open(&home, argv[0], &c, e);
-	store_unlock(st);
-	if (rc == 0)
-		sock = connect_to(&c, e);
+	sock = connect_to(&c, e);
 	client.sock = sock;
 	client.dir_fd = c.dir_fd;
-	rc = sock < 0 ? -1 : attached(&client, e);
-	store_close(st);
-	return rc;
+	return sock < 0 ? -1 : attached(&client, e);
 }
 
 const struct command cmd_attach = {

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/own.h"
@@ -200,33 +199,6 @@ static json_t *devices_json(const struct run_spec *s)
 	return a;
 }
 
-static const char *rlimit_name(int resource)
-{
-	static const char *const names[] = {
-		[RLIMIT_AS] = "as",
-		[RLIMIT_CORE] = "core",
-		[RLIMIT_CPU] = "cpu",
-		[RLIMIT_DATA] = "data",
-		[RLIMIT_FSIZE] = "fsize",
-		[RLIMIT_LOCKS] = "locks",
-		[RLIMIT_MEMLOCK] = "memlock",
-		[RLIMIT_MSGQUEUE] = "msgqueue",
-		[RLIMIT_NICE] = "nice",
-		[RLIMIT_NOFILE] = "nofile",
-		[RLIMIT_NPROC] = "nproc",
-		[RLIMIT_RSS] = "rss",
-		[RLIMIT_RTPRIO] = "rtprio",
-		[RLIMIT_RTTIME] = "rttime",
-		[RLIMIT_SIGPENDING] = "sigpending",
-		[RLIMIT_STACK] = "stack",
-	};
-
-	return resource >= 0 && (size_t)resource < ARRAY_LEN(names) &&
-			       names[resource]
-		       ? names[resource]
-		       : "?";
-}
-
 static json_t *ulimits_json(const struct run_spec *s)
 {
 	json_t *const a = json_array();
@@ -235,7 +207,7 @@ static json_t *ulimits_json(const struct run_spec *s)
 		const struct rlimit_spec *const r = &s->rlimits[i];
 		json_t *const one = json_object();
 
-		cj_str(one, "Name", rlimit_name(r->resource));
+		cj_str(one, "Name", spec_rlimit_name(r->resource));
 		cj_int(one, "Hard", (int64_t)r->hard);
 		cj_int(one, "Soft", (int64_t)r->soft);
 		(void)json_array_append_new(a, one);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/str.h"
 
 bool format_is_digit(char c)
 {
@@ -55,29 +56,11 @@ void format_add_rune(struct buf *b, uint32_t c)
 
 size_t format_get_rune(const char *p, size_t n, uint32_t *ret)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	const unsigned char c = (unsigned char)*p;
-	size_t len = c < 0x80             ? 1
-		     : (c & 0xe0) == 0xc0 ? 2
-		     : (c & 0xf0) == 0xe0 ? 3
-		     : (c & 0xf8) == 0xf0 ? 4
-					  : 0;
-	uint32_t v = len == 1 ? c : len ? c & (0x7fU >> len) : 0;
+	const size_t len = str_utf8(p, n, ret);
 
-	*ret = 0xfffd;
-	if (len == 0 || len > n)
-		return 1;
-	for (size_t i = 1; i < len; i++) {
-		const unsigned char d = (unsigned char)p[i];
-
-		if ((d & 0xc0) != 0x80)
-			return 1;
-		v = (v << 6) | (d & 0x3f);
-	}
-	if (v < least[len] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-		return 1;
-	*ret = v;
-	return len;
+	if (len == 0)
+		*ret = 0xfffd;
+	return len ? len : 1;
 }
 
 static int digit_of(char c)

@@ -10,11 +10,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "cmd/cmd.h"
+#include "cmd/ctr.h"
 #include "runtime/attach.h"
-#include "runtime/container.h"
 #include "runtime/logread.h"
-#include "store/store.h"
 
 struct logs_opts {
 	bool details;
@@ -203,26 +201,18 @@ static int logs_run(const struct globals *g, void *fields, int argc,
 		    char **argv, struct err *e)
 {
 	const struct logs_opts *const o = fields;
-	struct container_home home = {0};
+	autoctr struct ctr r = {0};
 	autocontainer struct container c = CONTAINER_NONE;
 	struct log_query q;
-	struct store *st = NULL;
 	int rc;
 
 	(void)argc;
-	if (parse_query(o, &q, e) < 0 || cmd_open_store(g, &st, e) < 0)
+	/* Following may take days: without the store's lock. */
+	if (parse_query(o, &q, e) < 0 || ctr_open_unswept(g, &r, e) < 0 ||
+	    container_open(&r.home, argv[0], &c, e) < 0)
 		return -1;
-	home.root_path = store_root(st);
-	home.root_fd = store_dirfd(st, STORE_ROOT, e);
-	rc = container_open(&home, argv[0], &c, e);
-	/* Following may take days. */
-	store_unlock(st);
-	if (rc == 0)
-		rc = print_logs(o, &q, &c, e);
-	if (rc == 1)
-		rc = no_log(&home, &c, e);
-	store_close(st);
-	return rc;
+	rc = print_logs(o, &q, &c, e);
+	return rc == 1 ? no_log(&r.home, &c, e) : rc;
 }
 
 const struct command cmd_logs = {

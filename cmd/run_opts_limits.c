@@ -264,20 +264,6 @@ static int cgroup_limits(const struct run_opts *o, struct limits_spec *l,
 
 /* ---- rlimits ------------------------------------------------------------------------ */
 
-static const struct {
-	const char *name;
-	int resource;
-} rlimits[] = {
-	{"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
-	{"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
-	{"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
-	{"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-	{"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
-	{"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
-	{"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
-	{"stack", RLIMIT_STACK},
-};
-
 static bool rlimit_value(const char *s, size_t n, uint64_t *ret)
 {
 	if ((n == 2 && !memcmp(s, "-1", 2)) ||
@@ -294,12 +280,8 @@ int ulimit_parse(const char *text, struct rlimit_spec *ret, struct err *e)
 	const char *const soft = text + n + (text[n] == '=');
 	const size_t k = strcspn(soft, ":");
 	const char *const hard = soft[k] ? soft + k + 1 : soft;
-	struct rlimit_spec r = {.resource = -1};
+	struct rlimit_spec r = {.resource = spec_rlimit_parse(text, n)};
 
-	for (size_t i = 0; i < ARRAY_LEN(rlimits); i++)
-		if (strlen(rlimits[i].name) == n &&
-		    !memcmp(rlimits[i].name, text, n))
-			r.resource = rlimits[i].resource;
 	if (r.resource < 0) {
 		(void)err_set(e, ERR_USAGE, "invalid ulimit type: %.*s", (int)n,
 			      text);

@@ -1,6 +1,5 @@
 #include "logfile.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "base/units.h"
 
 /* The longest record: each byte as \u00XX, and what stands around them. */
 #define RECORD_MAX (6 * LOGFILE_LINE_MAX + 128)
@@ -44,35 +44,15 @@ static int parse_driver(const char *s, enum logfile_driver *ret, struct err *e)
 			   "'prism logs -f' can feed any other program");
 }
 
-/* "10m", "1g", "500", "2.5k" are sizes as Docker reads them; "-1" none. */
+/* As Docker reads sizes; "-1" is none. */
 static bool parse_size(const char *s, uint64_t *ret)
 {
-	static const char units[] = "bkmgt";
-	const size_t n = strspn(s, "0123456789");
-	const char *unit = NULL;
-	uint64_t v;
-	unsigned int shift = 0;
+	int64_t n = 0;
 
-	if (!strcmp(s, "-1")) {
-		*ret = 0;
-		return true;
-	}
-	if (!str_to_u64n(s, n, UINT64_MAX >> 44, &v))
+	if (strcmp(s, "-1") != 0 && !units_bytes(s, &n))
 		return false;
-	s += n;
-	if (*s) {
-		unit = strchr(units, tolower((unsigned char)*s));
-		if (!unit)
-			return false;
-		shift = 10 * (unsigned int)(unit - units);
-		s++;
-		if (*s == 'i')
-			s++;
-		if (*s == 'b' || *s == 'B')
-			s++;
-	}
-	*ret = v << shift;
-	return !*s;
+	*ret = (uint64_t)n;
+	return true;
 }
 
 static int parse_opt(const char *kv, struct log_conf *c, struct err *e)
@@ -282,54 +262,24 @@ static void put_ascii(struct log_writer *w, unsigned char c)
 	}
 }
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629, table 3-7), or 0. */
-static size_t utf8_len(const unsigned char *s, size_t n)
-{
-	unsigned char low = 0x80;
-	unsigned char high = 0xbf;
-	size_t len;
-
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		len = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		len = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (n < len || s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 /* One character that is not plain; returns how many bytes it had. */
 static size_t put_other(struct log_writer *w, const unsigned char *s, size_t n)
 {
+	uint32_t c = 0;
 	size_t len;
 
 	if (s[0] < 0x80) {
 		put_ascii(w, s[0]);
 		return 1;
 	}
-	len = utf8_len(s, n);
+	len = str_utf8((const char *)s, n, &c);
 	if (len == 0) {
 		puts_(w, "\\ufffd");
 		return 1;
 	}
 	/* Line separators of JavaScript: U+2028 and U+2029. */
-	if (len == 3 && s[0] == 0xe2 && s[1] == 0x80 && (s[2] | 1) == 0xa9)
-		puts_(w, s[2] == 0xa8 ? "\\u2028" : "\\u2029");
+	if (c == 0x2028 || c == 0x2029)
+		puts_(w, c == 0x2028 ? "\\u2028" : "\\u2029");
 	else
 		put(w, s, len);
 	return len;

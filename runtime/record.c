@@ -13,31 +13,13 @@
 
 /* ---- strings -------------------------------------------------------------- */
 
-/*
- * Length of the well-formed UTF-8 sequence at p (RFC 3629), or 0. One that
- * stands for a raw byte counts as none, so that it is written as three.
- */
-static size_t utf8_len(const unsigned char *p)
+/* One that stands for a raw byte counts as none: it is written as three. */
+static size_t utf8_len(const char *p)
 {
-	uint32_t c;
-	size_t n;
+	uint32_t c = 0;
+	const size_t n = str_utf8(p, strnlen(p, 4), &c);
 
-	if (p[0] < 0x80)
-		return 1;
-	n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
-	if (n == 0 || p[0] > 0xf4)
-		return 0;
-	c = p[0] & (0xffU >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		/* A NUL ends it here. */
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3fU);
-	}
-	if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff ||
-	    (c >= 0xd800 && c <= 0xdfff) || (c >= RAW_FIRST && c <= RAW_LAST))
-		return 0;
-	return n;
+	return c >= RAW_FIRST && c <= RAW_LAST ? 0 : n;
 }
 
 /* Plain characters in one go: nearly all there are. */
@@ -63,7 +45,7 @@ void record_add_text(struct buf *b, const char *s)
 			s += n;
 			continue;
 		}
-		n = utf8_len((const unsigned char *)s);
+		n = utf8_len(s);
 		if (n > 1)
 			buf_add(b, s, n);
 		else if (n == 0)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/own.h"
 
@@ -132,4 +133,34 @@ bool spec_is_init(const struct run_spec *s)
 		if (!strcmp(prog, names[i]))
 			return true;
 	return false;
+}
+
+/* ---- rlimits --------------------------------------------------------------- */
+
+static const char *const rlimits[] = {
+	[RLIMIT_CORE] = "core",         [RLIMIT_CPU] = "cpu",
+	[RLIMIT_DATA] = "data",         [RLIMIT_FSIZE] = "fsize",
+	[RLIMIT_LOCKS] = "locks",       [RLIMIT_MEMLOCK] = "memlock",
+	[RLIMIT_MSGQUEUE] = "msgqueue", [RLIMIT_NICE] = "nice",
+	[RLIMIT_NOFILE] = "nofile",     [RLIMIT_NPROC] = "nproc",
+	[RLIMIT_RSS] = "rss",           [RLIMIT_RTPRIO] = "rtprio",
+	[RLIMIT_RTTIME] = "rttime",     [RLIMIT_SIGPENDING] = "sigpending",
+	[RLIMIT_STACK] = "stack",
+};
+
+const char *spec_rlimit_name(int resource)
+{
+	return resource >= 0 && (size_t)resource < ARRAY_LEN(rlimits) &&
+			       rlimits[resource]
+		       ? rlimits[resource]
+		       : "?";
+}
+
+int spec_rlimit_parse(const char *name, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rlimits); i++)
+		if (rlimits[i] && strlen(rlimits[i]) == n &&
+		    !memcmp(rlimits[i], name, n))
+			return (int)i;
+	return -1;
 }

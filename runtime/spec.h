@@ -224,6 +224,10 @@ void spec_mount_free(struct mount_spec *m);
  */
 bool spec_no_devices(const struct run_spec *s);
 
+/* "nofile" and its like, as Docker knows them; "?" and -1: another. */
+const char *spec_rlimit_name(int resource);
+int spec_rlimit_parse(const char *name, size_t n);
+
 /*
  * True if the program brings its own reaper: /init, /sbin/init, systemd,
  * s6-svscan, runit, tini, dumb-init, catatonit (by its first argument).

@@ -97,32 +97,6 @@ int tune_namespaces(const struct run_spec *s, struct err *e)
 
 /* ---- limits ----------------------------------------------------------------------- */
 
-const char *tune_rlimit_name(int resource)
-{
-	static const char *const names[] = {
-		[RLIMIT_CORE] = "core",
-		[RLIMIT_CPU] = "cpu",
-		[RLIMIT_DATA] = "data",
-		[RLIMIT_FSIZE] = "fsize",
-		[RLIMIT_LOCKS] = "locks",
-		[RLIMIT_MEMLOCK] = "memlock",
-		[RLIMIT_MSGQUEUE] = "msgqueue",
-		[RLIMIT_NICE] = "nice",
-		[RLIMIT_NOFILE] = "nofile",
-		[RLIMIT_NPROC] = "nproc",
-		[RLIMIT_RSS] = "rss",
-		[RLIMIT_RTPRIO] = "rtprio",
-		[RLIMIT_RTTIME] = "rttime",
-		[RLIMIT_SIGPENDING] = "sigpending",
-		[RLIMIT_STACK] = "stack",
-	};
-
-	return resource >= 0 && (size_t)resource < ARRAY_LEN(names) &&
-			       names[resource]
-		       ? names[resource]
-		       : "?";
-}
-
 static void limit_text(uint64_t v, char *buf, size_t n)
 {
 	if (v == UINT64_MAX)
@@ -137,7 +111,7 @@ static int set_rlimit(const struct rlimit_spec *r, struct err *e)
 		.rlim_cur = r->soft == UINT64_MAX ? RLIM_INFINITY : r->soft,
 		.rlim_max = r->hard == UINT64_MAX ? RLIM_INFINITY : r->hard,
 	};
-	const char *const name = tune_rlimit_name(r->resource);
+	const char *const name = spec_rlimit_name(r->resource);
 	struct rlimit have = {0};
 	char soft[24], hard[24], mine[24];
 

@@ -20,7 +20,4 @@ int tune_namespaces(const struct run_spec *s, struct err *e);
  */
 int tune_process(const struct run_spec *s, struct err *e);
 
-/* "nofile" for RLIMIT_NOFILE. */
-const char *tune_rlimit_name(int resource);
-
 #endif
