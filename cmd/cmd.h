@@ -80,11 +80,12 @@ void cmd_print_error(const char *command, const struct err *e);
 
 /*
  * Run prism-image with these arguments (ending with NULL) and the same global
- * options, its standard output on ours of errors; it prints its own error.
+ * options, its standard output on ours of errors (silent: nowhere); it prints
+ * its own error.
  * Returns its exit code, or -1 with e set if it could not be run.
  */
 int cmd_run_image(const struct globals *g, const char *const args[],
-		  struct err *e);
+		  bool silent, struct err *e);
 
 /*
  * The answer to a question that was printed just now, "[y/N]" at its end: true

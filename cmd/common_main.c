@@ -57,7 +57,7 @@ static const struct opt global_opts[] = {
 	 "Mirrors and insecure registries (/etc/prism/config.json)"},
 	{'D', "debug", OPT_BOOL, offsetof(struct globals, debug), NULL,
 	 "Print each step as it ends"},
-	{0, "version", OPT_BOOL, offsetof(struct globals, version), NULL,
+	{'v', "version", OPT_BOOL, offsetof(struct globals, version), NULL,
 	 "Print the version"},
 	{0, "quiet", OPT_BOOL, offsetof(struct globals, quiet), NULL,
 	 "No notes and warnings"},
@@ -120,7 +120,7 @@ static int exec_image(char **argv, struct err *e)
 }
 
 int cmd_run_image(const struct globals *g, const char *const args[],
-		  struct err *e)
+		  bool silent, struct err *e)
 {
 	const pid_t pid = fork();
 	int status = 0;
@@ -139,7 +139,9 @@ int cmd_run_image(const struct globals *g, const char *const args[],
 			strv_add(&v, "--quiet");
 		for (; *args; args++)
 			strv_add(&v, *args);
-		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+		(void)dup2(silent ? open("/dev/null", O_WRONLY | O_CLOEXEC)
+				  : STDERR_FILENO,
+			   STDOUT_FILENO);
 		(void)exec_image(v.v, e);
 		cmd_print_error(NULL, e);
 		_exit(125);

@@ -242,13 +242,11 @@ static json_t *security_json(const struct run_spec *s)
 	if (s->no_masks)
 		(void)json_array_append_new(
 			a, json_string("systempaths=unconfined"));
-	if (s->new_privs)
-		(void)json_array_append_new(
-			a, json_string("no-new-privileges=false"));
-	if (json_array_size(a))
-		return a;
-	json_decref(a);
-	return json_null();
+	/* What holds, said or not. */
+	(void)json_array_append_new(
+		a, json_string(s->new_privs ? "no-new-privileges=false"
+					    : "no-new-privileges"));
+	return a;
 }
 
 static json_t *log_json(const struct run_spec *s,

@@ -187,8 +187,11 @@ static json_t *mounts_json(const struct run_spec *s)
 {
 	json_t *const a = json_array();
 
+	/* What is on tmpfs stands in HostConfig.Tmpfs alone, as with Docker. */
 	for (size_t i = 0; i < s->n_mounts; i++)
-		(void)json_array_append_new(a, mount_json(&s->mounts[i]));
+		if (s->mounts[i].type != MOUNT_TMPFS)
+			(void)json_array_append_new(a,
+						    mount_json(&s->mounts[i]));
 	return a;
 }
 

@@ -200,13 +200,16 @@ static bool state_fits(const struct ps *p, const struct container *c,
 {
 	const struct filter *const f = &p->filter;
 	char code[16];
+	char slash[CONTAINER_NAME_MAX + 2];
 
 	if (!p->any_state && !is_up(s))
 		return false;
 	(void)snprintf(code, sizeof(code), "%d", s->exit_code);
+	(void)snprintf(slash, sizeof(slash), "/%s", c->name);
 	return filter_is(f, "status", state_word(s->status)) &&
 	       filter_begins(f, "id", c->id) &&
-	       filter_matches(f, "name", c->name) &&
+	       (filter_matches(f, "name", c->name) ||
+		filter_matches(f, "name", slash)) &&
 	       filter_is(f, "health", s->health ? s->health : "none") &&
 	       (!filter_has(f, "exited") || (s->status == CONTAINER_EXITED &&
 					     filter_is(f, "exited", code)));

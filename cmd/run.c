@@ -53,11 +53,11 @@ static int start(struct run *r, struct run_start *s, int *ret_code,
 	store_unlock(r->store);
 	if (!r->o->detach)
 		return run_start_attached(s, ret_code, e);
-	if (container_run_detached(&s->job, e) < 0)
-		return -1;
-	(void)printf("%s\n", r->container.id);
-	*ret_code = 0;
-	return 0;
+	*ret_code = container_run_detached(&s->job, e);
+	/* One that could not start is there, to be looked at or removed. */
+	if (*ret_code == 0 || r->spec.keep)
+		(void)printf("%s\n", r->container.id);
+	return *ret_code;
 }
 
 static int run_container(struct run *r, int argc, char **argv, int *ret_code,

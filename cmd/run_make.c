@@ -37,7 +37,7 @@ static int pull(const struct globals *g, const struct run_opts *o,
 	args[n++] = "--";
 	args[n++] = ref;
 	args[n] = NULL;
-	return cmd_run_image(g, args, e);
+	return cmd_run_image(g, args, o->quiet, e);
 }
 
 enum pull_policy {
@@ -168,6 +168,9 @@ static void fill_info(const struct run *r, const char *image_text, int n_args,
 	i->n_entrypoint = r->o->entrypoint ? (int)r->spec.args.n - n_args
 					   : (int)img->entrypoint.n;
 	add_all(&i->networks, &r->o->networks);
+	add_all(&i->log_opts, &r->o->log_opts);
+	if (r->o->cidfile)
+		i->cidfile = xstrdup(r->o->cidfile);
 	if (!image_text)
 		return;
 	i->image = xstrdup(image_text);

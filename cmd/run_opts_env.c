@@ -211,10 +211,12 @@ int run_opts_add_env(const struct strv *files, const struct strv *env,
 int run_opts_env(const struct run_opts *o, const struct oci_image *img,
 		 struct run_spec *s, struct err *e)
 {
-	strv_add(&s->env, DEFAULT_PATH);
-	strv_add(&s->env, "container=prism");
-	if (s->tty)
-		strv_add(&s->env, "TERM=xterm");
+	if (!o->unsetenv_all) {
+		strv_add(&s->env, DEFAULT_PATH);
+		strv_add(&s->env, "container=prism");
+		if (s->tty)
+			strv_add(&s->env, "TERM=xterm");
+	}
 	if (o->env_host)
 		pass_prefix("", 0, &s->env);
 	for (size_t i = 0; img && !o->unsetenv_all && i < img->env.n; i++)

@@ -114,9 +114,5 @@ int run_opts_ns(const struct run_opts *o, struct run_spec *s, struct err *e)
 	    set_uts(o, s, e) < 0 || set_cgroup(o->cgroupns, s, e) < 0 ||
 	    check_runtime(o->runtime, e) < 0)
 		return -1;
-	if (s->ipc_ns != NS_OWN && o->shm_size)
-		return err_set(e, ERR_USAGE,
-			       "conflicting options: --shm-size and --ipc %s",
-			       o->ipc);
 	return 0;
 }

@@ -174,7 +174,7 @@ const struct opt run_create_options[] = {
 	{0, "unsetenv", OPT_LIST, F(unsetenv), "K",
 	 "Drop a variable of the image"},
 	{0, "unsetenv-all", OPT_BOOL, F(unsetenv_all), NULL,
-	 "Drop all variables of the image"},
+	 "Only the variables that are given here"},
 	{'u', "user", OPT_STR, F(user), "USER[:GROUP]", "Who it runs as"},
 	{'w', "workdir", OPT_STR, F(workdir), "DIR", "Working directory"},
 	{.more = image_options},

@@ -19,6 +19,8 @@ int run_start_from(const struct run_opts *o, const struct run_spec *s,
 	if (run_opts_attached(o, &r.attached, e) < 0 ||
 	    run_opts_sig_proxy(o->sig_proxy, &r.sig_proxy, e) < 0)
 		return -1;
+	/* A signal that is not the program's ends the client alone. */
+	r.survives = r.survives || !r.sig_proxy;
 	/* By themselves they are off: ^P is the shell's. */
 	if (o->detach_keys) {
 		if (detach_keys_parse(o->detach_keys, &r.keys, e) < 0)
