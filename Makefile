@@ -5,6 +5,7 @@
 #   make BUILD=crash   with crash points, for the crash tests, into build-crash/
 #   make check         all tests          make lint    all linters
 #   make check-asan    all of them under the sanitizers
+#   make check-docker  all command lines that docker runs too, compared
 #   make demo          pull an image and run it
 #   make bench         the figures, next to the peers that are installed
 #   make install DESTDIR= PREFIX=/usr/local
@@ -92,7 +93,8 @@ LIBS_PRISM := -ljansson -lcap -lseccomp
 LIBS_IMAGE := $(shell $(PKG) --libs libcurl libarchive libcrypto libisal \
 	libzstd jansson) -lcap
 
-.PHONY: all install check check-asan lint format demo bench deps clean vars
+.PHONY: all install check check-asan check-docker lint format demo bench \
+	deps clean vars
 all: $(O)/prism $(O)/prism-image
 
 # ---- how things are made ---------------------------------------------------
@@ -228,6 +230,10 @@ check: deps
 
 check-asan: deps
 	$(Q)tests/run asan-all
+
+check-docker: all
+	$(Q)tests/deps test bench
+	$(Q)PRISM=$(O)/prism tests/docker/run
 
 bench: all
 	$(Q)tests/bench/run

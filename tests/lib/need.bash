@@ -85,6 +85,11 @@ need_TOOL_docker()
 	command -v docker
 }
 
+need_TOOL_dockerd()
+{
+	command -v dockerd
+}
+
 need_TOOL_podman()
 {
 	command -v podman
