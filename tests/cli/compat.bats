@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # docs/compat.md against prism: what it calls same or different is accepted,
-# what it calls missing is refused, and no option of prism is left out.
+# what it calls missing is refused, no option of prism is left out, and what is
+# the same has a test that says so.
 load ../lib/common
 
 setup_file()
@@ -70,4 +71,9 @@ accepts()
 		done
 	done <"$FT/commands"
 	[ $bad = 0 ]
+}
+
+@test "what is the same has a test of its effect, and the flag stands in it" {
+	must_work "$LIB/proofs" "$PRISM_BIN"
+	prints ''
 }

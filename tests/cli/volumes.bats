@@ -229,6 +229,10 @@ volumes()
 	must_work prism volume prune -f --filter all=1
 	has '^used$'
 	must_fail 1 prism volume inspect used
+	must_work prism volume create named
+	must_work prism volume prune -f
+	must_work prism volume prune --all -f
+	has '^named$'
 }
 
 @test "prune asks, and takes no answer for a no" {
