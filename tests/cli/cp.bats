@@ -357,10 +357,9 @@ live()
 	must_work prism cp d c:/t
 	must_work prism cp f c:/etc
 	must_work prism cp f c:/vol/f
-	prism cp c:/t - | tar tv --numeric-owner >"$T/list"
-	prism cp c:/etc/f - | tar tv --numeric-owner >>"$T/list"
-	prism cp c:/vol - | tar tv --numeric-owner >>"$T/list"
-	prism cp c:/host - | tar tv --numeric-owner >>"$T/list"
+	for dir in /t /etc/f /vol /host; do
+		prism cp "c:$dir" - | tar tv --numeric-owner
+	done >"$T/list"
 	grep -q ' 33/34 .* t/f$' "$T/list"
 	grep -q ' 1000/1000 .* t/new$' "$T/list"
 	grep -q '^drwx------ 0/0 .* t/d/$' "$T/list"
