@@ -186,6 +186,12 @@ int proc_end(int code)
 	return code;
 }
 
+void proc_quit(int code)
+{
+	if (VCLONE_SHARES && fflush(NULL) == 0)
+		_exit(proc_end(code));
+}
+
 static int reap(struct worker *w, int *ret_status)
 {
 	pid_t pid;

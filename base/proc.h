@@ -59,6 +59,13 @@ bool proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep);
 int proc_end(int code);
 
 /*
+ * End now, when all went well: memory is not given back piece by piece, which
+ * costs calls, and faults where a forked child shares it. Comes back when
+ * output cannot be written, and under AddressSanitizer, which looks for leaks.
+ */
+void proc_quit(int code);
+
+/*
  * Wait for the end. 0 if fn returned 0; else e is the child's error, or
  * ERR_GONE with the signal that killed it.
  */

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "base/trace.h"
 #include "cmd/run_cidfile.h"
 #include "cmd/run_make.h"
@@ -117,6 +118,8 @@ static int run_run(const struct globals *g, void *fields, int argc, char **argv,
 	if (rc == 0)
 		rc = run_container(&r, argc, argv, &code, e);
 	print_trace(o->trace);
+	if (rc == 0)
+		proc_quit(code);
 	run_close(&r);
 	return rc < 0 ? -1 : code;
 }
