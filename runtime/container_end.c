@@ -87,6 +87,8 @@ static int release_name(const struct container_home *h,
 	if (!c->name[0]) {
 		if (name_list_read(h, &l, e) < 0)
 			return -1;
+		if (!name_is_reserved(&l, c->id))
+			return 0;
 		name_of(&l, c->id, name);
 		return name_release(h, name, c->id, e);
 	}
