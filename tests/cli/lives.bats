@@ -268,7 +268,8 @@ while_restarting()
 		[ "$("${RUNNER[@]}" inspect -f '{{.RestartCount}} {{.State.Running}}' up)" = '1 true' ]
 	}
 	wait_for again
-	is up running
+	# Docker too calls it running while it waits for its next run.
+	wait_for is up running
 	p start r1
 	wait_for waits r1 1
 	p rm -f r1 r2 up
