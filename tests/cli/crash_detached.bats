@@ -6,15 +6,7 @@ load ../lib/common
 setup_file()
 {
 	file_setup
-	file_store busybox
-	if [ -n "${TEST_USER:-}" ]; then
-		file_store_user busybox
-	fi
-}
-
-points()
-{
-	sort "$1" | uniq -c | awk '{ for (i = 1; i <= $1; i++) print $2 ":" i }'
+	file_stores busybox
 }
 
 # Everything that is there, by id.

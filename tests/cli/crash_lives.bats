@@ -7,10 +7,7 @@ load ../lib/common
 setup_file()
 {
 	file_setup
-	file_store busybox
-	if [ -n "${TEST_USER:-}" ]; then
-		file_store_user busybox
-	fi
+	file_stores busybox
 }
 
 teardown()
@@ -32,12 +29,6 @@ ids()
 			printf '%s\n' "${d##*/}"
 		fi
 	done
-}
-
-# by LIST-FILE: each point with how often it was passed, as name:n.
-points()
-{
-	sort "$1" | uniq -c | awk '{ for (i = 1; i <= $1; i++) print $2 ":" i }'
 }
 
 p()

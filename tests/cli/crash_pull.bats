@@ -9,9 +9,9 @@ setup_file()
 	registry_start
 }
 
-# points LIST-FILE: each point with how often it was passed, as name:n; of
+# some_points LIST-FILE: each point with how often it was passed, as name:n; of
 # what is passed at each piece of a transfer the first, second and last.
-points()
+some_points()
 {
 	sort "$1" | uniq -c | awk '{
 		for (i = 1; i <= $1; i++)
@@ -40,7 +40,7 @@ die_in_pull()
 	: >"$T/list"
 	chmod 0666 "$T/list"
 	PRISM_CRASH_LIST=$T/list must_work "$@" pull -q "$image"
-	for point in $(points "$T/list"); do
+	for point in $(some_points "$T/list"); do
 		must_work "$@" rmi "$image"
 		PRISM_CRASH_AT=$point capture "$@" pull -q "$image"
 		# How often bytes arrive differs from pull to pull: the last
@@ -120,7 +120,7 @@ as_user_prism()
 	must_work prism pull -q zstd
 	: >"$T/list"
 	PRISM_CRASH_LIST=$T/list must_work prism rmi zstd
-	for point in $(points "$T/list"); do
+	for point in $(some_points "$T/list"); do
 		must_work prism pull -q zstd
 		PRISM_CRASH_AT=$point capture prism rmi zstd
 		[ "$status" = 137 ] || explain "nobody died at $point"

@@ -6,16 +6,7 @@ load ../lib/common
 setup_file()
 {
 	file_setup
-	file_store busybox
-	if [ -n "${TEST_USER:-}" ]; then
-		file_store_user busybox
-	fi
-}
-
-# points LIST-FILE: each point with how often it was passed, as name:n.
-points()
-{
-	sort "$1" | uniq -c | awk '{ for (i = 1; i <= $1; i++) print $2 ":" i }'
+	file_stores busybox
 }
 
 # die_at_each RUNNER...: RUNNER is a function that runs prism with arguments.

@@ -17,11 +17,6 @@ teardown()
 	test_teardown
 }
 
-points()
-{
-	sort "$1" | uniq -c | awk '{ for (i = 1; i <= $1; i++) print $2 ":" i }'
-}
-
 # each_point PATTERN CMD...: die at each point whose name fits; check after.
 # `again` says what must hold then.
 each_point()

@@ -7,10 +7,7 @@ load ../lib/common
 setup_file()
 {
 	file_setup
-	file_store busybox
-	if [ -n "${TEST_USER:-}" ]; then
-		file_store_user busybox
-	fi
+	file_stores busybox
 }
 
 setup()

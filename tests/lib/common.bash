@@ -117,6 +117,21 @@ file_store_user()
 	registry_stop
 }
 
+# Both, where there is an ordinary user.
+file_stores()
+{
+	file_store "$@"
+	if [ -n "${TEST_USER:-}" ]; then
+		file_store_user "$@"
+	fi
+}
+
+# points LIST-FILE: each crash point with how often it was passed, as name:n.
+points()
+{
+	sort "$1" | uniq -c | awk '{ for (i = 1; i <= $1; i++) print $2 ":" i }'
+}
+
 test_setup()
 {
 	T=$FT/t$BATS_TEST_NUMBER
