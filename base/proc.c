@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "buf.h"
+#include "fs.h"
 #include "io.h"
 #include "own.h"
 #include "vclone.h"
@@ -74,6 +76,30 @@ static void close_others(const int *keep, size_t n_keep, int report)
 void proc_keep_only(const int *keep, size_t n)
 {
 	close_others(keep, n, -1);
+}
+
+void proc_detach(const int *keep, size_t n)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)setsid();
+	for (int fd = 0; fd < 3; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			_exit(125);
+	proc_keep_only(keep, n);
+}
+
+const char *proc_stat(pid_t pid, struct buf *b)
+{
+	struct err gone = {0};
+	char path[40];
+	const char *p;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (fs_read_at(AT_FDCWD, path, b, &gone) < 0)
+		return NULL;
+	p = strrchr(buf_str(b), ')');
+	return p && p[1] == ' ' ? p + 2 : NULL;
 }
 
 struct start {
@@ -146,14 +172,8 @@ static _Noreturn void go_on(void *arg)
 {
 	const struct start *const l = arg;
 	struct err nobody_reads = {0};
-	int null;
 
-	(void)setsid();
-	null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd < 3; fd++)
-		if (null < 0 || dup2(null, fd) < 0)
-			_exit(125);
-	close_others(l->keep, l->n_keep, -1);
+	proc_detach(l->keep, l->n_keep);
 	_exit(l->fn(l->arg, &nobody_reads) == 0 ? 0 : 1);
 }
 

@@ -41,6 +41,12 @@ int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
 int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 		     void *arg, const int *keep, size_t n_keep, struct err *e);
 
+/*
+ * No part of the caller's session any longer: one of its own, /dev/null as
+ * stdio, and of the other fds only these.
+ */
+void proc_detach(const int *keep, size_t n);
+
 /* Close every fd from 3 on but these (at most PROC_KEEP_MAX; -1: none). */
 void proc_keep_only(const int *keep, size_t n);
 
@@ -74,6 +80,13 @@ int proc_wait(struct worker *w, struct err *e);
 /* SIGKILL and reap, if it still runs. */
 void proc_kill(struct worker *w);
 #define autoworker __attribute__((cleanup(proc_kill)))
+
+/*
+ * /proc/PID/stat from field 3, the state, on (proc(5)): what stands before it
+ * is a name that may hold anything. In b; NULL when there is no such process.
+ */
+struct buf;
+const char *proc_stat(pid_t pid, struct buf *b);
 
 /* Words for a wait status: "exited with status 3", "killed by SIGKILL". */
 const char *proc_status_text(int wait_status, char *buf, size_t n);

@@ -23,7 +23,7 @@ struct ctr {
  * What dead monitors left is ended first, so that all that follows is true.
  */
 int ctr_open(const struct globals *g, struct ctr *ret, struct err *e);
-/* For container_each, which does it for each on the way. */
+/* For container_each, which does it on the way, and for who only looks. */
 int ctr_open_unswept(const struct globals *g, struct ctr *ret, struct err *e);
 void ctr_close(struct ctr *c);
 #define autoctr __attribute__((cleanup(ctr_close)))

@@ -3,7 +3,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -50,11 +49,8 @@ static int put_one(void *ctx, pid_t pid)
 
 static void look_at_machine(struct process *m)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
 	m->now_ns = clock_now();
-	m->boot_ns = m->now_ns - ((int64_t)t.tv_sec * CLOCK_SECOND + t.tv_nsec);
+	m->boot_ns = m->now_ns - clock_boottime();
 	m->memory_kib = (uint64_t)sysconf(_SC_PHYS_PAGES) *
 			((uint64_t)sysconf(_SC_PAGESIZE) / 1024);
 }

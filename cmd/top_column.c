@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/proc.h"
 
 /* proc_pid_stat(5) */
 enum stat_field {
@@ -58,26 +59,25 @@ static int64_t number_at(const char *s)
 bool process_read(pid_t pid, struct process *p)
 {
 	autobuf struct buf b = buf_make(KIB(4));
+	const char *const first = proc_stat(pid, &b);
 	const char *open;
-	const char *s;
+	const char *s = first;
 	char path[40];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	if (stat(path, &st) < 0 || read_proc(pid, "stat", &b) < 0)
+	if (!first || stat(path, &st) < 0)
 		return false;
 	p->pid = pid;
 	p->uid = st.st_uid;
 	p->gid = st.st_gid;
-	/* The name may hold anything. */
+	/* "PID (NAME) STATE ..." */
 	open = strchr(buf_str(&b), '(');
-	s = strrchr(buf_str(&b), ')');
-	if (!open || !s || strlen(s) < 4)
+	if (!open || strlen(first) < 2)
 		return false;
-	(void)snprintf(p->name, sizeof(p->name), "%.*s", (int)(s - open - 1),
-		       open + 1);
-	p->state = s[2];
-	s += 2;
+	(void)snprintf(p->name, sizeof(p->name), "%.*s",
+		       (int)(first - 2 - open - 1), open + 1);
+	p->state = *first;
 	for (int i = 4; i < STAT_FIELDS; i++) {
 		s = strchr(s, ' ');
 		if (!s)

@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "base/trace.h"
 #include "runtime/name.h"
 #include "runtime/netfiles.h"
@@ -344,17 +345,10 @@ int container_state_get(const struct container *c, struct container_state *ret,
 static int64_t birth_ns(pid_t pid)
 {
 	autobuf struct buf b = buf_make(KIB(4));
-	struct err ignored = {0};
-	char path[40];
-	const char *p;
+	const char *p = proc_stat(pid, &b);
 	uint64_t ticks = 0;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (fs_read_at(AT_FDCWD, path, &b, &ignored) < 0)
-		return -1;
-	/* The name, field 2, may hold anything. */
-	p = strrchr(buf_str(&b), ')');
-	for (int i = 2; p && i < 22; i++)
+	for (int i = 3; p && i < 22; i++)
 		p = strchr(p + 1, ' ');
 	if (!p ||
 	    !str_to_u64n(p + 1, strcspn(p + 1, " "), INT64_MAX / 100, &ticks))

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/crash.h"
-#include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/proc.h"
 
 #define ROUNDS_MAX 1000 /* of a program that forks as fast as it can */
 
@@ -46,23 +46,17 @@ static struct proc *find(const struct proc_list *l, pid_t pid)
 	return l->n ? bsearch(&key, l->v, l->n, sizeof(key), by_pid) : NULL;
 }
 
-/* Its state ('R', 'S', 'T'...) and its parent: /proc/PID/stat. */
+/* Its state ('R', 'S', 'T'...) and its parent. */
 static bool read_stat(pid_t pid, char *ret_state, pid_t *ret_parent)
 {
 	autobuf struct buf b = buf_make(KIB(4));
-	struct err ignored = {0};
-	char path[40];
-	const char *p;
+	const char *const p = proc_stat(pid, &b);
 	uint64_t parent;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (fs_read_at(AT_FDCWD, path, &b, &ignored) < 0)
+	if (!p || strlen(p) < 3 ||
+	    !str_to_u64n(p + 2, strcspn(p + 2, " "), INT32_MAX, &parent))
 		return false;
-	p = strrchr(buf_str(&b), ')');
-	if (!p || strlen(p) < 5 ||
-	    !str_to_u64n(p + 4, strcspn(p + 4, " "), INT32_MAX, &parent))
-		return false;
-	*ret_state = p[2];
+	*ret_state = *p;
 	*ret_parent = (pid_t)parent;
 	return true;
 }

@@ -543,14 +543,9 @@ static void leave_launcher(const struct container_job *j, int report)
 			    j->keep[0],
 			    j->keep[1],
 			    report};
-	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	(void)setsid();
 	(void)!chdir("/");
-	for (int fd = 0; fd < 3; fd++)
-		if (null < 0 || dup2(null, fd) < 0)
-			_exit(125);
-	proc_keep_only(keep, ARRAY_LEN(keep));
+	proc_detach(keep, ARRAY_LEN(keep));
 }
 
 static _Noreturn void be_monitor(const struct container_job *j, int report)

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "runtime/record.h"
 
 /* ---- words ---------------------------------------------------------------- */
@@ -340,19 +341,13 @@ enum pause_mark state_pause_mark(int dir_fd, int spec_fd)
 		       : mark_of_run(dir_fd, h.run);
 }
 
-/* Stopped by a signal: field 3 of /proc/PID/stat. */
+/* Stopped by a signal. */
 static bool stands_still(pid_t pid)
 {
 	autobuf struct buf b = buf_make(KIB(4));
-	struct err ignored = {0};
-	char path[40];
-	const char *p;
+	const char *const p = proc_stat(pid, &b);
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (fs_read_at(AT_FDCWD, path, &b, &ignored) < 0)
-		return false;
-	p = strrchr(buf_str(&b), ')');
-	return p && p[1] == ' ' && p[2] == 'T';
+	return p && *p == 'T';
 }
 
 /* Of one that was cut short init tells, which is stopped first. */

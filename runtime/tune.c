@@ -19,7 +19,6 @@
 /* Closed at once: what is open for writing cannot be made read-only. */
 static int write_file(const char *path, const char *text, struct err *e)
 {
-	/* To be closed: a writer would keep /proc from becoming read-only. */
 	autoclose int fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
 	const size_t n = strlen(text);
 
