@@ -80,7 +80,8 @@ MUSL_CFLAGS = $(STD) $(CFLAGS) $(WARN) -Wno-undef $(HARDEN) $(MUSL_INC) \
 
 # The generators and pid1 are programs of their own.
 NOT_LIB  := runtime/seccomp_gen.c $(wildcard runtime/pid1*.c)
-src       = $(filter-out $(NOT_LIB),$(sort $(wildcard $(1)/*.c)))
+# A crowded layer has wings: runtime/net, runtime/cgroup.
+src       = $(filter-out $(NOT_LIB),$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 obj       = $(patsubst %.c,$(O)/%.o,$(call src,$(1)))
 
 # cmd/image_*.c and cmd/image.c are prism-image; what both use is cmd/common_*.c

@@ -59,11 +59,11 @@ complain()
 
 check_quoted()
 {
-	local where=$1 layer=$2 header=$3 other
+	local where=$1 folder=$2 header=$3 layer=${2%%/*} other
 
 	if [[ $header != */* ]]; then
-		[ -e "$layer/$header" ] ||
-			complain "$where: $header is not in $layer/"
+		[ -e "$folder/$header" ] ||
+			complain "$where: $header is not in $folder/"
 		return 0
 	fi
 	other=${header%%/*}
@@ -94,7 +94,7 @@ check_library()
 include='^#[[:blank:]]*include[[:blank:]]*([<"])([^>"]*)[>"]'
 set +f
 shopt -s nullglob
-for file in {base,store,registry,runtime,cmd}/*.[ch]; do
+for file in {base,store,registry,runtime,cmd}/{,*/}*.[ch]; do
 	set -f
 	n=0
 	# shellcheck disable=SC2094 # the name is for messages
@@ -102,7 +102,8 @@ for file in {base,store,registry,runtime,cmd}/*.[ch]; do
 		n=$((n + 1))
 		[[ $line =~ $include ]] || continue
 		if [ "${BASH_REMATCH[1]}" = '"' ]; then
-			check_quoted "$file:$n" "${file%%/*}" "${BASH_REMATCH[2]}"
+			check_quoted "$file:$n" "${file%/*}" \
+				"${BASH_REMATCH[2]}"
 		else
 			check_library "$file:$n" "$file" "${BASH_REMATCH[2]}"
 		fi
