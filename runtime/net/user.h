@@ -1,0 +1,88 @@
+/*
+ * user - networks for ordinary users: pasta (of passt), else slirp4netns
+ *
+ * The kernel lets an ordinary user make no link into the host's network. So a
+ * program of the same user takes the packets of a tap device in the
+ * container's namespace and makes sockets of the host out of them; nothing is
+ * translated, and nothing of it needs a privilege.
+ *
+ * The program is a child of the monitor, ends with it also by kill -9, and
+ * comes by the container's namespaces as open files, which stand behind its
+ * stdin and stdout: newer pastas close all others. It says in a FIFO of the
+ * container's directory that it is ready.
+ *
+ * Which one it is, is chosen when the container is made and stands in
+ * run_spec.net_user as podman's words have it: "pasta[:OPTION,...]", any
+ * options of pasta's own, or "slirp4netns[:NAME=VALUE,...]".
+ *
+ * Life: user_net_choose or user_net_check (once) -> user_net_start ->
+ * user_net_wait -> user_net_end.
+ */
+#ifndef RUNTIME_NET_USER_H
+#define RUNTIME_NET_USER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Is it "pasta" or "slirp4netns", with options or without? */
+bool user_net_is(const char *word);
+
+/* The same, and all options are known and well formed. */
+int user_net_check(const char *how, struct err *e);
+
+/*
+ * What serves on this machine, now. ERR_NOTFOUND or ERR_UNSUPPORTED with the
+ * package, or the file and its mode, that is in the way.
+ */
+int user_net_choose(const char **ret, struct err *e);
+
+/* Can this one be had? Errors as above. */
+int user_net_usable(const char *how, struct err *e);
+
+/* Where it answers questions for names, with the host's own name servers. */
+#define USER_NET_ADDRESS_MAX 16
+void user_net_dns(const char *how, char ret[USER_NET_ADDRESS_MAX]);
+
+struct user_port {
+	const char *ip; /* of the host; NULL: all */
+	uint16_t host;
+	uint16_t port; /* in the container */
+	const char *protocol;
+};
+
+struct user_net_conf {
+	const char *how;
+	const struct user_port *ports;
+	size_t n_ports;
+	int netns;  /* of the container */
+	int userns; /* the one that owns it */
+	int dir_fd; /* of the container */
+};
+
+struct user_net {
+	pid_t pid; /* 0: none */
+	int pidfd;
+	int said;  /* what it says on stderr */
+	int ready; /* the FIFO */
+};
+#define USER_NET_NONE                                          \
+	{                                                      \
+		.pid = 0, .pidfd = -1, .said = -1, .ready = -1 \
+	}
+
+/* On an error nothing runs. */
+int user_net_start(const struct user_net_conf *c, struct user_net *ret,
+		   struct err *e);
+
+/* Until packets pass and ports are open. */
+int user_net_wait(struct user_net *u, const struct user_net_conf *c,
+		  struct err *e);
+
+/* Kill and reap, if it runs. */
+void user_net_end(struct user_net *u);
+
+#endif
