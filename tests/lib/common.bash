@@ -69,6 +69,7 @@ file_setup()
 	cp "$PRISM_TEST_BUILD/prism" "$PRISM_TEST_BUILD/prism-image" "$FT/bin/"
 	PRISM_BIN=$FT/bin/prism
 	ASAN_OPTIONS=$SANITIZER_OPTIONS:log_path=$FT/san/report
+	ASAN_OPTIONS+=:detect_leaks=${PRISM_TEST_LEAKS:-1}
 	UBSAN_OPTIONS=$SANITIZER_OPTIONS:print_stacktrace=1:log_path=$FT/san/report
 	LSAN_OPTIONS=exitcode=99
 	export FT PRISM_BIN ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
