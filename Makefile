@@ -90,9 +90,10 @@ COMMON_CMD := $(filter cmd/common%,$(call src,cmd))
 PRISM_CMD  := $(filter-out $(IMAGE_CMD) $(COMMON_CMD),$(call src,cmd))
 cmdobj      = $(patsubst %.c,$(O)/%.o,$(1))
 
-LIBS_PRISM := -ljansson -lcap -lseccomp
+# Of libmnl there is no archive: runtime/net/mnl.c has its functions.
+LIBS_PRISM := -ljansson -lcap -lseccomp -lnftnl
 LIBS_IMAGE := $(shell $(PKG) --libs libcurl libarchive libcrypto libisal \
-	libzstd jansson) -lcap
+	libzstd jansson) -lcap -l:libnftnl.a
 
 .PHONY: all install check check-asan check-docker lint format demo bench \
 	deps clean vars
@@ -126,7 +127,7 @@ ifeq ($(BUILD),asan)
 $(O)/prism: $(call cmdobj,$(PRISM_CMD) $(COMMON_CMD)) $(O)/libstore.a \
 		$(O)/libruntime.a $(O)/libbase.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SAN) -pie $(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(LIBS_PRISM)
+	$(Q)$(CC) $(SAN) -pie $(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(LIBS_PRISM:%nftnl=-l:libnftnl.a)
 else
 # What is for layers and HTTP is prism-image's alone.
 MUSL_NOT := base/hash.c $(addprefix store/,confine.c decomp.c fsck% ingest.c \

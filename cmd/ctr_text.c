@@ -152,6 +152,10 @@ char *ctr_text_network(const struct run_spec *s)
 		return xstrdup("host");
 	case NET_JOIN:
 		return xasprintf("container:%s", s->net_of ? s->net_of : "");
+	case NET_NETS:
+		return xstrdup(s->n_nets ? s->nets[0].network : "");
+	case NET_USER:
+		return xstrdup(s->net_user ? s->net_user : "pasta");
 	case NET_NONE:
 		break;
 	}

@@ -335,7 +335,7 @@ static int check_sysctl(const char *name, const struct run_spec *s,
 	if (name[strcspn(name, " \t/\n")] || strstr(name, ".."))
 		return err_set(e, ERR_USAGE, "not the name of a sysctl");
 	if (str_starts(name, "net.")) {
-		if (s->net == NET_NONE)
+		if (spec_own_net(s))
 			return 0;
 		return err_set(e, ERR_USAGE,
 			       "not allowed without a network namespace of its "

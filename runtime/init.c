@@ -200,7 +200,7 @@ static int init_steps(const struct init_args *a, struct err *e)
 		return -1;
 	if (s->uts_ns == NS_OWN && set_hostname(a, e) < 0)
 		return -1;
-	if (s->net == NET_NONE && loopback_up(e) < 0)
+	if (spec_own_net(s) && loopback_up(e) < 0)
 		return -1;
 	if (stdio(a, e) < 0)
 		return -1;

@@ -113,7 +113,7 @@ static int prepare_shared(const struct run_spec *s, struct host *h,
 	const bool writable = s->privileged;
 
 	/* sysfs may be mounted only by the owner of a network namespace. */
-	if (s->userns && s->net != NET_NONE) {
+	if (s->userns && !spec_own_net(s)) {
 		h->sys = mnt_clone(AT_FDCWD, "/sys", true, !writable,
 				   MS_PRIVATE, e);
 		if (h->sys < 0)

@@ -33,6 +33,11 @@ void spec_add_port(struct run_spec *s, const struct port_spec *p)
 	ADD(s->ports, s->n_ports, *p);
 }
 
+void spec_add_net(struct run_spec *s, const struct net_attach *n)
+{
+	ADD(s->nets, s->n_nets, *n);
+}
+
 const struct mount_spec *spec_mount_at(const struct run_spec *s,
 				       const char *target)
 {
@@ -70,6 +75,14 @@ static void free_lists(struct run_spec *s)
 	for (size_t i = 0; i < s->n_ports; i++)
 		free(s->ports[i].ip);
 	free(s->ports);
+	for (size_t i = 0; i < s->n_nets; i++) {
+		free(s->nets[i].network);
+		free(s->nets[i].ip);
+		free(s->nets[i].ip6);
+		free(s->nets[i].mac);
+		strv_free(&s->nets[i].aliases);
+	}
+	free(s->nets);
 	free(s->rlimits);
 }
 
@@ -85,6 +98,7 @@ static void free_strings(struct run_spec *s)
 		s->ip,
 		s->ip6,
 		s->mac,
+		s->net_user,
 		s->cwd,
 		s->user,
 		s->hostname,

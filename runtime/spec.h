@@ -28,6 +28,8 @@ enum net_mode {
 	NET_NONE, /* own namespace, lo up */
 	NET_HOST, /* the host's namespace */
 	NET_JOIN, /* that of another container: run_spec.net_of */
+	NET_NETS, /* own namespace, in the networks of run_spec.nets */
+	NET_USER, /* own namespace, carried by pasta or slirp4netns */
 };
 
 /* How the container comes by its pid, ipc, uts and cgroup namespaces. */
@@ -80,6 +82,15 @@ struct port_spec {
 	uint16_t host_last;  /* a range to choose from */
 	uint16_t port;       /* in the container */
 	char protocol[5];    /* tcp, udp, sctp */
+};
+
+/* One network that it is in; what is NULL is chosen at the start. */
+struct net_attach {
+	char *network; /* its name */
+	char *ip;
+	char *ip6;
+	char *mac;
+	struct strv aliases;
 };
 
 /* Limits as Docker checks them; 0: not asked for. */
@@ -162,6 +173,10 @@ struct run_spec {
 	char *domainname;
 
 	/* Of the network; nothing here without one of its own. */
+	struct net_attach *nets; /* the first one has the default route */
+	size_t n_nets;
+	bool net_chosen; /* by us: where it cannot be had, none will do */
+	char *net_user;  /* pasta[:OPTIONS], slirp4netns...; NULL: any */
 	struct port_spec *ports;
 	size_t n_ports;
 	bool publish_all;
@@ -209,6 +224,13 @@ void spec_add_mount(struct run_spec *s, const struct mount_spec *m);
 void spec_add_device(struct run_spec *s, const struct device_spec *d);
 void spec_add_rlimit(struct run_spec *s, const struct rlimit_spec *r);
 void spec_add_port(struct run_spec *s, const struct port_spec *p);
+void spec_add_net(struct run_spec *s, const struct net_attach *n);
+
+/* A network namespace of its own? */
+static inline bool spec_own_net(const struct run_spec *s)
+{
+	return s->net != NET_HOST && s->net != NET_JOIN;
+}
 
 /* The mount at this target, or NULL. */
 const struct mount_spec *spec_mount_at(const struct run_spec *s,

@@ -57,6 +57,12 @@ static const struct record_field port_fields[] = {
 	{0},
 };
 
+static const struct record_field net_fields[] = {
+	RECORD(struct net_attach, network), RECORD(struct net_attach, ip),
+	RECORD(struct net_attach, ip6),     RECORD(struct net_attach, mac),
+	RECORD(struct net_attach, aliases), {0},
+};
+
 static const struct record_field limits_fields[] = {
 	RECORD(struct limits_spec, memory_bytes),
 	RECORD(struct limits_spec, memory_swap_bytes),
@@ -161,6 +167,9 @@ static const struct record_field spec_fields[] = {
 	RECORD(struct run_spec, dns_search),
 	RECORD(struct run_spec, dns_options),
 	RECORD(struct run_spec, domainname),
+	RECORD_LIST(struct run_spec, nets, n_nets, net_fields),
+	RECORD(struct run_spec, net_chosen),
+	RECORD(struct run_spec, net_user),
 	RECORD_LIST(struct run_spec, ports, n_ports, port_fields),
 	RECORD(struct run_spec, publish_all),
 	RECORD(struct run_spec, exposed),

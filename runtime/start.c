@@ -33,7 +33,7 @@ static uint64_t clone_flags(const struct run_spec *s)
 	} all[] = {
 		{s->userns && (s->map_auto || !nsjoin_is_wanted(s)),
 		 CLONE_NEWUSER},
-		{s->net == NET_NONE, CLONE_NEWNET},
+		{spec_own_net(s), CLONE_NEWNET},
 		{s->pid_ns == NS_OWN, CLONE_NEWPID},
 		{s->uts_ns == NS_OWN, CLONE_NEWUTS},
 		{s->ipc_ns == NS_OWN, CLONE_NEWIPC},

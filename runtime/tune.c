@@ -86,7 +86,7 @@ int tune_namespaces(const struct run_spec *s, struct err *e)
 {
 	STEP(e, "sysctl", "%zu asked for", s->sysctls.n);
 
-	if (s->net == NET_NONE && open_network(s, e) < 0)
+	if (spec_own_net(s) && open_network(s, e) < 0)
 		return -1;
 	for (size_t i = 0; i < s->sysctls.n; i++)
 		if (set_sysctl(s->sysctls.v[i], e) < 0)

@@ -1,0 +1,97 @@
+/*
+ * net - the network of one container, from before its program runs to its end
+ *
+ * The one face of this wing for the rest of runtime: net_up is called by the
+ * monitor when the container's namespaces are there and before GO; net_down by
+ * whoever ends it: the monitor, or anybody who finds the work of a dead one
+ * (container_settle, container_teardown).
+ *
+ *   containers/<id>/network   what it has (struct net_state); there, though
+ *                             perhaps empty, before the first effect
+ *   networks/<name>/used/...  addresses (book.h)
+ *
+ * What is in the kernel hangs on the container's network namespace, and goes
+ * with it: the interfaces. What does not (addresses in the book, rules, lines
+ * in other containers' hosts files) is taken back by net_down from what the
+ * disk says alone; it can be repeated.
+ *
+ * Errors: of net_up they are those of a start. ERR_NOTFOUND: no such network.
+ */
+#ifndef RUNTIME_NET_NET_H
+#define RUNTIME_NET_NET_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "runtime/container.h"
+#include "runtime/spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* One interface of the container, as it really is. */
+struct net_end {
+	char *network;
+	char *network_id;
+	char *driver; /* "bridge", "macvlan", "ipvlan" */
+	char *name;   /* inside: eth0 */
+	char *host;   /* bridge: its other end, on the host */
+	char *link;   /* the bridge, or the parent */
+	char *ip;
+	char *gateway;
+	char *ip6;
+	char *gateway6;
+	char *mac;
+	uint32_t prefix;
+	uint32_t prefix6;
+	struct strv aliases;
+};
+
+/* A published port, as it really is. */
+struct net_port {
+	char *ip;      /* on the host; NULL: all addresses */
+	uint16_t host; /* never 0 */
+	uint16_t port; /* in the container */
+	char protocol[5];
+};
+
+/* The file "network". */
+struct net_state {
+	struct net_end *ends;
+	size_t n_ends;
+	struct net_port *ports;
+	size_t n_ports;
+	char *user; /* "pasta", "slirp4netns" */
+	int user_pid;
+};
+
+/* Whose network it is. */
+struct net_of {
+	const struct container_home *home;
+	const struct container *container; /* locked by us */
+};
+
+/* Does this container have a network that needs net_up? */
+static inline bool net_is_wanted(const struct run_spec *s)
+{
+	return s->net == NET_NETS || s->net == NET_USER;
+}
+
+/*
+ * All that the spec asks for, for a container whose init is there (pid, and a
+ * pidfd of it) and waits. After an error net_down is to be called.
+ */
+int net_up(const struct net_of *o, const struct run_spec *s, pid_t init,
+	   int pidfd, struct err *e);
+
+/* Take back what net_up did, or began to; nothing to do is success. */
+int net_down(const struct net_of *o, struct err *e);
+
+/* The file of a container; absent is empty. */
+int net_state_read(int dir_fd, struct net_state *ret, struct err *e);
+int net_state_write(int dir_fd, const struct net_state *s, struct err *e);
+void net_state_free(struct net_state *s);
+#define autonetstate __attribute__((cleanup(net_state_free)))
+
+#endif
