@@ -39,6 +39,8 @@ static void print_kind(const char *s, size_t n)
 		(void)printf(":images\n");
 	if (begins(s, n, "VOLUME"))
 		(void)printf(":volumes\n");
+	if (begins(s, n, "NETWORK"))
+		(void)printf(":networks\n");
 	if (begins(s, n, "FILE") || begins(s, n, "DIR") ||
 	    begins(s, n, "PATH") || begins(s, n, "SRC") ||
 	    begins(s, n, "DST") || begins(s, n, "SOURCE") || n == 0)
@@ -51,7 +53,7 @@ static void print_values(const struct opt *o)
 	const char *s = o->arg ? o->arg : "";
 
 	if (!strcmp(o->name, "network") || !strcmp(o->name, "net")) {
-		(void)printf("host\tThe host's own\nnone\tLoopback only\n");
+		(void)printf(":networks\n");
 		return;
 	}
 	if (!strchr(s, '|')) {

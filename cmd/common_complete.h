@@ -3,8 +3,8 @@
  *
  * `prism __complete WORD...` gets the words behind "prism", the last of them
  * begun and perhaps empty, and prints a candidate a line, a tab and what it
- * is. Lines ":containers", ":images", ":volumes", ":files" say that names of
- * these may stand there. The scripts of `prism completion` do the rest.
+ * is. Lines ":containers", ":images", ":volumes", ":networks", ":files" say
+ * that names of these may stand there. The scripts of `prism completion` do the rest.
  */
 #ifndef CMD_COMMON_COMPLETE_H
 #define CMD_COMMON_COMPLETE_H

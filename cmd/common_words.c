@@ -88,7 +88,6 @@ static const struct {
 	{"import", "pack it as an image with 'buildah from scratch', then "
 		   "'prism pull'; 'prism run --rootfs DIR' runs a directory"},
 	{"compose", "prism has no compose; 'prism run -d' once per service"},
-	{"network", "--network host, none or container:NAME of 'prism run'"},
 	{"search", "search on the registry's own pages"},
 	{"manifest", "'skopeo inspect --raw docker://IMAGE'"},
 	{"events", "'prism wait CONTAINER' waits for an end; 'prism ps' lists"},
@@ -117,8 +116,8 @@ static const struct {
 	{"auto-update", "'prism pull' and 'prism run --replace'"},
 	{"generate", "write a unit with ExecStart=prism run --rm ..."},
 	{"system df", "'du -sh' of the store, see 'prism info'"},
-	{"system prune", "'prism container prune', 'prism image prune' and "
-			 "'prism volume prune'"},
+	{"system prune", "'prism container prune', 'prism image prune', "
+			 "'prism network prune' and 'prism volume prune'"},
 	{"system events", "'prism wait CONTAINER' waits for an end"},
 	{"image build", "build with buildah, podman or docker buildx, push the "
 			"image to a registry, and 'prism pull' it"},

@@ -2,7 +2,7 @@
  * completion - scripts for the shells
  *
  * They ask `prism __complete` at each tab, so that they know what the prism at
- * hand knows, and prism itself for the names of containers, images, volumes.
+ * hand knows, and prism itself for the names of containers, images, volumes, networks.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +19,7 @@ static const char bash_script[] =
 	"		\"$prism\" images --format '{{.Repository}}:{{.Tag}}'\n"
 	"		;;\n"
 	"	:volumes) \"$prism\" volume ls -q ;;\n"
+	"	:networks) \"$prism\" network ls --format '{{.Name}}' ;;\n"
 	"	esac 2>/dev/null\n"
 	"}\n"
 	"\n"
@@ -79,6 +80,10 @@ static const char zsh_script[] =
 	"			found+=(${(f)\"$($words[1] volume ls -q "
 	"2>/dev/null)\"})\n"
 	"			;;\n"
+	"		:networks)\n"
+	"			found+=(${(f)\"$($words[1] network ls --format "
+	"'{{.Name}}' 2>/dev/null)\"})\n"
+	"			;;\n"
 	"		:files) _files ;;\n"
 	"		*) found+=(\"$name\") ;;\n"
 	"		esac\n"
@@ -103,6 +108,9 @@ static const char fish_script[] =
 	"'{{.Repository}}:{{.Tag}}' 2>/dev/null\n"
 	"			case ':volumes'\n"
 	"				$prism volume ls -q 2>/dev/null\n"
+	"			case ':networks'\n"
+	"				$prism network ls --format '{{.Name}}' "
+	"2>/dev/null\n"
 	"			case ':files'\n"
 	"				__fish_complete_path (commandline -ct)\n"
 	"			case '*'\n"

@@ -145,6 +145,15 @@ char *ctr_text_ports(const struct run_spec *s)
 	return buf_take(&b);
 }
 
+char *ctr_text_labels(const struct strv *labels)
+{
+	struct buf b = buf_make(STATE_MAX);
+
+	for (size_t i = 0; i < labels->n; i++)
+		buf_addf(&b, "%s%s", i ? "," : "", labels->v[i]);
+	return buf_take(&b);
+}
+
 char *ctr_text_network(const struct run_spec *s)
 {
 	switch (s->net) {

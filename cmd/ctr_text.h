@@ -29,6 +29,9 @@ char *ctr_text_host_port(const struct port_spec *p);
 /* "host", "none", "container:ID" */
 char *ctr_text_network(const struct run_spec *s);
 
+/* "a=b,c=d" */
+char *ctr_text_labels(const struct strv *labels);
+
 /* Names of volumes, paths of bind mounts. Cut as ps does: 15 characters. */
 char *ctr_text_mounts(const struct run_spec *s, bool cut);
 

@@ -39,6 +39,11 @@ extern const struct command cmd_stop;
 extern const struct command cmd_unpause;
 extern const struct command cmd_wait;
 extern const struct command cmd_version;
+extern const struct command cmd_network_create;
+extern const struct command cmd_network_inspect;
+extern const struct command cmd_network_ls;
+extern const struct command cmd_network_prune;
+extern const struct command cmd_network_rm;
 extern const struct command cmd_volume_create;
 extern const struct command cmd_volume_inspect;
 extern const struct command cmd_volume_ls;
@@ -103,6 +108,11 @@ int main(int argc, char **argv)
 		&cmd_image_exists,
 		&cmd_history,
 		&cmd_version,
+		&cmd_network_create,
+		&cmd_network_inspect,
+		&cmd_network_ls,
+		&cmd_network_prune,
+		&cmd_network_rm,
 		&cmd_volume_create,
 		&cmd_volume_inspect,
 		&cmd_volume_ls,

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cmd/cmd.h"
+#include "cmd/ctr_text.h"
 #include "cmd/listing.h"
 #include "runtime/container_volumes.h"
 
@@ -132,18 +133,9 @@ static const struct opt ls_options[] = {
 	{0},
 };
 
-static char *labels_text(const struct strv *labels)
-{
-	autobuf struct buf b = buf_make(STATE_MAX);
-
-	for (size_t i = 0; i < labels->n; i++)
-		buf_addf(&b, "%s%s", i ? "," : "", labels->v[i]);
-	return xstrdup(buf_str(&b));
-}
-
 static json_t *row_of(const struct volume *v)
 {
-	autofree char *labels = labels_text(&v->labels);
+	autofree char *labels = ctr_text_labels(&v->labels);
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}",
 			 "Availability", "N/A", "Driver", DRIVER, "Group",

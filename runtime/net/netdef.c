@@ -3,11 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crash.h"
 #include "base/own.h"
 #include "runtime/net/pool.h"
@@ -26,7 +25,6 @@ void netdef_free(struct netdef *d)
 	free_pool(&d->v6);
 	strv_free(&d->options);
 	strv_free(&d->labels);
-	free(d->created);
 	*d = (struct netdef){0};
 }
 
@@ -46,8 +44,7 @@ int netdef_opendir(int root_fd, const char *name, struct err *e)
 
 /* ---- reading ------------------------------------------------------------------ */
 
-/* The id of a network that everybody has: its name in hex digits. */
-static void fixed_id(const char *name, char ret[65])
+void netdef_fixed_id(const char *name, char ret[65])
 {
 	const size_t n = strlen(name);
 
@@ -63,10 +60,9 @@ static void implicit(struct netdef *ret)
 		.driver = NETDEF_BRIDGE,
 		.implicit = true,
 		.link = NETDEF_LINK,
-		.created = xstrdup(""),
 	};
 
-	fixed_id(d.name, d.id);
+	netdef_fixed_id(d.name, d.id);
 	*ret = d;
 }
 
@@ -245,18 +241,6 @@ static int choose_subnets(int root_fd, struct netdef *d, bool big,
 	return 0;
 }
 
-static void stamp(struct netdef *d)
-{
-	const time_t now = time(NULL);
-	char text[32];
-	struct tm tm;
-
-	(void)gmtime_r(&now, &tm);
-	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	free(d->created);
-	d->created = xstrdup(text);
-}
-
 /* networks/.lock is held exclusively. */
 static int put(int root_fd, const struct netdef *d, struct err *e)
 {
@@ -302,7 +286,7 @@ int netdef_create(int root_fd, struct netdef *d, struct err *e)
 	str_random_hex(d->id, 32);
 	if (d->driver == NETDEF_BRIDGE && !*d->link)
 		(void)snprintf(d->link, sizeof(d->link), "br-%.12s", d->id);
-	stamp(d);
+	d->created_ns = clock_now();
 	return choose_subnets(root_fd, d, false, e) || put(root_fd, d, e) ? -1
 									  : 0;
 }
@@ -318,7 +302,7 @@ static int write_default(int root_fd, struct err *e)
 	if (!d.implicit)
 		return 0;
 	d.implicit = false;
-	stamp(&d);
+	d.created_ns = clock_now();
 	return choose_subnets(root_fd, &d, true, e) || put(root_fd, &d, e) ? -1
 									   : 0;
 }

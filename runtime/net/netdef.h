@@ -83,7 +83,7 @@ struct netdef {
 	enum netdef_mode mode;
 	struct strv options; /* K=V as given */
 	struct strv labels;
-	char *created; /* RFC 3339, UTC */
+	int64_t created_ns; /* 0: it is implicit */
 };
 
 void netdef_free(struct netdef *d);
@@ -92,6 +92,12 @@ void netdef_free(struct netdef *d);
 const char *netdef_driver_name(enum netdef_driver d);
 bool netdef_driver_parse(const char *s, enum netdef_driver *ret);
 const char *netdef_mode_name(enum netdef_mode m); /* "" for none */
+
+/*
+ * The id of a network that everybody has (bridge, host, none): its name in hex
+ * digits, and zeros.
+ */
+void netdef_fixed_id(const char *name, char ret[65]);
 
 /* root_fd is that of the store; an fd that holds networks/.lock; waits. */
 int netdef_lock(int root_fd, enum fs_lock mode, struct err *e);

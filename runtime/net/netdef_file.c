@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,12 +42,13 @@ static json_t *pool_json(const struct netdef_pool *p)
 int netdef_write(int dir, const struct netdef *d, struct err *e)
 {
 	autojson json_t *doc = json_pack(
-		"{s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:s, s:I, s:b, s:b, s:s, s:o, s:o, s:o, s:o}",
 		"name", d->name, "id", d->id, "driver",
-		netdef_driver_name(d->driver), "created", d->created,
-		"internal", d->internal, "ipv6", d->ipv6, "link", d->link, "v4",
-		pool_json(&d->v4), "v6", pool_json(&d->v6), "options",
-		strings(&d->options), "labels", strings(&d->labels));
+		netdef_driver_name(d->driver), "created",
+		(json_int_t)d->created_ns, "internal", d->internal, "ipv6",
+		d->ipv6, "link", d->link, "v4", pool_json(&d->v4), "v6",
+		pool_json(&d->v6), "options", strings(&d->options), "labels",
+		strings(&d->labels));
 	autofree char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 
 	if (!text)
@@ -105,7 +105,6 @@ static int parse(const struct buf *text, struct netdef *d, struct err *e)
 	const char *id = NULL;
 	const char *driver = NULL;
 	const char *link = NULL;
-	const char *created = NULL;
 	struct jval root;
 
 	if (!doc)
@@ -114,7 +113,7 @@ static int parse(const struct buf *text, struct netdef *d, struct err *e)
 	if (jget_str(&root, "id", &id, e) ||
 	    jget_str(&root, "driver", &driver, e) ||
 	    jget_str(&root, "link", &link, e) ||
-	    jget_str(&root, "created", &created, e) ||
+	    jget_i64(&root, "created", &d->created_ns, e) ||
 	    jget_bool_opt(&root, "internal", false, &d->internal, e) ||
 	    jget_bool_opt(&root, "ipv6", false, &d->ipv6, e) ||
 	    get_pool(&root, "v4", &d->v4, e) ||
@@ -130,7 +129,6 @@ static int parse(const struct buf *text, struct netdef *d, struct err *e)
 	if (netdef_read_options(d, e))
 		return -1;
 	(void)snprintf(d->link, sizeof(d->link), "%s", link);
-	d->created = xstrdup(created);
 	return 0;
 }
 

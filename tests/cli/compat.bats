@@ -8,7 +8,7 @@ setup_file()
 {
 	file_setup
 	# shellcheck disable=SC2016 # backquotes of Markdown
-	sed -n 's/^| \([a-z ]*\) | `\{0,1\}\([a-z-]*\)`\{0,1\} | [^|]* | \([a-z]*\) | .*/\1|\2|\3/p' \
+	sed -n 's/^| \([a-z ]*\) | `\{0,1\}\([a-z0-9-]*\)`\{0,1\} | [^|]* | \([a-z]*\) | .*/\1|\2|\3/p' \
 		"$BATS_TEST_DIRNAME/../../docs/compat.md" |
 		grep -v '^command|' >"$FT/table"
 	cut -d'|' -f1 "$FT/table" | sort -u >"$FT/commands"
