@@ -115,8 +115,7 @@ struct nlmsghdr *nl_put(struct nl *n, uint16_t type, uint16_t flags,
 
 /* ---- answers -------------------------------------------------------------- */
 
-/* What the kernel has to say beside the number. */
-static const char *words_of(const struct nlmsghdr *h)
+const char *nl_words(const struct nlmsghdr *h)
 {
 	const struct nlmsgerr *const answer = mnl_nlmsg_get_payload(h);
 	size_t fixed = sizeof(*answer);
@@ -139,7 +138,7 @@ static void take_error(const struct nl *n, const struct nlmsghdr *h,
 {
 	const struct nlmsgerr *const answer = mnl_nlmsg_get_payload(h);
 	const uint32_t i = h->nlmsg_seq - n->seq;
-	const char *const words = words_of(h);
+	const char *const words = nl_words(h);
 
 	if (err_is(e))
 		return;

@@ -78,4 +78,7 @@ int nl_talk(struct nl *n, struct err *e);
  */
 int nl_ask(struct nl *n, mnl_cb_t cb, void *ctx, struct err *e);
 
+/* What the kernel says beside the number, in an error message; or NULL. */
+const char *nl_words(const struct nlmsghdr *h);
+
 #endif

@@ -1,0 +1,631 @@
+#include "nft.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crash.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "runtime/net/nftforeign.h"
+#include "runtime/net/nftmsg.h"
+#include "runtime/net/nftrule.h"
+#include "runtime/net/ports.h"
+
+#define CHAIN_MAX (IFNAMSIZ + 8)
+#define STATE(s)  (1U << ((s) + 1)) /* NF_CT_STATE_BIT of the kernel */
+
+#define TRIES 8
+
+static const char *const port_maps[] = {"ports4", "ports6", "ports4_at",
+					"ports6_at"};
+static const struct nft_table ours = {NFPROTO_INET, "prism"};
+
+static const char *chain_name(char ret[CHAIN_MAX], const char *what,
+			      const char *bridge)
+{
+	(void)snprintf(ret, CHAIN_MAX, "%s_%.15s", what, bridge);
+	return ret;
+}
+
+/* ---- what all networks share --------------------------------------------------- */
+
+static void add_maps(struct nft_tx *tx)
+{
+	static const struct nft_map maps[] = {
+		{"members", 0, {NFT_T_IFNAME}, {NFT_T_VERDICT}},
+		{"networks", 0, {NFT_T_IFNAME}, {NFT_T_VERDICT}},
+		{"into", 0, {NFT_T_IFNAME}, {NFT_T_VERDICT}},
+		{"internal", 0, {NFT_T_IFNAME}, {NFT_T_VERDICT}},
+		{"subnets4", NFT_SET_INTERVAL, {NFT_T_IP}, {NFT_T_VERDICT}},
+		{"subnets6", NFT_SET_INTERVAL, {NFT_T_IP6}, {NFT_T_VERDICT}},
+		{"ports4",
+		 0,
+		 {NFT_T_PROTO, NFT_T_PORT},
+		 {NFT_T_IP, NFT_T_PORT}},
+		{"ports6",
+		 0,
+		 {NFT_T_PROTO, NFT_T_PORT},
+		 {NFT_T_IP6, NFT_T_PORT}},
+		{"ports4_at",
+		 0,
+		 {NFT_T_IP, NFT_T_PROTO, NFT_T_PORT},
+		 {NFT_T_IP, NFT_T_PORT}},
+		{"ports6_at",
+		 0,
+		 {NFT_T_IP6, NFT_T_PROTO, NFT_T_PORT},
+		 {NFT_T_IP6, NFT_T_PORT}},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+		nft_map_add(tx, &maps[i]);
+}
+
+static struct nftnl_rule *rule_of_family(unsigned char family)
+{
+	struct nftnl_rule *const r = nft_rule_make();
+
+	nft_meta(r, NFT_META_NFPROTO, NFT_REG_1);
+	nft_cmp(r, NFT_REG_1, NFT_CMP_EQ, &family, 1);
+	return r;
+}
+
+static struct nftnl_rule *rule_of_address(unsigned char family, bool source,
+					  uint32_t len)
+{
+	struct nftnl_rule *const r = rule_of_family(family);
+	uint32_t at;
+
+	/* Where they stand in the header; <netinet/ip.h> has a struct ip. */
+	if (family == NFPROTO_IPV4)
+		at = source ? 12 : 16;
+	else
+		at = source ? 8 : 24;
+	nft_payload(r, NFT_PAYLOAD_NETWORK_HEADER, at, len, NFT_REG_1);
+	return r;
+}
+
+/* Loopback is carried by the monitor (forward.h): no rule gets it out there. */
+static void spare_loopback(struct nft_tx *tx)
+{
+	struct nftnl_rule *r = rule_of_address(NFPROTO_IPV4, false, 1);
+
+	nft_cmp(r, NFT_REG_1, NFT_CMP_EQ, "\x7f", 1);
+	nft_verdict(r, NFT_RETURN, NULL);
+	nft_rule_put(tx, "published", r, false);
+	r = rule_of_address(NFPROTO_IPV6, false, sizeof(in6addr_loopback));
+	nft_cmp(r, NFT_REG_1, NFT_CMP_EQ, &in6addr_loopback,
+		sizeof(in6addr_loopback));
+	nft_verdict(r, NFT_RETURN, NULL);
+	nft_rule_put(tx, "published", r, false);
+}
+
+/* key: the registers from which protocol and port, 4 bytes each, are read. */
+static void translate(struct nft_tx *tx, struct nftnl_rule *r, const char *map,
+		      unsigned char family, uint32_t key)
+{
+	nft_meta(r, NFT_META_L4PROTO, key);
+	nft_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, key + 1);
+	nft_lookup(r, map, NFT_REG_1, NFT_REG_1);
+	nft_dnat(r, family, NFT_REG_1,
+		 family == NFPROTO_IPV4 ? NFT_REG32_01 : NFT_REG32_04);
+	nft_rule_put(tx, "published", r, false);
+}
+
+static void add_published(struct nft_tx *tx)
+{
+	nft_chain_fresh(tx, "published", NULL);
+	spare_loopback(tx);
+	translate(tx, rule_of_address(NFPROTO_IPV4, false, 4), "ports4_at",
+		  NFPROTO_IPV4, NFT_REG32_01);
+	translate(tx, rule_of_family(NFPROTO_IPV4), "ports4", NFPROTO_IPV4,
+		  NFT_REG32_00);
+	translate(tx, rule_of_address(NFPROTO_IPV6, false, 16), "ports6_at",
+		  NFPROTO_IPV6, NFT_REG32_04);
+	translate(tx, rule_of_family(NFPROTO_IPV6), "ports6", NFPROTO_IPV6,
+		  NFT_REG32_00);
+}
+
+/* To addresses of the host itself, from outside and from within. */
+static void add_nat_hook(struct nft_tx *tx, const char *chain, uint32_t hook)
+{
+	const struct nft_base base = {"nat", hook, -100};
+	struct nftnl_rule *const r = nft_rule_make();
+
+	nft_chain_fresh(tx, chain, &base);
+	nft_fib_local(r);
+	nft_verdict(r, NFT_JUMP, "published");
+	nft_rule_put(tx, chain, r, false);
+}
+
+static void add_forward(struct nft_tx *tx)
+{
+	const struct nft_base base = {"filter", NF_INET_FORWARD, 0};
+	struct nftnl_rule *r = nft_rule_make();
+
+	nft_chain_fresh(tx, "forward", &base);
+	nft_meta(r, NFT_META_IIFNAME, NFT_REG_1);
+	nft_lookup(r, "internal", NFT_REG_1, NFT_REG_VERDICT);
+	nft_rule_put(tx, "forward", r, false);
+	r = nft_rule_make();
+	nft_meta(r, NFT_META_OIFNAME, NFT_REG_1);
+	nft_lookup(r, "into", NFT_REG_1, NFT_REG_VERDICT);
+	nft_rule_put(tx, "forward", r, false);
+}
+
+static void add_postrouting(struct nft_tx *tx)
+{
+	const struct nft_base base = {"nat", NF_INET_POST_ROUTING, 100};
+	struct nftnl_rule *r = rule_of_address(NFPROTO_IPV4, true, 4);
+
+	nft_chain_fresh(tx, "postrouting", &base);
+	nft_lookup(r, "subnets4", NFT_REG_1, NFT_REG_VERDICT);
+	nft_rule_put(tx, "postrouting", r, false);
+	r = rule_of_address(NFPROTO_IPV6, true, 16);
+	nft_lookup(r, "subnets6", NFT_REG_1, NFT_REG_VERDICT);
+	nft_rule_put(tx, "postrouting", r, false);
+}
+
+/* ---- one network ------------------------------------------------------------------ */
+
+static struct nft_elem verdict_at(const void *key, size_t n, int verdict,
+				  const char *chain)
+{
+	struct nft_elem x = {.key_len = n, .verdict = verdict, .chain = chain};
+
+	memcpy(x.key, key, n);
+	return x;
+}
+
+static struct nft_elem verdict_at_link(const char *link, int verdict,
+				       const char *chain)
+{
+	char key[IFNAMSIZ] = {0};
+
+	memcpy(key, link, strnlen(link, IFNAMSIZ - 1));
+	return verdict_at(key, sizeof(key), verdict, chain);
+}
+
+/* May it go into this network, and if that is internal, out of it? */
+static void add_filter(struct nft_tx *tx, const struct nft_net *n,
+		       const char *chain)
+{
+	struct nftnl_rule *r = nft_rule_make();
+
+	nft_chain_fresh(tx, chain, NULL);
+	nft_ifname(r, NFT_META_IIFNAME, NFT_CMP_EQ, n->bridge);
+	if (n->internal)
+		nft_ifname(r, NFT_META_OIFNAME, NFT_CMP_EQ, n->bridge);
+	nft_verdict(r, NF_ACCEPT, NULL);
+	nft_rule_put(tx, chain, r, false);
+	if (!n->internal) {
+		r = nft_rule_make();
+		nft_ct_any(r, NFT_CT_STATE,
+			   STATE(IP_CT_ESTABLISHED) | STATE(IP_CT_RELATED));
+		nft_verdict(r, NF_ACCEPT, NULL);
+		nft_rule_put(tx, chain, r, false);
+		r = nft_rule_make();
+		nft_ct_any(r, NFT_CT_STATUS, IPS_DST_NAT);
+		nft_verdict(r, NF_ACCEPT, NULL);
+		nft_rule_put(tx, chain, r, false);
+	}
+	r = nft_rule_make();
+	nft_counter(r);
+	nft_verdict(r, NF_DROP, NULL);
+	nft_rule_put(tx, chain, r, false);
+}
+
+/* What comes from this subnet. */
+static void add_source(struct nft_tx *tx, const struct nft_net *n,
+		       const char *chain)
+{
+	struct nftnl_rule *r;
+
+	nft_chain_fresh(tx, chain, NULL);
+	if (!n->internal && !n->no_masquerade) {
+		r = nft_rule_make();
+		nft_ifname(r, NFT_META_OIFNAME, NFT_CMP_NEQ, n->bridge);
+		nft_masquerade(r);
+		nft_rule_put(tx, chain, r, false);
+	}
+	r = nft_rule_make();
+	nft_ct_any(r, NFT_CT_STATUS, IPS_DST_NAT);
+	nft_masquerade(r);
+	nft_rule_put(tx, chain, r, false);
+}
+
+/* A subnet is two elements: where it begins, and where it has ended. */
+static size_t subnet_elems(const struct ip_net *n, const char *chain,
+			   struct nft_elem ret[2])
+{
+	const struct ip first = ip_net_first(n);
+	struct ip end = ip_net_last(n);
+
+	ret[0] = verdict_at(first.b, first.len, NFT_GOTO, chain);
+	if (!ip_add(&end, 1))
+		return 1;
+	ret[1] = verdict_at(end.b, end.len, 0, NULL);
+	ret[1].end = true;
+	return 2;
+}
+
+typedef void (*elems_fn)(struct nft_tx *tx, const char *map,
+			 const struct nft_elem *v, size_t n);
+
+static void subnets(struct nft_tx *tx, elems_fn fn, const struct nft_net *n,
+		    const char *chain)
+{
+	struct nft_elem v[2];
+
+	if (ip_is(&n->v4.ip))
+		fn(tx, "subnets4", v, subnet_elems(&n->v4, chain, v));
+	if (ip_is(&n->v6.ip))
+		fn(tx, "subnets6", v, subnet_elems(&n->v6, chain, v));
+}
+
+static void network_elems(struct nft_tx *tx, elems_fn fn,
+			  const struct nft_net *n)
+{
+	char filter[CHAIN_MAX];
+	char source[CHAIN_MAX];
+	struct nft_elem x = verdict_at_link(n->bridge, NFT_JUMP, "inuse");
+
+	chain_name(filter, "net", n->bridge);
+	chain_name(source, "from", n->bridge);
+	fn(tx, "networks", &x, 1);
+	x = verdict_at_link(n->bridge, NFT_GOTO, filter);
+	fn(tx, "into", &x, 1);
+	if (n->internal)
+		fn(tx, "internal", &x, 1);
+	subnets(tx, fn, n, source);
+}
+
+static void add_network(struct nft_tx *tx, const struct nft_net *n)
+{
+	char name[CHAIN_MAX];
+
+	nft_table_add(tx);
+	nft_chain_add(tx, "inuse", NULL);
+	add_maps(tx);
+	add_filter(tx, n, chain_name(name, "net", n->bridge));
+	add_source(tx, n, chain_name(name, "from", n->bridge));
+	network_elems(tx, nft_elems_add, n);
+	add_published(tx);
+	add_nat_hook(tx, "prerouting", NF_INET_PRE_ROUTING);
+	add_nat_hook(tx, "output", NF_INET_LOCAL_OUT);
+	add_forward(tx);
+	add_postrouting(tx);
+}
+
+static void del_network(struct nft_tx *tx, const struct nft_net *n)
+{
+	char name[CHAIN_MAX];
+
+	network_elems(tx, nft_elems_del, n);
+	nft_chain_del(tx, chain_name(name, "net", n->bridge));
+	nft_rule_del(tx, chain_name(name, "from", n->bridge), 0);
+	nft_chain_del(tx, name);
+}
+
+/* ---- one endpoint -------------------------------------------------------------------- */
+
+/* Protocol and port, four bytes each, at p. */
+static void key_port(unsigned char *p, const struct port_map *m)
+{
+	const uint16_t port = htons(m->host);
+
+	p[0] = ports_protocol(m->protocol);
+	memcpy(p + 4, &port, sizeof(port));
+}
+
+/* The map that has this port, or NULL when no rule is to know it. */
+static const char *port_elem(const struct nft_endpoint *p,
+			     const struct port_map *m, struct nft_elem *ret)
+{
+	const bool v4 = m->ip.len == 4;
+	const struct ip *const to = v4 ? &p->v4 : &p->v6;
+	const uint16_t port = htons(m->port);
+	size_t at = 0;
+
+	if (!ip_is(to) || ports_is_loopback(&m->ip))
+		return NULL;
+	*ret = (struct nft_elem){.comment = p->owner};
+	if (!ports_is_any(&m->ip)) {
+		memcpy(ret->key, m->ip.b, m->ip.len);
+		at = m->ip.len;
+	}
+	key_port(ret->key + at, m);
+	ret->key_len = at + 8;
+	memcpy(ret->data, to->b, to->len);
+	memcpy(ret->data + to->len, &port, sizeof(port));
+	ret->data_len = to->len + 4U;
+	if (at)
+		return v4 ? "ports4_at" : "ports6_at";
+	return v4 ? "ports4" : "ports6";
+}
+
+static void endpoint_ports(struct nft_tx *tx, elems_fn fn,
+			   const struct nft_endpoint *p)
+{
+	struct nft_elem *const v = xcalloc(p->n_ports + 1, sizeof(*v));
+
+	for (size_t k = 0; k < ARRAY_LEN(port_maps); k++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < p->n_ports; i++) {
+			const char *const map =
+				port_elem(p, &p->ports[i], &v[n]);
+
+			n += map && !strcmp(map, port_maps[k]);
+		}
+		if (n)
+			fn(tx, port_maps[k], v, n);
+	}
+	free(v);
+}
+
+static void endpoint_elems(struct nft_tx *tx, elems_fn fn,
+			   const struct nft_endpoint *p)
+{
+	char chain[CHAIN_MAX];
+	struct nft_elem x = verdict_at_link(
+		p->ifname, NFT_JUMP, chain_name(chain, "net", p->net.bridge));
+
+	x.comment = p->owner;
+	fn(tx, "members", &x, 1);
+	endpoint_ports(tx, fn, p);
+}
+
+static int publish(const struct nft_endpoint *p, bool network, struct err *e)
+{
+	struct nft_tx tx;
+
+	nft_tx_begin(&tx, ours);
+	if (network)
+		add_network(&tx, &p->net);
+	endpoint_elems(&tx, nft_elems_add, p);
+	return nft_tx_commit(&tx, e);
+}
+
+/* ---- what the kernel has ----------------------------------------------------------- */
+
+struct found {
+	const struct nft_endpoint *p;
+	const char *chain; /* of its network */
+	bool others; /* our network has other members, or there are others */
+	bool member; /* we are one */
+	bool any_target; /* ports, wherever they lead */
+	const char *map;
+	struct nft_elem *ports;
+	size_t n_ports;
+	const char **maps; /* of each of ports */
+};
+
+static int see_member(void *ctx, const struct nft_elem *x)
+{
+	struct found *const f = ctx;
+
+	if (strcmp(x->chain ? x->chain : "", f->chain) != 0)
+		return 0;
+	if (strncmp((const char *)x->key, f->p->ifname, IFNAMSIZ) == 0)
+		f->member = true;
+	else
+		f->others = true;
+	return 0;
+}
+
+static int see_network(void *ctx, const struct nft_elem *x)
+{
+	struct found *const f = ctx;
+
+	if (strncmp((const char *)x->key, f->p->net.bridge, IFNAMSIZ) != 0)
+		f->others = true;
+	return 0;
+}
+
+static bool same_key(const struct nft_elem *a, const struct nft_elem *b)
+{
+	return a->key_len == b->key_len &&
+	       memcmp(a->key, b->key, a->key_len) == 0;
+}
+
+static int see_port(void *ctx, const struct nft_elem *x)
+{
+	struct found *const f = ctx;
+
+	for (size_t i = 0; i < f->p->n_ports; i++) {
+		struct nft_elem want;
+		const char *const map = port_elem(f->p, &f->p->ports[i], &want);
+
+		if (!map || strcmp(map, f->map) != 0 || !same_key(x, &want))
+			continue;
+		if (!f->any_target && memcmp(x->data, want.data, want.data_len))
+			continue;
+		f->maps[f->n_ports] = map;
+		f->ports[f->n_ports++] = want;
+		return 0;
+	}
+	return 0;
+}
+
+static int find_ports(struct found *f, struct err *e)
+{
+	f->ports = xcalloc(f->p->n_ports + 1, sizeof(*f->ports));
+	f->maps = xcalloc(f->p->n_ports + 1, sizeof(*f->maps));
+	for (size_t i = 0; f->p->n_ports && i < ARRAY_LEN(port_maps); i++) {
+		f->map = port_maps[i];
+		if (nft_each_elem(ours, f->map, see_port, f, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void found_free(struct found *f)
+{
+	free(f->ports);
+	free(f->maps);
+}
+
+static void del_found_ports(struct nft_tx *tx, const struct found *f)
+{
+	for (size_t i = 0; i < f->n_ports; i++)
+		nft_elems_del(tx, f->maps[i], &f->ports[i], 1);
+}
+
+/* ---- up -------------------------------------------------------------------------------- */
+
+/*
+ * The maps have such a port already. We hold its socket, so whoever had it is
+ * dead, and was not cleaned up yet. sctp has no socket: there it is taken.
+ */
+static int take_over(const struct nft_endpoint *p, bool network, struct err *e)
+{
+	struct found f = {.p = p, .any_target = true};
+	struct err why = *e;
+	struct nft_tx tx;
+	int rc;
+
+	for (size_t i = 0; i < p->n_ports; i++)
+		if (!strcmp(p->ports[i].protocol, "sctp"))
+			return -1;
+	err_clear(e);
+	rc = find_ports(&f, e);
+	if (rc == 0 && f.n_ports == 0) {
+		*e = why;
+		rc = -1;
+	}
+	if (rc == 0) {
+		nft_tx_begin(&tx, ours);
+		del_found_ports(&tx, &f);
+		rc = nft_tx_commit(&tx, e);
+	}
+	found_free(&f);
+	return rc < 0 ? -1 : publish(p, network, e);
+}
+
+static int explain(struct err *e, const struct nft_endpoint *p)
+{
+	if (e->sys == EEXIST || e->sys == EBUSY)
+		(void)err_hint(e,
+			       "another network has a part of the subnet of "
+			       "%s, or another program published the same "
+			       "port: see 'nft list table inet prism'",
+			       p->net.bridge);
+	return -1;
+}
+
+int nft_up(const struct nft_endpoint *p, struct err *e)
+{
+	char chain[CHAIN_MAX];
+	bool fresh;
+	int rc;
+	STEP(e, "firewall", "%zu published ports of %s", p->n_ports,
+	     p->net.bridge);
+
+	rc = nft_has_chain(ours, chain_name(chain, "net", p->net.bridge), e);
+	if (rc < 0)
+		return -1;
+	fresh = rc == 0;
+	rc = publish(p, fresh, e);
+	if (rc < 0 && !fresh && e->sys == ENOENT) {
+		/* It was removed since we asked. */
+		err_clear(e);
+		fresh = true;
+		rc = publish(p, fresh, e);
+	}
+	if (rc < 0 && (e->sys == EEXIST || e->sys == EBUSY))
+		rc = take_over(p, fresh, e);
+	if (rc < 0)
+		return explain(e, p);
+	crash_point("net-firewall");
+	return nftforeign_open(p->net.bridge, e);
+}
+
+/* ---- down ------------------------------------------------------------------------------ */
+
+/* Nobody else is in our network, or in any: these things go too. */
+struct down {
+	bool network;
+	bool table;
+};
+
+static int take_down(const struct found *f, struct down d, struct err *e)
+{
+	const struct nft_elem x =
+		verdict_at_link(f->p->ifname, NFT_JUMP, f->chain);
+	struct nft_tx tx;
+
+	nft_tx_begin(&tx, ours);
+	if (f->member)
+		nft_elems_del(&tx, "members", &x, 1);
+	del_found_ports(&tx, f);
+	if (d.network)
+		del_network(&tx, &f->p->net);
+	if (d.table) {
+		nft_chain_del(&tx, "inuse");
+		nft_table_del(&tx);
+	}
+	return nft_tx_commit(&tx, e);
+}
+
+/* One look and one try; *ret_last: the network is gone. */
+static int down_once(const struct nft_endpoint *p, const char *chain,
+		     bool *ret_last, struct err *e)
+{
+	struct found f = {.p = p, .chain = chain};
+	struct down d = {0};
+	int rc = nft_each_elem(ours, "members", see_member, &f, e);
+
+	d.network = !f.others;
+	f.others = false;
+	if (rc == 0)
+		rc = nft_each_elem(ours, "networks", see_network, &f, e);
+	d.table = d.network && !f.others;
+	if (rc == 0)
+		rc = find_ports(&f, e);
+	if (rc == 0)
+		rc = take_down(&f, d, e);
+	/* Somebody came since we looked: without what he is in. */
+	if (rc < 0 && d.network && e->sys == EBUSY) {
+		err_clear(e);
+		d = (struct down){0};
+		rc = take_down(&f, d, e);
+	}
+	found_free(&f);
+	*ret_last = d.network;
+	return rc;
+}
+
+int nft_down(const struct nft_endpoint *p, struct err *e)
+{
+	char chain[CHAIN_MAX];
+	bool last = false;
+	int rc = -1;
+	STEP(e, "firewall", "close %s", p->ifname);
+
+	chain_name(chain, "net", p->net.bridge);
+	/* ENOENT: somebody removes the same, or all (nft flush ruleset). */
+	for (int i = 0; rc < 0 && i < TRIES; i++) {
+		err_clear(e);
+		rc = nft_has_chain(ours, chain, e);
+		if (rc < 0)
+			return -1;
+		if (rc == 0) {
+			last = true;
+			break;
+		}
+		rc = down_once(p, chain, &last, e);
+		if (rc < 0 && e->sys != ENOENT && e->sys != EBUSY)
+			return -1;
+	}
+	if (rc < 0)
+		return -1;
+	crash_point("net-firewall-down");
+	return last ? nftforeign_close(p->net.bridge, e) : 0;
+}
