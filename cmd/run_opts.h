@@ -104,6 +104,14 @@ struct run_opts {
 	const char *pids_limit;
 	const char *blkio_weight;
 	const char *cgroup_parent;
+	const char *memory_swappiness;
+	bool oom_kill_disable;
+	struct strv weight_devices;
+	struct strv read_bps;
+	struct strv write_bps;
+	struct strv read_iops;
+	struct strv write_iops;
+	struct strv device_rules;
 	const char *health_cmd;
 	const char *health_interval;
 	const char *health_timeout;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/own.h"
@@ -133,9 +134,10 @@ int run_opts_devices(const struct run_opts *o, struct run_spec *s,
 
 		if (device_parse(o->devices.v[i], &d, e) < 0)
 			return -1;
-		if (!strchr(d.access, 'r') || !strchr(d.access, 'w'))
-			log_warn("--device %s: ignoring '%s', the mode of the "
-				 "node itself decides",
+		if (geteuid() != 0 && strlen(d.access) < 3)
+			log_warn("--device %s: ignoring '%s': only root may "
+				 "rule devices, for you the node's own mode "
+				 "decides",
 				 o->devices.v[i], d.access);
 		rc = add_device(&d, 0, s, e);
 		free(d.source);

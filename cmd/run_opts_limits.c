@@ -9,12 +9,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "base/own.h"
 #include "base/units.h"
 #include "cmd/run_opts.h"
+#include "runtime/cgroup/cgroup.h"
 
 #define MEMORY_MIN ((int64_t)MIB(6)) /* as Docker: less starts nothing */
 
@@ -185,81 +184,115 @@ static int processors(const struct run_opts *o, struct limits_spec *l,
 	return check_set("cpuset-mems", o->cpuset_mems, 0, &l->cpuset_mems, e);
 }
 
-/* ---- all limits of cgroups --------------------------------------------------------- */
+/* ---- block devices and others ---------------------------------------------------- */
 
-/* A word for each limit that is asked for, in one line. */
-static void asked_limits(const struct run_opts *o, struct buf *b)
+/* PATH:RATE each; bytes may have a unit, and are kept as a number. */
+static int rates(const char *flag, const struct strv *from, bool bytes,
+		 struct strv *to, struct err *e)
 {
-	const struct {
-		const char *flag;
-		const char *text;
-	} all[] = {
-		{"memory", o->memory},
-		{"memory-swap", o->memory_swap},
-		{"memory-reservation", o->memory_reservation},
-		{"cpus", o->cpus},
-		{"cpu-shares", o->cpu_shares},
-		{"cpu-period", o->cpu_period},
-		{"cpu-quota", o->cpu_quota},
-		{"cpuset-cpus", o->cpuset_cpus},
-		{"cpuset-mems", o->cpuset_mems},
-		{"pids-limit", o->pids_limit},
-		{"blkio-weight", o->blkio_weight},
-		{"cgroup-parent", o->cgroup_parent},
-	};
+	for (size_t i = 0; i < from->n; i++) {
+		const char *const text = from->v[i];
+		const char *const colon = strrchr(text, ':');
+		int64_t n = 0;
+		ERR_IN(e, "--%s %s", flag, text);
 
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		/* 0 means no limit, for all of them. */
-		if (!str_empty(all[i].text) && strcmp(all[i].text, "0") != 0)
-			buf_addf(b, "%s--%s %s", b->len ? ", " : "",
-				 all[i].flag, all[i].text);
+		if (!colon || text[0] != '/')
+			return err_set(e, ERR_USAGE,
+				       "not PATH:NUMBER, such as /dev/sda:%s",
+				       bytes ? "1mb" : "1000");
+		if (bytes ? !units_bytes(colon + 1, &n)
+			  : !units_i64(colon + 1, 0, INT64_MAX, &n))
+			return err_set(e, ERR_USAGE, "'%s': not a %s",
+				       colon + 1, bytes ? "size" : "number");
+		if (n == 0)
+			return err_set(e, ERR_USAGE, "0 is no rate");
+		strv_take(to, xasprintf("%.*s:%lld", (int)(colon - text), text,
+					(long long)n));
+	}
+	return 0;
 }
 
-/*
- * There are no cgroups yet: nothing is promised that does not hold. A limit
- * of -1 pids is none.
- */
-static int can_apply(const struct run_opts *o, struct limits_spec *l,
-		     struct err *e)
+static int weights(const struct strv *from, struct strv *to, struct err *e)
 {
-	autobuf struct buf b = buf_make(512);
+	const char *const flag = "blkio-weight-device";
 
-	if (o->limits && !strcmp(o->limits, "best-effort"))
-		l->best_effort = true;
-	else if (o->limits && strcmp(o->limits, "strict") != 0)
+	if (rates(flag, from, false, to, e) < 0)
+		return -1;
+	for (size_t i = 0; i < to->n; i++) {
+		int64_t n = 0;
+
+		if (!units_i64(strrchr(to->v[i], ':') + 1, 10, 1000, &n))
+			return err_set(e, ERR_USAGE, "--%s %s: from 10 to 1000",
+				       flag, to->v[i]);
+	}
+	return 0;
+}
+
+static int block(const struct run_opts *o, struct limits_spec *l, struct err *e)
+{
+	if (take_number("blkio-weight", o->blkio_weight, 0, 1000,
+			&l->blkio_weight, e) < 0)
+		return -1;
+	if (l->blkio_weight && l->blkio_weight < 10)
+		return err_set(e, ERR_USAGE, "--blkio-weight: from 10 to 1000");
+	if (weights(&o->weight_devices, &l->weight_devices, e) < 0 ||
+	    rates("device-read-bps", &o->read_bps, true, &l->read_bps, e) < 0 ||
+	    rates("device-write-bps", &o->write_bps, true, &l->write_bps, e) <
+		    0 ||
+	    rates("device-read-iops", &o->read_iops, false, &l->read_iops, e) <
+		    0)
+		return -1;
+	return rates("device-write-iops", &o->write_iops, false, &l->write_iops,
+		     e);
+}
+
+static int swappiness(const struct run_opts *o, struct limits_spec *l,
+		      struct err *e)
+{
+	int64_t n = -1;
+
+	/* -1: as the kernel has it. */
+	if (take_number("memory-swappiness", o->memory_swappiness, -1, 100, &n,
+			e) < 0)
+		return -1;
+	l->has_swappiness = n >= 0;
+	l->memory_swappiness = n < 0 ? 0 : n;
+	return 0;
+}
+
+/* ---- all limits of cgroups --------------------------------------------------------- */
+
+static int strictness(const struct run_opts *o, struct limits_spec *l,
+		      struct err *e)
+{
+	if (!o->limits || !strcmp(o->limits, "strict"))
+		return 0;
+	if (strcmp(o->limits, "best-effort") != 0)
 		return err_set(e, ERR_USAGE,
 			       "--limits '%s': neither strict nor best-effort",
 			       o->limits);
-	asked_limits(o, &b);
-	if (!b.len ||
-	    (l->pids == -1 && !strcmp(buf_str(&b), "--pids-limit -1")))
-		return 0;
-	if (l->best_effort) {
-		log_warn("ignoring %s: limits of cgroups are not in this "
-			 "version",
-			 buf_str(&b));
-		return 0;
-	}
-	(void)err_set(e, ERR_UNSUPPORTED,
-		      "%s: limits of cgroups are not in this version",
-		      buf_str(&b));
-	return err_hint(e, "--limits=best-effort goes on without them");
+	l->best_effort = true;
+	return 0;
 }
 
 static int cgroup_limits(const struct run_opts *o, struct limits_spec *l,
 			 struct err *e)
 {
-	if (memory(o, l, e) < 0 || processors(o, l, e) < 0 ||
+	if (memory(o, l, e) < 0 || swappiness(o, l, e) < 0 ||
+	    processors(o, l, e) < 0 ||
 	    take_number("pids-limit", o->pids_limit, -1, 4194304, &l->pids, e) <
 		    0 ||
-	    take_number("blkio-weight", o->blkio_weight, 0, 1000,
-			&l->blkio_weight, e) < 0)
+	    block(o, l, e) < 0)
 		return -1;
-	if (l->blkio_weight && l->blkio_weight < 10)
-		return err_set(e, ERR_USAGE, "--blkio-weight: from 10 to 1000");
-	if (o->cgroup_parent)
+	l->oom_kill_disable = o->oom_kill_disable;
+	for (size_t i = 0; i < o->device_rules.n; i++) {
+		if (!cgroup_is_device_rule(o->device_rules.v[i], e))
+			return -1;
+		strv_add(&l->device_rules, o->device_rules.v[i]);
+	}
+	if (!str_empty(o->cgroup_parent))
 		l->cgroup_parent = xstrdup(o->cgroup_parent);
-	return can_apply(o, l, e);
+	return strictness(o, l, e);
 }
 
 /* ---- rlimits ------------------------------------------------------------------------ */

@@ -5,9 +5,6 @@
 #include "cmd/run_opts.h"
 
 #define WINDOWS "it is for Windows containers; prism runs Linux ones"
-#define DEVICE_IO                                                         \
-	"write the line into io.max of the container's cgroup; see also " \
-	"--blkio-weight"
 #define RT                                                                 \
 	"real-time groups are gone from cgroup v2; use --ulimit rtprio=N " \
 	"and --cap-add SYS_NICE"
@@ -19,7 +16,6 @@
 const struct opt_refused run_refused[] = {
 	{"authfile", "set REGISTRY_AUTH_FILE, or 'prism pull --authfile FILE' "
 		     "before"},
-	{"blkio-weight-device", DEVICE_IO},
 	{"cgroup-conf", "write the file of the container's cgroup"},
 	{"cgroups", "cgroups are made as they are needed; leave it out"},
 	{"chrootdirs", "mount files into the directory with -v"},
@@ -29,12 +25,6 @@ const struct opt_refused run_refused[] = {
 	{"cpu-percent", WINDOWS},
 	{"cpu-rt-period", RT},
 	{"cpu-rt-runtime", RT},
-	{"device-cgroup-rule",
-	 "name the devices with --device PATH[:DST[:rwm]]"},
-	{"device-read-bps", DEVICE_IO},
-	{"device-read-iops", DEVICE_IO},
-	{"device-write-bps", DEVICE_IO},
-	{"device-write-iops", DEVICE_IO},
 	{"env-merge", "use -e K=\"...\": the shell expands it"},
 	{"gidmap", IDMAPS},
 	{"gpus", "name the devices: --device /dev/nvidia0 --device "
@@ -57,10 +47,6 @@ const struct opt_refused run_refused[] = {
 			  "counts its memory too"},
 	{"link-local-ip", "use 'ip addr add' in the container with --cap-add "
 			  "NET_ADMIN"},
-	{"memory-swappiness", "cgroup v2 has no swappiness of one container; "
-			      "use --memory-swap"},
-	{"oom-kill-disable", "cgroup v2 cannot switch it off; use "
-			     "--oom-score-adj -1000 or --memory-reservation"},
 	{"passwd-entry", "mount a passwd file: -v FILE:/etc/passwd"},
 	{"personality", "run 'setarch linux32 CMD' in the container"},
 	{"pidfile", "'prism inspect --format {{.State.Pid}} NAME' prints it"},

@@ -439,6 +439,7 @@ int container_finish_state(const struct container_home *h, struct container *c,
 		s->status = ran ? CONTAINER_EXITED : CONTAINER_CREATED;
 		s->finished_ns = ran ? clock_now() : 0;
 		rc = container_state_put(c, s, e);
+		container_cgroup_end(c);
 	} else if (rc == 0) {
 		rc = container_teardown_later(h, c, c->has_volumes, userns_fd,
 					      e);

@@ -185,6 +185,9 @@ int container_teardown(const struct container_home *h,
 		       const struct container *c, bool volumes, int userns_fd,
 		       struct err *e);
 
+/* Remove the cgroups of one that is kept; what is busy, in the background. */
+void container_cgroup_end(const struct container *c);
+
 /* The same without waiting until its files are gone. */
 int container_teardown_later(const struct container_home *h,
 			     const struct container *c, bool volumes,

@@ -20,6 +20,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "base/trace.h"
+#include "runtime/cgroup/cgroup.h"
 #include "runtime/container_volumes.h"
 #include "runtime/name.h"
 
@@ -77,6 +78,21 @@ int container_remove_files(const struct container_home *h, const char *name,
 	return proc_wait(&w, e);
 }
 
+/* Its cgroups first: they are known from its files alone. */
+static int remove_all_of(const struct container_home *h, const char *gone,
+			 int userns_fd, struct err *e)
+{
+	autoclose int fd =
+		openat(h->root_fd, gone, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && cgroup_remove(fd, true, e) != 0)
+		return err_is(e) ? -1
+				 : err_set(e, ERR_BUSY,
+					   "%s: its cgroup is still in use",
+					   gone);
+	return container_remove_files(h, gone, userns_fd, e);
+}
+
 static int release_name(const struct container_home *h,
 			const struct container *c, struct err *e)
 {
@@ -132,7 +148,7 @@ int container_teardown(const struct container_home *h,
 		return -1;
 	if (hide(h, c, e) < 0)
 		return -1;
-	return container_remove_files(h, gone, userns_fd, e);
+	return remove_all_of(h, gone, userns_fd, e);
 }
 
 struct gone {
@@ -151,7 +167,7 @@ static int remove_gone(void *arg, struct err *e)
 
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
-	return container_remove_files(&g->home, g->name, g->userns_fd, e);
+	return remove_all_of(&g->home, g->name, g->userns_fd, e);
 }
 
 static int remove_and_sweep(void *arg, struct err *e)
@@ -198,10 +214,30 @@ int container_teardown_later(const struct container_home *h,
 	if (hide(h, c, e) < 0)
 		return -1;
 	if (g)
-		return container_remove_files(h, path, userns_fd, e);
+		return remove_all_of(h, path, userns_fd, e);
 	g = gone_make(h, path, userns_fd);
 	(void)proc_leave(remove_and_sweep, g, g->keep, ARRAY_LEN(g->keep));
 	return 0;
+}
+
+static int remove_cgroup(void *arg, struct err *e)
+{
+	return cgroup_remove(*(const int *)arg, true, e) < 0 ? -1 : 0;
+}
+
+void container_cgroup_end(const struct container *c)
+{
+	/* Needed until the very end, as above. */
+	static int fd = -1;
+	struct err e = {0};
+	const int rc = cgroup_remove(c->dir_fd, fd >= 0, &e);
+
+	if (rc < 0)
+		log_warn("ignoring: %s", e.text);
+	if (rc != 1 || fd >= 0)
+		return;
+	fd = fcntl(c->dir_fd, F_DUPFD_CLOEXEC, 3);
+	(void)proc_leave(remove_cgroup, &fd, &fd, 1);
 }
 
 /* ---- those of the dead ---------------------------------------------------- */
@@ -226,6 +262,7 @@ static int end_kept(struct container *c, struct err *e)
 		return -1;
 	if (!is_unfinished(&s))
 		return 0;
+	container_cgroup_end(c);
 	s.finished_ns = clock_now();
 	return container_state_put(c, &s, e);
 }

@@ -22,6 +22,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/cgroup/cgroup.h"
 #include "runtime/pid1.h"
 #include "runtime/program.h"
 #include "runtime/signals.h"
@@ -162,15 +163,6 @@ static int take_cgroups(pid_t init, bool must, struct err *e)
 	return 0;
 }
 
-/* A container without limits may stay in a group that we may not enter. */
-static bool has_limits(const struct run_spec *s)
-{
-	const struct limits_spec *const l = &s->limits;
-
-	return l->memory_bytes || l->nano_cpus || l->cpu_quota_us || l->pids ||
-	       l->cpuset_cpus || l->cgroup_parent;
-}
-
 static int take_over(const struct exec_request *r, struct err *e)
 {
 	STEP(e, "limits", "take over those of the container");
@@ -178,7 +170,8 @@ static int take_over(const struct exec_request *r, struct err *e)
 	take_limits(r->init);
 	if (take_oom_score(r->init, e) < 0)
 		return -1;
-	return take_cgroups(r->init, has_limits(r->spec), e);
+	/* Without limits it may stay in a group that we may not enter. */
+	return take_cgroups(r->init, cgroup_is_wanted(r->spec), e);
 }
 
 /* ---- joining --------------------------------------------------------------- */

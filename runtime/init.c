@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,7 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "runtime/caps_apply.h"
+#include "runtime/cgroup/cgroup.h"
 #include "runtime/lend.h"
 #include "runtime/mnt.h"
 #include "runtime/pid1.h"
@@ -192,10 +194,15 @@ static int init_steps(const struct init_args *a, struct err *e)
 
 	if (tie_to_monitor(e) < 0)
 		return -1;
+	if (a->cgroup && cgroup_enter(a->cgroup, a->born_inside, e) < 0)
+		return -1;
 	trees.shm = a->shm;
 	if (s->userns && (a->joined_user ? become_root(s, e)
 					 : enter_userns(a, &trees, e)) < 0)
 		return -1;
+	/* Its root is where we are now, not where the monitor is. */
+	if (a->cgroup && s->cgroup_ns == NS_OWN && unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(e, "unshare", "CLONE_NEWCGROUP");
 	if (rootfs_build(s, a->container, &trees, e) < 0)
 		return -1;
 	if (s->uts_ns == NS_OWN && set_hostname(a, e) < 0)

@@ -18,6 +18,8 @@ struct init_args {
 	bool joined_user; /* its user namespace is another container's */
 	int shm;          /* the /dev/shm that is joined, or -1 */
 	int stdio[3];     /* without -t; -1: as they are */
+	const struct cgroup *cgroup; /* to be in; NULL: as we are */
+	bool born_inside;            /* clone3 did it, as far as it goes */
 };
 
 _Noreturn void init_main(const struct init_args *a);

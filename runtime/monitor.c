@@ -479,6 +479,7 @@ static void finish(struct monitor *m, const struct err *why)
 		s.exit_code = code_of_failure(why);
 		s.error = xstrdup(why->text);
 	}
+	monitor_cgroup_end(m, &s);
 	if (container_finish_state(m->job->home, m->container, &s, m->userns,
 				   &e) < 0)
 		log_warn("ignoring: %s", e.text);

@@ -41,6 +41,8 @@ struct monitor {
 	struct tty_raw raw;   /* of our own terminal */
 	struct winsize size;  /* of the terminal that started it */
 
+	struct cgroup *cgroup; /* NULL: none of its own */
+
 	struct restart restart;
 	struct health health;
 	struct exec_probe probe; /* a check that runs; .pid 0: none */
@@ -75,6 +77,14 @@ int monitor_health_fd(const struct monitor *m);
 int monitor_health_ms(const struct monitor *m);
 void monitor_health_turn(struct monitor *m, bool probe_ended);
 void monitor_health_end(struct monitor *m);
+
+/*
+ * Its cgroup (monitor_cgroup.c): made before the first start; whether a start
+ * failed for want of memory; what the OOM killer did is told.
+ */
+int monitor_cgroup_begin(struct monitor *m, struct err *e);
+void monitor_cgroup_explain(const struct monitor *m, struct err *e);
+void monitor_cgroup_end(struct monitor *m, struct container_state *s);
 
 /* Replace state.json; a full disk is no reason to end a container. */
 void monitor_put_state(struct monitor *m, enum container_status status);

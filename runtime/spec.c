@@ -49,7 +49,7 @@ const struct mount_spec *spec_mount_at(const struct run_spec *s,
 
 bool spec_no_devices(const struct run_spec *s)
 {
-	return !s->userns && !s->privileged;
+	return !s->userns && !s->privileged && !s->limits.device_rules.n;
 }
 
 void spec_mount_free(struct mount_spec *m)
@@ -108,11 +108,30 @@ static void free_strings(struct run_spec *s)
 		s->limits.cgroup_parent,
 	};
 	struct strv *const lists[] = {
-		&s->lowers, &s->args,        &s->env,         &s->groups,
-		&s->mask,   &s->unmask,      &s->sysctls,     &s->add_hosts,
-		&s->dns,    &s->dns_search,  &s->dns_options, &s->exposed,
-		&s->links,  &s->aliases,     &s->labels,      &s->annotations,
-		&s->shell,  &s->health.test,
+		&s->lowers,
+		&s->args,
+		&s->env,
+		&s->groups,
+		&s->mask,
+		&s->unmask,
+		&s->sysctls,
+		&s->add_hosts,
+		&s->dns,
+		&s->dns_search,
+		&s->dns_options,
+		&s->exposed,
+		&s->links,
+		&s->aliases,
+		&s->labels,
+		&s->annotations,
+		&s->shell,
+		&s->health.test,
+		&s->limits.read_bps,
+		&s->limits.write_bps,
+		&s->limits.read_iops,
+		&s->limits.write_iops,
+		&s->limits.weight_devices,
+		&s->limits.device_rules,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)

@@ -93,7 +93,7 @@ struct net_attach {
 	struct strv aliases;
 };
 
-/* Limits as Docker checks them; 0: not asked for. */
+/* Limits as Docker checks them; 0: not asked for (cgroup/cgroup.h). */
 struct limits_spec {
 	int64_t memory_bytes;
 	int64_t memory_swap_bytes; /* with memory; -1: unlimited */
@@ -108,6 +108,16 @@ struct limits_spec {
 	char *cpuset_mems;
 	char *cgroup_parent;
 	bool best_effort; /* what cannot be applied is warned of */
+	bool has_swappiness;
+	int64_t memory_swappiness; /* 0-100 */
+	bool oom_kill_disable;
+	/* PATH:NUMBER of a block device each; bytes or operations a second. */
+	struct strv read_bps;
+	struct strv write_bps;
+	struct strv read_iops;
+	struct strv write_iops;
+	struct strv weight_devices;
+	struct strv device_rules; /* "c 10:* rwm", besides the usual ones */
 };
 
 /* The image's Healthcheck with --health-* over it; test empty: none. */
@@ -242,7 +252,9 @@ void spec_mount_free(struct mount_spec *m);
  * Without a user namespace, root of the container may make device nodes
  * (CAP_MKNOD is among Docker's defaults), and images and volumes may hold
  * some. So they lead nowhere but in the mounts of /dev's own nodes; else one
- * mknod would be enough to write to the host's disk.
+ * mknod would be enough to write to the host's disk. With rules of devices
+ * (--device-cgroup-rule) the cgroup says for every node what it is good for,
+ * and new ones are what is meant.
  */
 bool spec_no_devices(const struct run_spec *s);
 

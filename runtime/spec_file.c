@@ -77,6 +77,15 @@ static const struct record_field limits_fields[] = {
 	RECORD(struct limits_spec, cpuset_mems),
 	RECORD(struct limits_spec, cgroup_parent),
 	RECORD(struct limits_spec, best_effort),
+	RECORD(struct limits_spec, has_swappiness),
+	RECORD(struct limits_spec, memory_swappiness),
+	RECORD(struct limits_spec, oom_kill_disable),
+	RECORD(struct limits_spec, read_bps),
+	RECORD(struct limits_spec, write_bps),
+	RECORD(struct limits_spec, read_iops),
+	RECORD(struct limits_spec, write_iops),
+	RECORD(struct limits_spec, weight_devices),
+	RECORD(struct limits_spec, device_rules),
 	{0},
 };
 

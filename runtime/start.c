@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "base/vclone.h"
+#include "runtime/cgroup/cgroup.h"
 #include "runtime/init.h"
 #include "runtime/lend.h"
 #include "runtime/monitor.h"
@@ -37,7 +38,9 @@ static uint64_t clone_flags(const struct run_spec *s)
 		{s->pid_ns == NS_OWN, CLONE_NEWPID},
 		{s->uts_ns == NS_OWN, CLONE_NEWUTS},
 		{s->ipc_ns == NS_OWN, CLONE_NEWIPC},
-		{s->cgroup_ns == NS_OWN, CLONE_NEWCGROUP},
+		/* With a cgroup of its own init makes it, once it is in. */
+		{s->cgroup_ns == NS_OWN && !cgroup_is_wanted(s),
+		 CLONE_NEWCGROUP},
 	};
 	uint64_t flags = CLONE_CLEAR_SIGHAND | CLONE_NEWNS;
 
@@ -82,6 +85,7 @@ static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct birth *b,
 	};
 	pid_t pid;
 
+	b->init.cgroup = m->cgroup;
 	if (nsjoin_is_wanted(m->spec)) {
 		if (nsjoin_open(m->container, m->spec, join, e) < 0)
 			return -1;
@@ -93,6 +97,7 @@ static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct birth *b,
 		}
 		return pid;
 	}
+	b->init.born_inside = cgroup_clone_into(m->cgroup, &args);
 	pid = vclone(&args, clone_how(m), be_init, b);
 	trace_be(&self);
 	if (pid < 0) {
@@ -220,7 +225,7 @@ static int let_go(struct monitor *m, struct err *e)
 
 static int start_steps(struct monitor *m, struct err *e)
 {
-	if (make_init(m, e) < 0)
+	if (monitor_cgroup_begin(m, e) < 0 || make_init(m, e) < 0)
 		return -1;
 	crash_point("run-cloned");
 	if (m->spec->userns && plumb(m, e) < 0) {
@@ -239,6 +244,7 @@ int start_program(struct monitor *m, struct err *e)
 	own_close(&m->sync);
 	if (rc < 0) {
 		own_kill(&m->init);
+		monitor_cgroup_explain(m, e);
 		own_close(&m->pidfd);
 		own_close(&m->ends.master);
 	}

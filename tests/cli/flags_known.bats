@@ -103,9 +103,16 @@ all_known()
 	says '--link'
 	must_fail 125 prism run -m 5m x
 	says '6 MiB'
-	must_fail 125 prism run -m 100m --cpus 0.5 x
-	says '--memory 100m, --cpus 0.5: limits of cgroups are not in this version'
-	says '^hint: .*best-effort'
+	must_fail 125 prism run --device-read-bps sda:1m x
+	says 'not PATH:NUMBER'
+	must_fail 125 prism run --device-write-iops /dev/sda:1m x
+	says "'1m': not a number"
+	must_fail 125 prism run --blkio-weight-device /dev/sda:5 x
+	says 'from 10 to 1000'
+	must_fail 125 prism run --memory-swappiness 101 x
+	says 'from -1 to 100'
+	must_fail 125 prism run --device-cgroup-rule 'c 1 rwm' x
+	says 'not a rule of devices'
 	must_fail 125 prism run --cpus 9999 x
 	says 'range is from 0.01'
 	must_fail 125 prism run --memory-swap 1g x

@@ -1,0 +1,261 @@
+# Limits by their effect, on whatever this host has: cgroup v1, v2 or both. The
+# same file runs in the virtual machine (tests/vm), where all of v2 is there.
+load ../lib/common
+
+setup_file()
+{
+	file_setup
+	file_store busybox
+}
+
+# No cgroup of a container may be there after a test.
+teardown()
+{
+	local i left=
+
+	for i in $(seq 40); do
+		left=$(cgroups_of)
+		[ -n "$left" ] || break
+		sleep 0.05
+	done
+	[ -z "$left" ] || { printf 'cgroups left: %s\n' "$left"; return 1; }
+	test_teardown
+}
+
+# What prism made and nobody else: /prism of each hierarchy, and what --parent
+# of a test named.
+cgroups_of()
+{
+	find /sys/fs/cgroup -type d \
+		\( -path '*/prism/*' -o -path '*/prism-test*' \) 2>/dev/null |
+		grep -E '/(prism|prism-test[^/]*)(/|$)' |
+		grep -E '/[0-9a-f]{64}$|/prism-test'
+}
+
+# has_controller V1 V2: mounted somewhere.
+has_controller()
+{
+	grep -qE " - cgroup [^ ]+ [^ ]*\b$1\b" /proc/self/mountinfo ||
+		grep -qw "$2" /sys/fs/cgroup/cgroup.controllers 2>/dev/null
+}
+
+need_MEMCG()
+{
+	has_controller memory memory || ! echo "no memory controller"
+}
+
+need_CPUCG()
+{
+	has_controller cpu cpu || ! echo "no cpu controller"
+}
+
+need_PIDSCG()
+{
+	has_controller pids pids || ! echo "no pids controller"
+}
+
+need_CPUSETCG()
+{
+	has_controller cpuset cpuset || ! echo "no cpuset controller"
+}
+
+need_IOCG()
+{
+	has_controller blkio io || ! echo "no io controller"
+}
+
+run()
+{
+	prism run --network none --rm "$@"
+}
+
+@test "memory: the OOM killer comes, and it is told" {
+	need ROOT MEMCG
+	must_exit 137 run -m 24m --memory-swap 24m busybox tail /dev/zero
+	says 'out of memory: memory.max 25165824 bytes, peak [0-9]+; the kernel killed tail \(pid [0-9]+\)'
+	must_work run -m 24m busybox echo fits
+	prints fits
+	[ -z "$stderr" ] || explain "nothing was killed"
+}
+
+@test "memory: inspect says OOMKilled" {
+	need ROOT MEMCG
+	must_work prism run --network none -d --name c -m 24m --memory-swap 24m \
+		busybox tail /dev/zero
+	must_work prism wait c
+	prints 137
+	must_work prism inspect -f '{{.State.OOMKilled}} {{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}' c
+	prints 'true 25165824 25165824'
+	must_work prism rm c
+	must_work prism run --network none --name d -m 24m busybox true
+	must_work prism inspect -f '{{.State.OOMKilled}}' d
+	prints false
+	must_work prism rm d
+}
+
+@test "memory: it is in force at the first instruction" {
+	need ROOT MEMCG
+	local i
+
+	# A program that allocates at once is killed each time.
+	for i in 1 2 3 4 5; do
+		must_exit 137 run --init=no -m 16m --memory-swap 16m busybox \
+			dd if=/dev/zero of=/dev/null bs=200M count=1
+	done
+}
+
+@test "cpus: a spinning program gets its part" {
+	need ROOT CPUCG
+	local ticks
+
+	# 2 s of 0.25 processors: half a second, that is 50 ticks.
+	must_work run --cpus 0.25 busybox sh -c '
+		timeout 2 sh -c "while :; do :; done"
+		awk "{ print \$16 + \$17 }" /proc/self/stat; cat /proc/$$/stat' ||
+		true
+	ticks=$(awk 'END { print $16 + $17 }' <<<"$output")
+	[ "$ticks" -ge 30 ] && [ "$ticks" -le 75 ] || explain "$ticks ticks"
+}
+
+@test "pids: fork fails at the limit" {
+	need ROOT PIDSCG
+	must_exit 2 run --pids-limit 4 busybox sh -c \
+		'sleep 9 & sleep 9 & sleep 9 & sleep 9 & echo never'
+	says "can't fork"
+	must_work run --pids-limit 20 busybox sh -c 'true & true & true & wait'
+}
+
+@test "cpuset: the affinity says so" {
+	need ROOT CPUSETCG
+	must_work run --cpuset-cpus 0 busybox sh -c \
+		'grep Cpus_allowed_list /proc/self/status'
+	has 'Cpus_allowed_list:[[:space:]]0$'
+	must_work run --cpuset-mems 0 busybox sh -c \
+		'grep Mems_allowed_list /proc/self/status'
+	has 'Mems_allowed_list:[[:space:]]0$'
+}
+
+@test "devices: what no rule allows can neither be made nor opened" {
+	need ROOT
+	must_work run --device-cgroup-rule 'c 10:237 rm' busybox sh -c '
+		mknod /b b 7 0 2>&1 || echo no b
+		mknod /k c 10 1 2>&1 || echo no k
+		mknod /l c 10 237 && echo made l
+		mknod /n c 1 3 && echo x >/n && echo wrote n
+		(: >/l) 2>&1 || echo not open for writing'
+	has '^no b$'
+	has '^no k$'
+	has '^made l$'
+	has '^wrote n$'
+	has 'Operation not permitted'
+	has '^not open for writing$'
+}
+
+@test "devices: --device with a mode" {
+	need ROOT
+	must_work run --device /dev/zero:/dev/z:r busybox \
+		sh -c 'dd if=/dev/z bs=1 count=1 2>/dev/null | wc -c'
+	prints 1
+	# Another node than the usual ones; the loop control is nearly everywhere.
+	[ -c /dev/loop-control ] || skip "no other device here"
+	must_work run --device /dev/loop-control:/dev/z:r busybox sh -c \
+		'(: <>/dev/z) 2>&1 || echo refused'
+	has 'Operation not permitted'
+	has '^refused$'
+	[[ $stderr != *ignoring* ]] || explain "the mode holds"
+}
+
+@test "io: a rate holds" {
+	need ROOT IOCG
+	local dev start end
+
+	dev=$(findmnt -no SOURCE -T "$T")
+	[ -b "$dev" ] || skip "the store is on no block device"
+	start=$(date +%s%N)
+	must_work run --device-write-bps "$dev:1mb" -v "$T:/t" busybox \
+		dd if=/dev/zero of=/t/f bs=64k count=32 oflag=direct
+	end=$(date +%s%N)
+	# 2 MiB at 1 MiB a second.
+	[ $((end - start)) -ge 1300000000 ] || explain "$((end - start)) ns"
+}
+
+@test "what the kernel refuses stops the start: file, value, errno" {
+	need ROOT CPUSETCG
+	must_fail 125 prism run --network none --rm --cpuset-mems 63 busybox true
+	says "write '63' to .*/cpuset.mems: (EINVAL|ERANGE|EACCES)"
+	must_fail 125 prism run --network none --rm --device-read-bps \
+		/dev/null:1mb busybox true
+	says 'no block device'
+	must_work run --limits=best-effort --cpuset-mems 63 busybox echo ran
+	prints ran
+	says 'warning: ignoring'
+}
+
+@test "limits are written before the program's first process is in" {
+	need ROOT MEMCG TOOL_strace
+	local born last
+
+	strace -f -o "$T/trace" -e trace=write,clone3 "$PRISM_BIN" run \
+		--network none --rm -m 32m --cpus 0.5 --pids-limit 50 \
+		--device-write-bps "$(findmnt -no SOURCE / | grep ^/dev/ ||
+			echo /dev/loop0):9mb" --limits=best-effort busybox true \
+		2>"$T/err" || { cat "$T/err"; return 1; }
+	# Born in it (v2), or its own "0" into cgroup.procs (v1).
+	born=$(grep -nE 'CLONE_INTO_CGROUP|write\([0-9]+, "0", 1\)' "$T/trace" |
+		head -n 1 | cut -d: -f1)
+	last=$(grep -nE 'write\([0-9]+, "(33554432|50|50000( 100000)?)"' \
+		"$T/trace" | tail -n 1 | cut -d: -f1)
+	[ "$(grep -cE 'write\([0-9]+, "(33554432|50|50000( 100000)?)"' \
+		"$T/trace")" = 3 ] || { cat "$T/trace"; return 1; }
+	[ -n "$born" ] && [ "$last" -lt "$born" ] ||
+		{ echo "limits until $last, born at $born"; return 1; }
+}
+
+@test "--cgroup-parent, and its own root in the namespace" {
+	need ROOT PIDSCG
+	must_work prism run --network none -d --name c --cgroup-parent \
+		prism-test-$$ --pids-limit 50 busybox sleep 60
+	must_work prism inspect -f '{{.State.Pid}} {{.HostConfig.CgroupParent}}' c
+	has " prism-test-$$\$"
+	grep -q "/prism-test-$$/[0-9a-f]*$" "/proc/${output%% *}/cgroup" ||
+		explain "not in it"
+	must_work prism exec c sh -c 'grep -v ":/$" /proc/self/cgroup || echo root'
+	prints root
+	must_work prism rm -f c
+	must_fail 125 prism run --network none --rm --cgroup-parent a/../b busybox true
+	says 'cgroup-parent'
+}
+
+@test "a killed monitor leaves a cgroup only until the next command" {
+	need ROOT PIDSCG
+	local pid
+
+	must_work prism run --network none -d --name c --pids-limit 50 \
+		busybox sleep 60
+	[ -n "$(cgroups_of)" ] || explain "it has none"
+	pid=$(prism inspect -f '{{.State.Pid}}' c)
+	kill -9 "$(awk '{ print $4 }' "/proc/$pid/stat")"
+	must_work prism ps -a
+	has 'Exited \(137\)'
+	[ -z "$(cgroups_of)" ] || explain "cgroups are left"
+	must_work prism start c
+	[ -n "$(cgroups_of)" ] || explain "it has none again"
+	must_work prism rm -f c
+}
+
+@test "exec is in the container's cgroup" {
+	need ROOT PIDSCG
+	must_work prism run --network none -d --name c --pids-limit 6 \
+		busybox sleep 60
+	must_exit 2 prism exec c sh -c \
+		'sleep 9 & sleep 9 & sleep 9 & sleep 9 & sleep 9 & sleep 9 & true'
+	says "can't fork"
+	must_work prism rm -f c
+}
+
+@test "no limits: no cgroup, and no error" {
+	need ROOT
+	must_work prism run --network none -d --name c busybox sleep 60
+	[ -z "$(cgroups_of)" ] || explain "it has one"
+	must_work prism rm -f c
+}
