@@ -230,7 +230,8 @@ int run_prepare(struct run *r, int argc, char **argv, struct err *e)
 
 	if (has_image && argc < 1)
 		return err_set(e, ERR_USAGE, "no image given");
-	if (run_opts_to_spec(r->o, &r->spec, e) < 0 ||
+	if (run_opts_default_network(r->o, r->g->config, &r->spec, e) < 0 ||
+	    run_opts_to_spec(r->o, &r->spec, e) < 0 ||
 	    run_opts_userns(r->o, r->g->run_dir, &r->spec, &r->range, e) < 0 ||
 	    run_opts_security(r->o, &r->spec, e) < 0)
 		return -1;

@@ -149,6 +149,14 @@ int run_opts_attached(const struct run_opts *o, unsigned int *ret,
 /* --sig-proxy[=false] */
 int run_opts_sig_proxy(const char *word, bool *ret, struct err *e);
 
+/*
+ * The network where no --network is given, before run_opts_to_spec: what the
+ * key "default-network" of config.json says (any word of --network), else
+ * "bridge" for who may make one.
+ */
+int run_opts_default_network(const struct run_opts *o, const char *config,
+			     struct run_spec *s, struct err *e);
+
 /* What stands in the flags alone, checked; the image comes later. */
 int run_opts_to_spec(const struct run_opts *o, struct run_spec *s,
 		     struct err *e);
@@ -188,6 +196,8 @@ int run_opts_mounts(const struct run_opts *o, struct run_spec *s,
 int run_opts_devices(const struct run_opts *o, struct run_spec *s,
 		     struct err *e);
 int run_opts_net(const struct run_opts *o, struct run_spec *s, struct err *e);
+/* One word of --network. */
+int run_opts_network(const char *text, struct run_spec *s, struct err *e);
 int run_opts_ports(const struct run_opts *o, struct run_spec *s, struct err *e);
 int run_opts_monitor(const struct run_opts *o, struct run_spec *s,
 		     struct err *e);

@@ -15,17 +15,18 @@
 
 static int absent_network(const char *w, struct err *e)
 {
-	const bool slirp = str_starts(w, "slirp4netns") ||
-			   str_starts(w, "pasta") || str_starts(w, "ns:") ||
-			   !strcmp(w, "private") || !strcmp(w, "bridge") ||
-			   !strcmp(w, "default");
-
-	(void)err_set(e, slirp ? ERR_UNSUPPORTED : ERR_NOTFOUND,
-		      slirp ? "--network %s: not in this version"
-			    : "network %s not found",
+	(void)err_set(e, ERR_UNSUPPORTED, "--network %s: not in this version",
 		      w);
-	return err_hint(e, "there are 'none' (the default), 'host' and "
-			   "'container:NAME'");
+	return err_hint(e, "there are 'none', 'host', 'container:NAME' and the "
+			   "networks of 'prism network ls'");
+}
+
+static void add_network(const char *name, struct run_spec *s)
+{
+	const struct net_attach n = {.network = xstrdup(name)};
+
+	s->net = NET_NETS;
+	spec_add_net(s, &n);
 }
 
 /* "name=NET,alias=A,..." of Docker: the name, and nothing that needs more. */
@@ -36,7 +37,7 @@ static const char *network_name(const char *w)
 	return name && !strchr(name, ',') ? name : w;
 }
 
-static int set_network(const char *text, struct run_spec *s, struct err *e)
+int run_opts_network(const char *text, struct run_spec *s, struct err *e)
 {
 	const char *const w = network_name(text);
 	const char *const of = str_after(w, "container:");
@@ -54,7 +55,11 @@ static int set_network(const char *text, struct run_spec *s, struct err *e)
 		s->net_of = xstrdup(of);
 		return 0;
 	}
-	return absent_network(w, e);
+	if (str_starts(w, "slirp4netns") || str_starts(w, "pasta") ||
+	    str_starts(w, "ns:"))
+		return absent_network(w, e);
+	add_network(w, s);
+	return 0;
 }
 
 static int choose_network(const struct run_opts *o, struct run_spec *s,
@@ -66,7 +71,7 @@ static int choose_network(const struct run_opts *o, struct run_spec *s,
 				       "conflicting options: --network %s and "
 				       "--network %s",
 				       o->networks.v[0], o->networks.v[i]);
-	return o->networks.n ? set_network(o->networks.v[0], s, e) : 0;
+	return o->networks.n ? run_opts_network(o->networks.v[0], s, e) : 0;
 }
 
 /* Whose network is joined, its names are shared too. */
@@ -140,9 +145,19 @@ static int addresses(const struct run_opts *o, struct run_spec *s,
 	s->mac = o->mac ? xstrdup(o->mac) : NULL;
 	if (!o->ip && !o->ip6 && !o->mac && !o->aliases.n)
 		return 0;
+	if (s->net == NET_NETS) {
+		struct net_attach *const n = &s->nets[0];
+
+		n->ip = o->ip ? xstrdup(o->ip) : NULL;
+		n->ip6 = o->ip6 ? xstrdup(o->ip6) : NULL;
+		n->mac = o->mac ? xstrdup(o->mac) : NULL;
+		for (size_t i = 0; i < o->aliases.n; i++)
+			strv_add(&n->aliases, o->aliases.v[i]);
+		return 0;
+	}
 	return err_set(e, ERR_UNSUPPORTED,
 		       "--%s: only a network with addresses of its own has "
-		       "it, and there is none in this version",
+		       "it",
 		       o->ip    ? "ip"
 		       : o->ip6 ? "ip6"
 		       : o->mac ? "mac-address"
@@ -168,6 +183,11 @@ static int add_host(const char *text, struct run_spec *s, struct err *e)
 	if (len > 2 && address[0] == '[' && address[len - 1] == ']') {
 		memmove(address, address + 1, len - 2);
 		address[len - 2] = '\0';
+	}
+	if (!strcmp(address, "host-gateway") && s->net == NET_NETS) {
+		/* Known when the network is up. */
+		strv_take(&s->add_hosts, xasprintf("%s:%s", name, address));
+		return 0;
 	}
 	if (!strcmp(address, "host-gateway")) {
 		if (s->net != NET_HOST) {

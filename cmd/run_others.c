@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/own.h"
 #include "cmd/run_volumes.h"
+#include "runtime/net/netdef.h"
 #include "runtime/netfiles.h"
 
 /* ---- whose namespaces and volumes --------------------------------------------------- */
@@ -51,9 +52,24 @@ static int volumes_from(const struct container_home *h, const char *text,
 	return rc;
 }
 
+/* Known before there is a container that could not start. */
+static int find_networks(const struct container_home *h,
+			 const struct run_spec *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n_nets; i++) {
+		autonetdef struct netdef d = {0};
+
+		if (netdef_load(h->root_fd, s->nets[i].network, &d, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int run_others_find(const struct container_home *h, const struct run_opts *o,
 		    struct run_spec *s, struct err *e)
 {
+	if (find_networks(h, s, e) < 0)
+		return -1;
 	if (s->net == NET_JOIN && set_id(h, "network", &s->net_of, s, e) < 0)
 		return -1;
 	if (s->pid_ns == NS_JOIN && set_id(h, "pid", &s->pid_of, s, e) < 0)

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "registry/base64.h"
 #include "registry/helper.h"
-#include "registry/paths.h"
+#include "base/paths.h"
 
 #define DOCKER_SERVER "https://index.docker.io/v1/"
 

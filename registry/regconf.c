@@ -1,21 +1,18 @@
 #include "regconf.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/fs.h"
+#include "base/conf.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
-#include "registry/paths.h"
 #include "registry/url.h"
 
-#define SYSTEM_CONFIG "/etc/prism/config.json"
-#define MIRRORS_MAX   64 /* each may cost a pull its connection timeout */
+#define MIRRORS_MAX 64 /* each may cost a pull its connection timeout */
 
 void regconf_free(struct regconf *c)
 {
@@ -138,36 +135,14 @@ int regconf_parse(const char *p, size_t len, const char *name,
 
 /* ---- finding the file ---------------------------------------------------- */
 
-static int load(const char *path, bool must_exist, struct regconf *ret,
-		struct err *e)
-{
-	autobuf struct buf b = buf_make(AUTH_FILE_MAX);
-
-	if (!must_exist && access(path, F_OK) < 0)
-		return 0;
-	if (fs_read_at(AT_FDCWD, path, &b, e) < 0)
-		return -1;
-	return regconf_parse(buf_str(&b), b.len, path, ret, e) < 0 ? -1 : 1;
-}
-
 int regconf_load(const char *path, struct regconf *ret, struct err *e)
 {
-	const char *const env = getenv("PRISM_CONFIG");
-	int rc;
+	autobuf struct buf b = buf_make(AUTH_FILE_MAX);
+	autofree char *name = NULL;
+	const int rc = conf_read(path, &b, &name, e);
 
 	*ret = (struct regconf){0};
-	if (!path && !str_empty(env))
-		path = env;
-	if (path)
-		return load(path, true, ret, e) < 0 ? -1 : 0;
-	if (!is_system_root()) {
-		autofree char *own = user_config_path("prism/config.json");
-
-		rc = own ? load(own, false, ret, e) : 0;
-		if (rc != 0)
-			return rc < 0 ? -1 : 0;
-	}
-	return load(SYSTEM_CONFIG, false, ret, e) < 0 ? -1 : 0;
+	return rc <= 0 ? rc : regconf_parse(buf_str(&b), b.len, name, ret, e);
 }
 
 /* ---- insecure registries ------------------------------------------------- */

@@ -18,9 +18,7 @@
  * Unknown keys are somebody else's and ignored; a wrong type is an error that
  * names file and key.
  *
- * The file: `path`, else $PRISM_CONFIG, else for an ordinary user
- * $XDG_CONFIG_HOME/prism/config.json (~/.config) if it is there, else
- * /etc/prism/config.json. Only the first two have to exist.
+ * The file is that of base/conf.h.
  */
 #ifndef REGISTRY_REGCONF_H
 #define REGISTRY_REGCONF_H

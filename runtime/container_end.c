@@ -23,6 +23,7 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/container_volumes.h"
 #include "runtime/name.h"
+#include "runtime/net/net.h"
 
 /* In front of an id in tmp/: ended, and being removed. */
 #define GONE "gone-"
@@ -137,6 +138,14 @@ static int hide(const struct container_home *h, const struct container *c,
 	return 0;
 }
 
+static int end_network(const struct container_home *h,
+		       const struct container *c, struct err *e)
+{
+	const struct net_of o = {.home = h, .container = c};
+
+	return net_down(&o, e);
+}
+
 int container_teardown(const struct container_home *h,
 		       const struct container *c, bool volumes, int userns_fd,
 		       struct err *e)
@@ -144,6 +153,8 @@ int container_teardown(const struct container_home *h,
 	autofree char *gone = gone_path(c->id);
 	STEP(e, "teardown", "remove container %.12s", c->id);
 
+	if (end_network(h, c, e) < 0)
+		return -1;
 	if (volumes && container_volumes_drop(h, c->id, userns_fd, e) < 0)
 		return -1;
 	if (hide(h, c, e) < 0)
@@ -248,7 +259,8 @@ static bool is_unfinished(const struct container_state *s)
 	return s->status == CONTAINER_EXITED && s->finished_ns == 0;
 }
 
-static int end_kept(struct container *c, struct err *e)
+static int end_kept(const struct container_home *h, struct container *c,
+		    struct err *e)
 {
 	autostate struct container_state before = {0};
 	autostate struct container_state s = {0};
@@ -263,6 +275,8 @@ static int end_kept(struct container *c, struct err *e)
 	if (!is_unfinished(&s))
 		return 0;
 	container_cgroup_end(c);
+	if (end_network(h, c, e) < 0)
+		return -1;
 	s.finished_ns = clock_now();
 	return container_state_put(c, &s, e);
 }
@@ -290,7 +304,7 @@ int container_settle(const struct container_home *h, struct container *c,
 
 	if (lock_is_held(c->lock_fd))
 		return 0;
-	rc = c->keep ? end_kept(c, e) : end_fleeting(h, c, e);
+	rc = c->keep ? end_kept(h, c, e) : end_fleeting(h, c, e);
 	lock_drop(c->lock_fd);
 	/* Somebody else starts it, or removes it. */
 	if (rc < 0 && (e->kind == ERR_BUSY || e->kind == ERR_NOTFOUND)) {
@@ -446,6 +460,8 @@ int container_hide(const struct container_home *h, struct container *c,
 
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
+	if (end_network(h, c, e) < 0)
+		return -1;
 	if (volumes && container_volumes_drop(h, c->id, -1, e) < 0)
 		return -1;
 	return hide(h, c, e);

@@ -251,19 +251,22 @@ static void hub_turn(struct monitor *m, const struct pollfd *p, int n)
 /* Wait until something happens, and do it. Init's end is left to the caller. */
 static int turn(struct monitor *m, int timeout_ms, struct err *e)
 {
-	struct pollfd p[3 + HUB_FDS_MAX] = {
+	struct pollfd p[4 + HUB_FDS_MAX] = {
 		{.fd = m->signals, .events = POLLIN},
 		{.fd = m->ended ? -1 : m->pidfd, .events = POLLIN},
 		{.fd = monitor_health_fd(m), .events = POLLIN},
+		{.fd = net_live_fd(m->net), .events = POLLIN},
 	};
-	const int n = m->hub ? hub_fds(m->hub, p + 3) : 0;
+	const int n = m->hub ? hub_fds(m->hub, p + 4) : 0;
 
-	if (poll(p, (nfds_t)n + 3, timeout_ms) < 0)
+	if (poll(p, (nfds_t)n + 4, timeout_ms) < 0)
 		return errno == EINTR ? 0 : err_sys(e, "poll", "the container");
 	if (p[0].revents)
 		take_signals(m);
 	if (m->hub)
-		hub_turn(m, p + 3, n);
+		hub_turn(m, p + 4, n);
+	if (p[3].revents)
+		net_live_turn(m->net);
 	if (p[1].revents)
 		return 1;
 	monitor_health_turn(m, p[2].revents != 0);
@@ -385,6 +388,19 @@ static bool pause_before_restart(struct monitor *m, int64_t pause_ns)
 	}
 }
 
+void monitor_net_down(struct monitor *m)
+{
+	const struct net_of o = {.home = m->job->home,
+				 .container = m->container};
+	struct err e = {0};
+
+	net_live_free(m->net);
+	m->net = NULL;
+	/* The next command tries again. */
+	if (net_is_wanted(m->spec) && net_down(&o, &e) < 0)
+		log_warn("ignoring: %s", e.text);
+}
+
 /* True: it runs again. An error of a start after the first is an end too. */
 static bool start_again(struct monitor *m, struct err *e)
 {
@@ -395,6 +411,7 @@ static bool start_again(struct monitor *m, struct err *e)
 
 	if (pause_ns < 0)
 		return false;
+	monitor_net_down(m);
 	m->container->head.pid = 0;
 	(void)head_write(m->container->lock_fd, &m->container->head, e);
 	err_clear(e);
@@ -471,6 +488,7 @@ static void finish(struct monitor *m, const struct err *why)
 	tty_raw_restore(&m->raw);
 	hub_free(m->hub);
 	own_close(&m->signals);
+	monitor_net_down(m);
 	health_state(&m->health, &s);
 	/* A start that failed is none: it is what it was before. */
 	if (!m->ran)
@@ -599,6 +617,7 @@ static int take_report(int fd, struct err *e)
 static void finish_for(const struct container_job *j, const struct err *why)
 {
 	struct container *const c = j->container;
+	const struct net_of o = {.home = j->home, .container = c};
 	const uint32_t run = c->head.run;
 	struct container_state s = {.exit_code = code_of_failure(why)};
 	struct err e = {0};
@@ -608,6 +627,9 @@ static void finish_for(const struct container_job *j, const struct err *why)
 		s.exit_code = 137;
 	err_clear(&e);
 	s.error = xstrdup(why->text);
+	if (net_is_wanted(j->spec) && net_down(&o, &e) < 0)
+		log_warn("ignoring: %s", e.text);
+	err_clear(&e);
 	if (container_finish_state(j->home, c, &s, -1, &e) < 0)
 		log_warn("ignoring: %s", e.text);
 	free(s.error);

@@ -9,6 +9,7 @@
 #include "runtime/exec.h"
 #include "runtime/health.h"
 #include "runtime/hub.h"
+#include "runtime/net/net.h"
 #include "runtime/restart.h"
 #include "runtime/start.h"
 #include "runtime/tty.h"
@@ -31,8 +32,9 @@ struct monitor {
 	int pidfd;
 	int sync;
 	int signals;
-	sigset_t all; /* of the signals that are blocked and read */
-	int userns;   /* init's user namespace, -1: none */
+	sigset_t all;         /* of the signals that are blocked and read */
+	int userns;           /* init's user namespace, -1: none */
+	struct net_live *net; /* of this start; NULL: nothing to carry */
 
 	/* NULL: the program has our own fds. */
 	struct hub *hub;
@@ -66,6 +68,10 @@ int start_program(struct monitor *m, struct err *e);
  * through: nothing. Called while init builds its root, which takes longer.
  */
 int monitor_make_hub(struct monitor *m, struct err *e);
+
+/* The network of this start, if it has one: up (start.c), and down. */
+int monitor_net_up(struct monitor *m, struct err *e);
+void monitor_net_down(struct monitor *m);
 
 /*
  * Health checks (monitor_health.c): after each start; the fd to poll (-1:

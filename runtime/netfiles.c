@@ -24,12 +24,17 @@ void netfiles_hosts(const struct run_spec *s, const char *hostname,
 		if (ret->len && ret->p[ret->len - 1] != '\n')
 			buf_addc(ret, '\n');
 	} else {
-		buf_addf(ret, "%s127.0.1.1\t%s\n", own, hostname);
+		buf_adds(ret, own);
+		/* With an address of its own that one stands there (names.h). */
+		if (s->net != NET_NETS)
+			buf_addf(ret, "127.0.1.1\t%s\n", hostname);
 	}
 	for (size_t i = 0; i < s->add_hosts.n; i++) {
 		const char *const text = s->add_hosts.v[i];
 		const size_t n = strcspn(text, ":");
 
+		if (!strcmp(text + n, ":host-gateway"))
+			continue;
 		buf_addf(ret, "%s\t%.*s\n", text + n + 1, (int)n, text);
 	}
 }

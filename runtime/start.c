@@ -181,6 +181,16 @@ static int plumb(struct monitor *m, struct err *e)
 	return sync_send(m->sync, SYNC_PLUMBED, e);
 }
 
+int monitor_net_up(struct monitor *m, struct err *e)
+{
+	const struct net_of o = {.home = m->job->home,
+				 .container = m->container};
+
+	if (!net_is_wanted(m->spec))
+		return 0;
+	return net_up(&o, m->spec, m->init, m->pidfd, &m->net, e);
+}
+
 /* TTY: the master; from here on the caller's terminal is raw. */
 static int take_tty(struct monitor *m, struct err *e)
 {
@@ -232,7 +242,7 @@ static int start_steps(struct monitor *m, struct err *e)
 		/* If init failed, its words are better than ours. */
 		return -1;
 	}
-	if (monitor_make_hub(m, e) < 0)
+	if (monitor_net_up(m, e) < 0 || monitor_make_hub(m, e) < 0)
 		return -1;
 	return let_go(m, e);
 }

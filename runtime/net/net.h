@@ -62,7 +62,8 @@ struct net_state {
 	size_t n_ends;
 	struct net_port *ports;
 	size_t n_ports;
-	char *user; /* "pasta", "slirp4netns" */
+	bool outlives; /* its processes may: interfaces are removed by us */
+	char *user;    /* "pasta", "slirp4netns" */
 	int user_pid;
 };
 
@@ -78,12 +79,21 @@ static inline bool net_is_wanted(const struct run_spec *s)
 	return s->net == NET_NETS || s->net == NET_USER;
 }
 
+/* What lives in the monitor meanwhile: ports that it carries, helpers. */
+struct net_live;
+
 /*
  * All that the spec asks for, for a container whose init is there (pid, and a
- * pidfd of it) and waits. After an error net_down is to be called.
+ * pidfd of it) and waits. After an error net_down is to be called. *ret may be
+ * NULL.
  */
 int net_up(const struct net_of *o, const struct run_spec *s, pid_t init,
-	   int pidfd, struct err *e);
+	   int pidfd, struct net_live **ret, struct err *e);
+
+/* For the monitor's poll loop: -1 when there is nothing to wait for. */
+int net_live_fd(const struct net_live *l);
+void net_live_turn(struct net_live *l);
+void net_live_free(struct net_live *l); /* NULL is fine */
 
 /* Take back what net_up did, or began to; nothing to do is success. */
 int net_down(const struct net_of *o, struct err *e);

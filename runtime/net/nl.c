@@ -97,7 +97,7 @@ void *nl_begin(struct nl *n, uint32_t *ret_seq, const char *fmt, ...)
 }
 
 struct nlmsghdr *nl_put(struct nl *n, uint16_t type, uint16_t flags,
-			size_t size, void **ret_fixed, const char *fmt, ...)
+			size_t size, const char *fmt, ...)
 {
 	struct nlmsghdr *h;
 	uint32_t seq;
@@ -109,8 +109,43 @@ struct nlmsghdr *nl_put(struct nl *n, uint16_t type, uint16_t flags,
 	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | flags;
 	h->nlmsg_seq = seq;
-	*ret_fixed = mnl_nlmsg_put_extra_header(h, size);
+	(void)mnl_nlmsg_put_extra_header(h, size);
 	return h;
+}
+
+struct find {
+	uint16_t type;
+	enum mnl_attr_data_type data;
+	const struct nlattr *found;
+};
+
+static int find_attr(const struct nlattr *a, void *ctx)
+{
+	struct find *const f = ctx;
+
+	if (mnl_attr_get_type(a) != f->type ||
+	    mnl_attr_validate(a, f->data) < 0)
+		return MNL_CB_OK;
+	f->found = a;
+	return MNL_CB_STOP;
+}
+
+const struct nlattr *nl_attr(const struct nlmsghdr *h, size_t fixed,
+			     uint16_t type, enum mnl_attr_data_type data)
+{
+	struct find f = {.type = type, .data = data};
+
+	(void)mnl_attr_parse(h, (unsigned int)fixed, find_attr, &f);
+	return f.found;
+}
+
+const struct nlattr *nl_attr_in(const struct nlattr *nest, uint16_t type,
+				enum mnl_attr_data_type data)
+{
+	struct find f = {.type = type, .data = data};
+
+	(void)mnl_attr_parse_nested(nest, find_attr, &f);
+	return f.found;
 }
 
 /* ---- answers -------------------------------------------------------------- */
@@ -126,11 +161,8 @@ const char *nl_words(const struct nlmsghdr *h)
 	/* Our own message stands between, unless it was left out. */
 	if (!(h->nlmsg_flags & NLM_F_CAPPED))
 		fixed += MNL_ALIGN(mnl_nlmsg_get_payload_len(&answer->msg));
-	mnl_attr_for_each(
-		a, h, fixed) if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG &&
-				 mnl_attr_validate(a, MNL_TYPE_NUL_STRING) ==
-					 0) return mnl_attr_get_str(a);
-	return NULL;
+	a = nl_attr(h, fixed, NLMSGERR_ATTR_MSG, MNL_TYPE_NUL_STRING);
+	return a ? mnl_attr_get_str(a) : NULL;
 }
 
 static void take_error(const struct nl *n, const struct nlmsghdr *h,

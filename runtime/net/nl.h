@@ -62,12 +62,12 @@ void *nl_begin(struct nl *n, uint32_t *ret_seq, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * A request with its fixed part (size bytes, zeroed, at *ret_fixed), already
- * begun; flags are added to NLM_F_REQUEST.
+ * A request with its fixed part (size bytes, zeroed, at
+ * mnl_nlmsg_get_payload), already begun; flags are added to NLM_F_REQUEST.
  */
 struct nlmsghdr *nl_put(struct nl *n, uint16_t type, uint16_t flags,
-			size_t size, void **ret_fixed, const char *fmt, ...)
-	__attribute__((format(printf, 6, 7)));
+			size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /* Send all that waits and hear the answers; the first error is told. */
 int nl_talk(struct nl *n, struct err *e);
@@ -80,5 +80,14 @@ int nl_ask(struct nl *n, mnl_cb_t cb, void *ctx, struct err *e);
 
 /* What the kernel says beside the number, in an error message; or NULL. */
 const char *nl_words(const struct nlmsghdr *h);
+
+/*
+ * The first attribute of this type behind the fixed part of a message, if what
+ * is in it is of that kind; NULL without one. The same of a nested one.
+ */
+const struct nlattr *nl_attr(const struct nlmsghdr *h, size_t fixed,
+			     uint16_t type, enum mnl_attr_data_type data);
+const struct nlattr *nl_attr_in(const struct nlattr *nest, uint16_t type,
+				enum mnl_attr_data_type data);
 
 #endif

@@ -87,8 +87,6 @@ all_known()
 	says 'invalid proto: xyz'
 	must_fail 125 prism run -P x
 	says 'publish-all'
-	must_fail 125 prism run --network bridge x
-	says "network bridge.*not in this version"
 	must_fail 125 prism run --network nosuch x
 	says 'network nosuch not found'
 	must_fail 125 prism run --network host --network none x

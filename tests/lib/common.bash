@@ -458,7 +458,8 @@ config_offline()
 {
 	cat >"$1" <<-'END'
 	{"registry-mirrors": ["http://127.0.0.1:9"],
-	 "insecure-registries": ["127.0.0.1:9"]}
+	 "insecure-registries": ["127.0.0.1:9"],
+	 "default-network": "none"}
 	END
 }
 
@@ -475,7 +476,8 @@ config_mirror()
 {
 	cat >"$1" <<-END
 	{"registry-mirrors": ["http://127.0.0.1:$2"],
-	 "insecure-registries": ["127.0.0.1:$2"]}
+	 "insecure-registries": ["127.0.0.1:$2"],
+	 "default-network": "none"}
 	END
 }
 

@@ -72,12 +72,11 @@ static void lengths_that_lie_are_seen(void **state)
 
 static int take_name(const struct nlmsghdr *h, void *ctx)
 {
-	const struct nlattr *a;
+	const struct nlattr *const a = nl_attr(
+		h, sizeof(struct ifinfomsg), IFLA_IFNAME, MNL_TYPE_NUL_STRING);
 
-	mnl_attr_for_each(a, h,
-			  sizeof(struct ifinfomsg)) if (mnl_attr_get_type(a) ==
-							IFLA_IFNAME)(void)
-		strncpy(ctx, mnl_attr_get_str(a), IFNAMSIZ - 1);
+	if (a)
+		(void)snprintf(ctx, IFNAMSIZ, "%s", mnl_attr_get_str(a));
 	return MNL_CB_OK;
 }
 
@@ -88,12 +87,10 @@ static void the_kernel_answers(void **state)
 	autonl struct nl n = {.fd = -1};
 	struct err e = {0};
 	struct nlmsghdr *h;
-	void *fixed;
 
 	(void)state;
 	assert_int_equal(nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), &e), 0);
-	h = nl_put(&n, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &fixed,
-		   "look for lo");
+	h = nl_put(&n, RTM_GETLINK, 0, sizeof(struct ifinfomsg), "look for lo");
 	mnl_attr_put_strz(h, IFLA_IFNAME, "lo");
 	assert_int_equal(nl_ask(&n, take_name, name, &e), 0);
 	assert_string_equal(name, "lo");
@@ -106,12 +103,11 @@ static void the_message_that_failed_is_named(void **state)
 	autonl struct nl n = {.fd = -1};
 	struct err e = {0};
 	struct nlmsghdr *h;
-	void *fixed;
 
 	(void)state;
 	assert_int_equal(nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), &e), 0);
 	for (int i = 0; i < 3; i++) {
-		h = nl_put(&n, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &fixed,
+		h = nl_put(&n, RTM_GETLINK, 0, sizeof(struct ifinfomsg),
 			   "look for %s", i == 1 ? "nosuch0" : "lo");
 		mnl_attr_put_strz(h, IFLA_IFNAME, i == 1 ? "nosuch0" : "lo");
 	}
@@ -121,7 +117,7 @@ static void the_message_that_failed_is_named(void **state)
 
 	/* And the next one finds nothing of it. */
 	err_clear(&e);
-	h = nl_put(&n, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &fixed, "lo");
+	h = nl_put(&n, RTM_GETLINK, 0, sizeof(struct ifinfomsg), "lo");
 	mnl_attr_put_strz(h, IFLA_IFNAME, "lo");
 	assert_int_equal(nl_talk(&n, &e), 0);
 }

@@ -1,8 +1,8 @@
 /*
  * paths - where a user's files are looked for
  */
-#ifndef REGISTRY_PATHS_H
-#define REGISTRY_PATHS_H
+#ifndef BASE_PATHS_H
+#define BASE_PATHS_H
 
 #include <stdbool.h>
 

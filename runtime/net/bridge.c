@@ -1,0 +1,292 @@
+#include "bridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "runtime/net/book.h"
+#include "runtime/net/link.h"
+
+/* ---- the bridge ---------------------------------------------------------------- */
+
+static void owner_text(const char *root_path, char ret[256])
+{
+	(void)snprintf(ret, 256, "prism %.200s", root_path);
+}
+
+/* It is there: is it ours to use? */
+static int check(const struct link *l, const struct netdef *d,
+		 const char *root_path, struct err *e)
+{
+	char own[256];
+
+	owner_text(root_path, own);
+	if (strcmp(l->kind, "bridge") != 0)
+		return err_set(e, ERR_EXISTS, "interface %s is not a bridge",
+			       d->link);
+	if (!l->alias[0] || !strcmp(l->alias, own))
+		return 0;
+	(void)err_set(e, ERR_EXISTS, "bridge %s belongs to '%.120s'", d->link,
+		      l->alias);
+	return err_hint(e, "a network of its own has a bridge of its own: "
+			   "'prism network create'");
+}
+
+static void put_address(struct nl *n, uint32_t index,
+			const struct netdef_pool *p)
+{
+	if (p->gateway.len)
+		link_put_address(n, index, &p->gateway, p->subnet.prefix);
+}
+
+static int configure(struct nl *n, const struct netdef *d,
+		     const char *root_path, struct err *e)
+{
+	const uint32_t index = link_index(n, d->link);
+	char own[256];
+	struct nlmsghdr *h;
+
+	put_address(n, index, &d->v4);
+	put_address(n, index, &d->v6);
+	h = link_put_change(n, index, true, "bridge up");
+	owner_text(root_path, own);
+	mnl_attr_put_strz(h, IFLA_IFALIAS, own);
+	return nl_talk(n, e);
+}
+
+static int make(struct nl *n, const struct netdef *d, const char *root_path,
+		struct err *e)
+{
+	const uint32_t mtu = d->mtu ? d->mtu : link_default_mtu(n);
+	struct nlmsghdr *h;
+	struct nlattr *info;
+	uint8_t mac[6];
+	STEP(e, "bridge", "make %s", d->link);
+
+	h = link_put_new(n, d->link, false, "bridge");
+	/* Else it would change with its ports. */
+	bridge_mac(d->v4.gateway.len ? &d->v4.gateway : &d->v6.gateway, mac);
+	mac[1] = 0x43;
+	mnl_attr_put(h, IFLA_ADDRESS, sizeof(mac), mac);
+	if (mtu)
+		mnl_attr_put_u32(h, IFLA_MTU, mtu);
+	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, "bridge");
+	mnl_attr_nest_end(h, info);
+	if (nl_talk(n, e) < 0) {
+		if (e->sys == EPERM)
+			(void)err_hint(e, "a bridge needs CAP_NET_ADMIN");
+		return -1;
+	}
+	if (configure(n, d, root_path, e) == 0)
+		return 0;
+	/* Half of one would be taken for the user's. */
+	struct err ignored = {0};
+
+	link_put_delete(n, d->link);
+	(void)nl_talk(n, &ignored);
+	return -1;
+}
+
+static int ensure(struct nl *n, const struct bridge_end *b, struct link *ret,
+		  struct err *e)
+{
+	const struct netdef *const d = b->net;
+	autoclose int lock = -1;
+
+	if (link_find(n, d->link, ret, e) < 0)
+		return -1;
+	if (ret->index == 0) {
+		lock = book_lock(b->root_fd, d->name, e);
+		if (lock < 0 || link_find(n, d->link, ret, e) < 0)
+			return -1;
+	}
+	if (ret->index == 0) {
+		if (make(n, d, b->root_path, e) < 0)
+			return -1;
+		return link_find(n, d->link, ret, e);
+	}
+	if (check(ret, d, b->root_path, e) < 0)
+		return -1;
+	/* A bridge that somebody put down carries nothing. */
+	if (!(ret->flags & IFF_UP)) {
+		log_note("bridge %s is down: putting it up", d->link);
+		return configure(n, d, b->root_path, e);
+	}
+	return 0;
+}
+
+int bridge_remove(const struct netdef *d, const char *root_path, struct err *e)
+{
+	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
+	autonl struct nl n = {.fd = -1};
+	struct link l;
+	char own[256];
+	STEP(e, "bridge", "remove %s", d->link);
+
+	if (nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0 ||
+	    link_find(&n, d->link, &l, e) < 0)
+		return -1;
+	owner_text(root_path, own);
+	if (l.index == 0 || strcmp(l.alias, own) != 0)
+		return 0;
+	link_put_delete(&n, d->link);
+	return nl_talk(&n, e);
+}
+
+/* ---- forwarding ------------------------------------------------------------------ */
+
+/* Without it nothing that is not meant for the host itself goes through. */
+static int forward_on(const char *path, const char *what, struct err *e)
+{
+	autoclose int fd = open(path, O_RDWR | O_CLOEXEC);
+	char now = '0';
+
+	if (fd < 0 && (errno == EROFS || errno == EACCES)) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && pread(fd, &now, 1, 0) == 1 && now != '0')
+			return 0;
+		log_warn("%s forwarding is off and %s cannot be written: "
+			 "containers reach the host alone",
+			 what, path);
+		return 0;
+	}
+	if (fd < 0 || pread(fd, &now, 1, 0) != 1)
+		return err_sys(e, "open", "%s", path);
+	if (now != '0')
+		return 0;
+	if (pwrite(fd, "1", 1, 0) != 1)
+		return err_sys(e, "write", "%s", path);
+	log_note("%s forwarding was off on this host: switched on", what);
+	return 0;
+}
+
+static int forward(const struct netdef *d, struct err *e)
+{
+	if (d->internal)
+		return 0;
+	if (d->v4.subnet.ip.len &&
+	    forward_on("/proc/sys/net/ipv4/ip_forward", "IPv4", e) < 0)
+		return -1;
+	if (d->v6.subnet.ip.len &&
+	    forward_on("/proc/sys/net/ipv6/conf/all/forwarding", "IPv6", e) < 0)
+		return -1;
+	return 0;
+}
+
+/* ---- the pair --------------------------------------------------------------------- */
+
+void bridge_mac(const struct ip *ip, uint8_t ret[6])
+{
+	ret[0] = 0x02;
+	ret[1] = 0x42;
+	memcpy(ret + 2, ip->b + (ip->len == 16 ? 12 : 0), 4);
+}
+
+static void put_pair(struct nl *n, const struct bridge_end *b,
+		     const struct link *bridge)
+{
+	struct nlmsghdr *const h = link_put_new(n, b->host, true, "veth");
+	struct nlattr *info;
+	struct nlattr *data;
+	struct nlattr *other;
+
+	mnl_attr_put_u32(h, IFLA_MTU, bridge->mtu);
+	mnl_attr_put_u32(h, IFLA_MASTER, bridge->index);
+	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
+	other = mnl_attr_nest_start(h, VETH_INFO_PEER);
+	/* It cannot be born up: the kernel makes it before it has a peer. */
+	(void)mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(h, IFLA_IFNAME, b->name);
+	mnl_attr_put(h, IFLA_ADDRESS, sizeof(b->mac), b->mac);
+	mnl_attr_put_u32(h, IFLA_MTU, bridge->mtu);
+	mnl_attr_put_u32(h, IFLA_NET_NS_PID, (uint32_t)b->pid);
+	mnl_attr_nest_end(h, other);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, info);
+}
+
+static int make_pair(struct nl *n, const struct bridge_end *b,
+		     const struct link *bridge, struct err *e)
+{
+	STEP(e, "veth", "%s to %s on %s", b->name, b->host, b->net->link);
+
+	put_pair(n, b, bridge);
+	if (nl_talk(n, e) == 0)
+		return 0;
+	if (e->sys != EEXIST)
+		return -1;
+	/* Of a start that was cut short, whose namespace is still there. */
+	err_clear(e);
+	link_put_delete(n, b->host);
+	put_pair(n, b, bridge);
+	return nl_talk(n, e);
+}
+
+static void put_family(struct nl *n, uint32_t index, const struct ip *a,
+		       const struct netdef_pool *p, bool is_default)
+{
+	if (!a->len)
+		return;
+	link_put_address(n, index, a, p->subnet.prefix);
+	if (is_default && p->gateway.len)
+		link_put_default(n, index, &p->gateway);
+}
+
+static int set_addresses(const struct bridge_end *b, struct err *e)
+{
+	const struct netdef *const d = b->net;
+	const bool is_default = b->is_default && !d->internal;
+	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
+	autonl struct nl n = {.fd = -1};
+	uint32_t index;
+	STEP(e, "address", "on %s in the container", b->name);
+
+	if (nl_open_in(&n, b->netns, NETLINK_ROUTE, mem, sizeof(mem), e) < 0)
+		return -1;
+	index = link_index(&n, b->name);
+	(void)link_put_change(&n, index, true, "up");
+	put_family(&n, index, &b->ip, &d->v4, is_default);
+	put_family(&n, index, &b->ip6, &d->v6, is_default);
+	return nl_talk(&n, e);
+}
+
+int bridge_attach(const struct bridge_end *b, struct err *e)
+{
+	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
+	autonl struct nl n = {.fd = -1};
+	struct link bridge;
+
+	if (nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0 ||
+	    ensure(&n, b, &bridge, e) < 0 || forward(b->net, e) < 0 ||
+	    make_pair(&n, b, &bridge, e) < 0)
+		return -1;
+	return set_addresses(b, e);
+}
+
+int bridge_detach(const char *host, struct err *e)
+{
+	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
+	autonl struct nl n = {.fd = -1};
+
+	if (nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0)
+		return -1;
+	link_put_delete(&n, host);
+	if (nl_talk(&n, e) == 0)
+		return 0;
+	if (e->sys != ENODEV)
+		return -1;
+	err_clear(e);
+	return 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * link - network interfaces, their addresses and routes, by netlink
+ *
+ * The functions that put something add a message to what waits in a struct nl
+ * (nl.h), so that several go in one call; those that ask do it at once.
+ */
+#ifndef RUNTIME_NET_LINK_H
+#define RUNTIME_NET_LINK_H
+
+#include "base/err.h"
+#include "base/ip.h"
+#include "runtime/net/nl.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct link {
+	uint32_t index; /* 0: there is none of this name */
+	uint32_t flags; /* IFF_UP, ... */
+	uint32_t mtu;
+	char kind[16];   /* "bridge", "veth"; empty: a device */
+	char alias[256]; /* what its maker wrote there */
+};
+
+/* Absent is no error. */
+int link_find(struct nl *n, const char *name, struct link *ret, struct err *e);
+
+/* The index of an interface where the socket is; 0: none. */
+uint32_t link_index(const struct nl *n, const char *name);
+
+/* A new interface, up or not; the caller adds attributes and nests. */
+struct nlmsghdr *link_put_new(struct nl *n, const char *name, bool up,
+			      const char *kind);
+/* Change one: up, and more by attributes. */
+struct nlmsghdr *link_put_change(struct nl *n, uint32_t index, bool up,
+				 const char *what);
+void link_put_delete(struct nl *n, const char *name);
+
+void link_put_address(struct nl *n, uint32_t index, const struct ip *a,
+		      uint8_t prefix);
+void link_put_default(struct nl *n, uint32_t index, const struct ip *gateway);
+
+/* MTU of the interface that has the host's default route; 0: there is none. */
+uint32_t link_default_mtu(struct nl *n);
+
+#endif

@@ -1,0 +1,202 @@
+#include "names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "runtime/net/book.h"
+
+#define HOSTS_MAX MIB(1)
+#define OWN       "this container"
+
+/* ---- text ------------------------------------------------------------------------ */
+
+/* Where the line begins that is this one, or NULL. */
+static const char *find_line(const char *text, const char *line)
+{
+	const size_t n = strlen(line);
+
+	for (const char *p = text; *p;) {
+		const size_t len = strcspn(p, "\n");
+
+		if (len == n && !memcmp(p, line, n))
+			return p;
+		p += len + (p[len] == '\n');
+	}
+	return NULL;
+}
+
+static const char *next_line(const char *p)
+{
+	p += strcspn(p, "\n");
+	return p + (*p == '\n');
+}
+
+void names_replace(const char *text, const char *what, const char *block,
+		   struct buf *ret)
+{
+	autofree char *begin = xasprintf("# prism: %s", what);
+	autofree char *end = xasprintf("# prism: end of %s", what);
+	const char *const from = find_line(text, begin);
+	const char *const to = from ? find_line(from, end) : NULL;
+	const char *rest = "";
+
+	if (to) {
+		buf_add(ret, text, (size_t)(from - text));
+		rest = next_line(to);
+	} else {
+		buf_adds(ret, text);
+		if (ret->len && ret->p[ret->len - 1] != '\n')
+			buf_addc(ret, '\n');
+	}
+	if (*block)
+		buf_addf(ret, "%s\n%s%s\n", begin, block, end);
+	buf_adds(ret, rest);
+}
+
+/* ---- files ------------------------------------------------------------------------ */
+
+static int write_file(int fd, const struct buf *b, off_t before, struct err *e)
+{
+	ssize_t n;
+
+	do {
+		n = pwrite(fd, b->p, b->len, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)b->len)
+		return err_sys(e, "pwrite", "hosts");
+	if (before > (off_t)b->len && ftruncate(fd, (off_t)b->len) < 0)
+		return err_sys(e, "ftruncate", "hosts");
+	return 0;
+}
+
+/* A container that has made it too large, or is gone, has no names. */
+static int change(int dirfd, const char *path, const char *what,
+		  const char *block, struct err *e)
+{
+	autobuf struct buf old = buf_make(HOSTS_MAX);
+	autobuf struct buf new = buf_make(HOSTS_MAX);
+	autoclose int fd = openat(dirfd, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return err_sys(e, "openat", "%s", path);
+	if (io_read_file(fd, &old, path, e) < 0)
+		return -1;
+	names_replace(buf_str(&old), what, block, &new);
+	if (new.over)
+		return err_set(e, ERR_TOOBIG, "%s: larger than %zu bytes", path,
+			       new.max);
+	if (new.len == old.len &&
+	    !memcmp(buf_str(&new), buf_str(&old), new.len))
+		return 0;
+	return write_file(fd, &new, (off_t)old.len, e);
+}
+
+/* ---- its own ------------------------------------------------------------------------ */
+
+static void add_own(const char *address, const char *name, size_t n,
+		    struct buf *b)
+{
+	if (address)
+		buf_addf(b, "%s\t%.*s\n", address, (int)n, name);
+}
+
+int names_own(const struct net_of *o, const struct run_spec *s,
+	      const struct net_state *st, struct err *e)
+{
+	autobuf struct buf b = buf_make(HOSTS_MAX);
+	const char *const name = s->hostname ? s->hostname : o->container->id;
+	const size_t n = s->hostname ? strlen(name) : 12;
+	const struct net_end *const first = st->n_ends ? &st->ends[0] : NULL;
+
+	for (size_t i = 0; i < st->n_ends; i++) {
+		add_own(st->ends[i].ip, name, n, &b);
+		add_own(st->ends[i].ip6, name, n, &b);
+	}
+	for (size_t i = 0; first && i < s->add_hosts.n; i++) {
+		const char *const w = s->add_hosts.v[i];
+		const size_t k = strcspn(w, ":");
+
+		if (strcmp(w + k, ":host-gateway") != 0)
+			continue;
+		add_own(first->gateway, w, k, &b);
+		if (!first->gateway)
+			add_own(first->gateway6, w, k, &b);
+	}
+	return change(o->container->dir_fd, "hosts", OWN, buf_str(&b), e);
+}
+
+/* ---- the others' ---------------------------------------------------------------------- */
+
+struct roll {
+	int root_fd;
+	const char *what;
+	struct buf block;
+	struct strv ids;
+};
+
+static int add_member(void *ctx, const char *address, const char *id,
+		      const char *names, struct err *e)
+{
+	struct roll *const r = ctx;
+	bool known = false;
+
+	(void)e;
+	if (*names)
+		buf_addf(&r->block, "%s\t%s\n", address, names);
+	/* It is there once for each family. */
+	for (size_t i = 0; i < r->ids.n && !known; i++)
+		known = !strcmp(r->ids.v[i], id);
+	if (!known)
+		strv_add(&r->ids, id);
+	return 0;
+}
+
+static int tell_all(struct roll *r, struct err *e)
+{
+	for (size_t i = 0; i < r->ids.n; i++) {
+		autofree char *path =
+			xasprintf("containers/%s/hosts", r->ids.v[i]);
+		struct err one = {0};
+
+		(void)e;
+		/* One whose file cannot be written must not stop the others. */
+		if (change(r->root_fd, path, r->what, buf_str(&r->block),
+			   &one) < 0)
+			log_warn("ignoring: container %.12s: %s", r->ids.v[i],
+				 one.text);
+	}
+	return 0;
+}
+
+int names_tell(int root_fd, const char *network, struct err *e)
+{
+	autofree char *what = xasprintf("network %s", network);
+	struct roll r = {
+		.root_fd = root_fd, .what = what, .block = buf_make(HOSTS_MAX)};
+	autoclose int lock = -1;
+	int rc;
+
+	if (!strcmp(network, NETDEF_DEFAULT)) {
+		buf_free(&r.block);
+		return 0;
+	}
+	STEP(e, "names", "in network %s", network);
+	lock = book_lock(root_fd, network, e);
+	rc = lock < 0 ? -1 : book_each(root_fd, network, add_member, &r, e);
+	if (rc == 0)
+		rc = tell_all(&r, e);
+	buf_free(&r.block);
+	strv_free(&r.ids);
+	return rc;
+}
