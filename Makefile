@@ -5,6 +5,7 @@
 #   make BUILD=crash   with crash points, for the crash tests, into build-crash/
 #   make check         all tests          make lint    all linters
 #   make check-asan    all of them under the sanitizers
+#   make check-vm      limits and networks on Debian's stock kernel, in qemu
 #   make check-docker  all command lines that docker runs too, compared
 #   make demo          pull an image and run it
 #   make bench         the figures, next to the peers that are installed
@@ -95,7 +96,7 @@ LIBS_PRISM := -ljansson -lcap -lseccomp -lnftnl
 LIBS_IMAGE := $(shell $(PKG) --libs libcurl libarchive libcrypto libisal \
 	libzstd jansson) -lcap -l:libnftnl.a
 
-.PHONY: all install check check-asan check-docker lint format demo bench \
+.PHONY: all install check check-asan check-docker check-vm lint format demo bench \
 	deps clean vars
 all: $(O)/prism $(O)/prism-image
 
@@ -232,6 +233,9 @@ check: deps
 
 check-asan: deps
 	$(Q)tests/run asan-all
+
+check-vm: deps
+	$(Q)tests/run vm
 
 check-docker: all
 	$(Q)tests/deps test bench
