@@ -10,10 +10,10 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/paths.h"
 #include "base/str.h"
 #include "registry/base64.h"
 #include "registry/helper.h"
-#include "base/paths.h"
 
 #define DOCKER_SERVER "https://index.docker.io/v1/"
 

@@ -13,9 +13,10 @@ host_up()
 	export WORLD_HOST=prism-b$$
 	ip netns add "$WORLD_HOST"
 	ip -n "$WORLD_HOST" link set lo up
-	ip -n "$WORLD_HOST" link add up0 type dummy
+	ip -n "$WORLD_HOST" link add up0 type veth peer name up1
 	ip -n "$WORLD_HOST" address add 198.51.100.2/24 dev up0
 	ip -n "$WORLD_HOST" link set up0 up
+	ip -n "$WORLD_HOST" link set up1 up
 	ip -n "$WORLD_HOST" route add default via 198.51.100.1
 }
 
