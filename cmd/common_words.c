@@ -91,8 +91,6 @@ static const struct {
 	{"search", "search on the registry's own pages"},
 	{"manifest", "'skopeo inspect --raw docker://IMAGE'"},
 	{"events", "'prism wait CONTAINER' waits for an end; 'prism ps' lists"},
-	{"stats", "read memory.current and cpu.stat in the container's cgroup"},
-	{"update", "'prism rm' and 'prism run' with the new options"},
 	{"swarm", "prism runs containers of one machine"},
 	{"node", "prism runs containers of one machine"},
 	{"service", "'prism run -d --restart always', or a systemd unit"},

@@ -30,7 +30,9 @@ extern const struct command cmd_container_prune;
 extern const struct command cmd_create;
 extern const struct command cmd_generate_systemd;
 extern const struct command cmd_port;
+extern const struct command cmd_stats;
 extern const struct command cmd_top;
+extern const struct command cmd_update;
 extern const struct command cmd_kill;
 extern const struct command cmd_pause;
 extern const struct command cmd_ps;
@@ -127,7 +129,9 @@ int main(int argc, char **argv)
 		&cmd_create,
 		&cmd_generate_systemd,
 		&cmd_port,
+		&cmd_stats,
 		&cmd_top,
+		&cmd_update,
 		&cmd_completion,
 		&cmd_restart,
 		&cmd_start,

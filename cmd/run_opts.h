@@ -204,6 +204,9 @@ int run_opts_monitor(const struct run_opts *o, struct run_spec *s,
 int run_opts_ns(const struct run_opts *o, struct run_spec *s, struct err *e);
 int run_opts_limits(const struct run_opts *o, struct run_spec *s,
 		    struct err *e);
+/* Those of cgroups alone, over what is in l, which is checked with them. */
+int run_opts_cgroup(const struct run_opts *o, struct limits_spec *l,
+		    struct err *e);
 int run_opts_env(const struct run_opts *o, const struct oci_image *img,
 		 struct run_spec *s, struct err *e);
 int run_opts_labels(const struct run_opts *o, const struct oci_image *img,

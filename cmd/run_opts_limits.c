@@ -150,6 +150,7 @@ static int check_set(const char *flag, const char *text, long n, char **ret,
 		return err_set(e, ERR_USAGE,
 			       "--%s %s: not available; there are 0-%ld", flag,
 			       text, n - 1);
+	free(*ret);
 	*ret = xstrdup(text);
 	return 0;
 }
@@ -251,6 +252,8 @@ static int swappiness(const struct run_opts *o, struct limits_spec *l,
 {
 	int64_t n = -1;
 
+	if (!o->memory_swappiness)
+		return 0;
 	/* -1: as the kernel has it. */
 	if (take_number("memory-swappiness", o->memory_swappiness, -1, 100, &n,
 			e) < 0)
@@ -275,8 +278,8 @@ static int strictness(const struct run_opts *o, struct limits_spec *l,
 	return 0;
 }
 
-static int cgroup_limits(const struct run_opts *o, struct limits_spec *l,
-			 struct err *e)
+int run_opts_cgroup(const struct run_opts *o, struct limits_spec *l,
+		    struct err *e)
 {
 	if (memory(o, l, e) < 0 || swappiness(o, l, e) < 0 ||
 	    processors(o, l, e) < 0 ||
@@ -284,7 +287,7 @@ static int cgroup_limits(const struct run_opts *o, struct limits_spec *l,
 		    0 ||
 	    block(o, l, e) < 0)
 		return -1;
-	l->oom_kill_disable = o->oom_kill_disable;
+	l->oom_kill_disable = l->oom_kill_disable || o->oom_kill_disable;
 	for (size_t i = 0; i < o->device_rules.n; i++) {
 		if (!cgroup_is_device_rule(o->device_rules.v[i], e))
 			return -1;
@@ -415,7 +418,7 @@ int run_opts_limits(const struct run_opts *o, struct run_spec *s, struct err *e)
 {
 	int64_t n = 0;
 
-	if (cgroup_limits(o, &s->limits, e) < 0 || add_ulimits(o, s, e) < 0 ||
+	if (run_opts_cgroup(o, &s->limits, e) < 0 || add_ulimits(o, s, e) < 0 ||
 	    add_sysctls(o, s, e) < 0)
 		return -1;
 	if (o->oom_score_adj) {

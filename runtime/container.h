@@ -127,6 +127,13 @@ int container_load(const struct container_home *h, const struct container *c,
 		   struct run_spec *ret_spec, struct container_info *ret_info,
 		   struct err *e);
 
+/*
+ * Other limits and another restart policy, those of spec: now, if it runs, and
+ * for all later starts.
+ */
+int container_update(const struct container *c, const struct run_spec *spec,
+		     struct err *e);
+
 /* What it is doing, and what became of it (state.h). */
 int container_state_get(const struct container *c, struct container_state *ret,
 			struct err *e);

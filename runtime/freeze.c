@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/proc.h"
+#include "runtime/cgroup/cgroup.h"
 
 #define ROUNDS_MAX 1000 /* of a program that forks as fast as it can */
 
@@ -201,6 +202,38 @@ static int unmark(const struct container *c, struct err *e)
 	return 0;
 }
 
+/*
+ * By the freezer of its cgroup, where it has one. 1: it has none, or was not
+ * stopped by it.
+ */
+static int by_freezer(const struct container *c, bool frozen, struct err *e)
+{
+	struct cgroup *g = NULL;
+	int rc = 1;
+
+	if (cgroup_open(c->dir_fd, &g, e) < 0)
+		return -1;
+	if (cgroup_can_freeze(g) && (frozen || cgroup_is_frozen(g)))
+		rc = cgroup_freeze(g, frozen, e);
+	cgroup_free(g);
+	return rc;
+}
+
+static int stop_all(const struct container *c, pid_t init, struct err *e)
+{
+	const int rc = by_freezer(c, true, e);
+
+	return rc > 0 ? move_all(init, SIGSTOP, e) : rc;
+}
+
+static int let_go(const struct container *c, pid_t init, struct err *e)
+{
+	const int rc = by_freezer(c, false, e);
+
+	/* What stopped itself before is not told from what we stopped. */
+	return rc > 0 ? move_all(init, SIGCONT, e) : rc;
+}
+
 int freeze_container(const struct container *c, struct err *e)
 {
 	pid_t init = 0;
@@ -210,7 +243,7 @@ int freeze_container(const struct container *c, struct err *e)
 	if (fd < 0 || mark(c, true, e) < 0)
 		return -1;
 	crash_point("pause-begun");
-	if (move_all(init, SIGSTOP, e) == 0) {
+	if (stop_all(c, init, e) == 0) {
 		crash_point("pause-stopped");
 		if (mark(c, false, e) == 0)
 			return 0;
@@ -235,8 +268,7 @@ int freeze_thaw(const struct container *c, struct err *e)
 	if (fd < 0 || mark(c, true, e) < 0)
 		return -1;
 	crash_point("unpause-begun");
-	/* What stopped itself before is not told from what we stopped. */
-	if (move_all(init, SIGCONT, e) < 0)
+	if (let_go(c, init, e) < 0)
 		return -1;
 	crash_point("unpause-moved");
 	return unmark(c, e);

@@ -1,7 +1,8 @@
 /*
  * freeze - all processes of a container stand still, and go on
  *
- * By SIGSTOP to every process in its PID namespace (and in those below it),
+ * By the freezer of its own cgroup (v2), where it has one; else (a frozen
+ * process of v1 could not even be killed) by SIGSTOP to every process in its PID namespace (and in those below it),
  * again until a look at all of them finds none that still runs: whoever was
  * forked in between is found by the next look. Done from outside, where
  * SIGSTOP reaches PID 1 too.

@@ -405,7 +405,10 @@ void monitor_net_down(struct monitor *m)
 static bool start_again(struct monitor *m, struct err *e)
 {
 	const int64_t ran_ns = clock_monotonic() - m->started_ns;
-	const int64_t pause_ns =
+	int64_t pause_ns;
+
+	monitor_take_update(m);
+	pause_ns =
 		restart_decide(&m->restart, m->code, ran_ns,
 			       m->last || container_is_stopping(m->container));
 

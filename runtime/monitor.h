@@ -90,6 +90,8 @@ void monitor_health_end(struct monitor *m);
  */
 int monitor_cgroup_begin(struct monitor *m, struct err *e);
 void monitor_cgroup_explain(const struct monitor *m, struct err *e);
+/* `update` may have changed the restart policy. */
+void monitor_take_update(struct monitor *m);
 void monitor_cgroup_end(struct monitor *m, struct container_state *s);
 
 /* Replace state.json; a full disk is no reason to end a container. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/spec_file.h"
 
 int monitor_cgroup_begin(struct monitor *m, struct err *e)
 {
@@ -49,6 +50,20 @@ void monitor_cgroup_explain(const struct monitor *m, struct err *e)
 		return;
 	(void)err_prefix(e, "%s", buf_str(&b));
 	(void)err_hint(e, "--memory is too little to start it");
+}
+
+void monitor_take_update(struct monitor *m)
+{
+	struct run_spec s = {.restart = m->restart.policy};
+	struct err e = {0};
+
+	if (!m->spec->keep)
+		return;
+	if (spec_file_read_update(m->container->dir_fd, &s, &e) == 0)
+		m->restart.policy = s.restart;
+	else
+		log_warn("ignoring: %s", e.text);
+	spec_free(&s);
 }
 
 void monitor_cgroup_end(struct monitor *m, struct container_state *s)

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "runtime/record.h"
+#include "runtime/state.h"
 
 /* ---- what is kept --------------------------------------------------------- */
 
@@ -235,6 +236,15 @@ void info_free(struct container_info *i)
 	*i = (struct container_info){0};
 }
 
+/* What `update` may change; spec.json itself is never replaced (its lock). */
+static const struct record_field update_fields[] = {
+	RECORD_IN(struct run_spec, limits, limits_fields),
+	RECORD_IN(struct run_spec, restart, restart_fields),
+	{0},
+};
+
+#define UPDATE_FILE "update.json"
+
 /* ---- writing -------------------------------------------------------------- */
 
 static const char *below_root(const char *path, const char *root)
@@ -289,6 +299,15 @@ int spec_file_write_filter(int dir_fd, const struct run_spec *s, struct err *e)
 			    "seccomp.bpf", e);
 }
 
+int spec_file_write_update(int dir_fd, const struct run_spec *s, struct err *e)
+{
+	autobuf struct buf b = buf_make(STATE_MAX);
+
+	record_add(&b, update_fields, s);
+	return fs_replace_at(dir_fd, UPDATE_FILE, buf_str(&b), b.len, 0600,
+			     true, e);
+}
+
 /* ---- reading -------------------------------------------------------------- */
 
 static int read_filter(int dir_fd, struct run_spec *s, struct err *e)
@@ -326,6 +345,29 @@ static int read_lowers(const struct jval *o, const char *root,
 	return n < 0 ? -1 : 0;
 }
 
+int spec_file_read_update(int dir_fd, struct run_spec *s, struct err *e)
+{
+	autobuf struct buf b = buf_make(STATE_MAX);
+	autojson json_t *doc = NULL;
+	struct jval v;
+
+	if (state_read_small(dir_fd, UPDATE_FILE, &b, e) < 0) {
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	doc = json_parse(buf_str(&b), b.len, UPDATE_FILE, e);
+	if (!doc)
+		return -1;
+	v = jval_root(doc, UPDATE_FILE);
+	/* All of it, or what was taken back would stay. */
+	record_free(update_fields, s);
+	s->limits = (struct limits_spec){0};
+	s->restart = (struct restart_policy){0};
+	return record_read(update_fields, &v, s, e);
+}
+
 static int read_spec(int dir_fd, const struct jval *o, const char *root,
 		     struct run_spec *s, struct err *e)
 {
@@ -334,6 +376,8 @@ static int read_spec(int dir_fd, const struct jval *o, const char *root,
 	if (jget(o, "spec", &in, e) < 0 ||
 	    record_read(spec_fields, &in, s, e) < 0 ||
 	    read_lowers(o, root, s, e) < 0)
+		return -1;
+	if (spec_file_read_update(dir_fd, s, e) < 0)
 		return -1;
 	return jhas(o, "filter") ? read_filter(dir_fd, s, e) : 0;
 }

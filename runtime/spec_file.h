@@ -34,4 +34,11 @@ int spec_file_read(int dir_fd, int spec_fd, const char *root_path,
 		   struct run_spec *ret_spec, struct container_info *ret_info,
 		   struct err *e);
 
+/*
+ * What `update` changed, limits and restart policy: a file of its own beside
+ * spec.json, which wins over it. Reading without one changes nothing.
+ */
+int spec_file_write_update(int dir_fd, const struct run_spec *s, struct err *e);
+int spec_file_read_update(int dir_fd, struct run_spec *s, struct err *e);
+
 #endif

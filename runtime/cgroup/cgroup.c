@@ -268,7 +268,8 @@ struct making {
 	const char *id;
 	struct layout layout;
 	struct settings settings;
-	unsigned need; /* controllers with limits */
+	unsigned need;            /* controllers with limits */
+	const struct cgroup *old; /* of a running container; NULL: none */
 };
 
 static void versions_of(const struct layout *l, int version[CG_CONTROLLERS])
@@ -314,6 +315,24 @@ static bool is_for(const struct making *m, const struct hierarchy *h,
 	return *ret_must || (h->controllers & COUNTERS) != 0;
 }
 
+/* Where it is already in this hierarchy: another caller's place may differ. */
+static bool keep_dir(const struct making *m, const struct hierarchy *h,
+		     struct cgroup *g)
+{
+	for (size_t i = 0; m->old && i < m->old->n; i++) {
+		const struct cgroup_dir *const d = &m->old->v[i];
+
+		if (d->version != h->version ||
+		    d->controllers != h->controllers)
+			continue;
+		g->v[g->n] = *d;
+		g->v[g->n].path = xstrdup(d->path);
+		g->v[g->n++].fd = -1;
+		return true;
+	}
+	return false;
+}
+
 static int plan_dirs(const struct making *m, struct cgroup *g, struct err *e)
 {
 	struct err why = {0};
@@ -323,7 +342,7 @@ static int plan_dirs(const struct making *m, struct cgroup *g, struct err *e)
 		autofree char *parent = NULL;
 		bool must;
 
-		if (!is_for(m, h, &must))
+		if (keep_dir(m, h, g) || !is_for(m, h, &must))
 			continue;
 		parent = place_find(h, m->spec->limits.cgroup_parent, e);
 		if (!parent && must)
@@ -379,7 +398,8 @@ static int rule_devices(const struct making *m, const struct cgroup *g,
 	const struct cgroup_dir *const d = cgroup_dir_of(g, CG_DEVICES);
 	autodevices struct device_rules r = {0};
 
-	if (!devices_are_ruled(m->spec) || !d)
+	/* They are for ever: `update` has none. */
+	if (!devices_are_ruled(m->spec) || !d || m->old)
 		return 0;
 	if (device_rules_make(m->spec, &r, e) < 0 ||
 	    (d->version == 2 ? device_rules_attach(d->fd, &r, e)
@@ -489,19 +509,28 @@ int cgroup_move(const struct cgroup *g, pid_t pid, struct err *e)
 
 /* ---- other limits --------------------------------------------------------- */
 
-int cgroup_update(const struct cgroup *g, const struct limits_spec *l,
-		  struct err *e)
+int cgroup_update(int dir_fd, const char *id, const struct run_spec *s,
+		  struct cgroup **ret, struct err *e)
 {
-	autosettings struct settings s = {0};
-	int version[CG_CONTROLLERS] = {0};
+	struct making m = {.spec = s, .id = id};
+	struct cgroup *g = xcalloc(1, sizeof(*g));
+	struct cgroup *old = NULL;
+	struct err ignored = {0};
+	int rc = cgroup_open(dir_fd, &old, e);
+	STEP(e, "cgroup", "other limits");
 
-	for (int i = 0; i < CG_CONTROLLERS; i++) {
-		const struct cgroup_dir *const d =
-			cgroup_dir_of(g, (enum controller)i);
-
-		version[i] = d ? d->version : 0;
-	}
-	if (settings_make(l, version, &s, e) < 0)
-		return -1;
-	return write_all(g, &s, false, e);
+	m.old = old;
+	if (rc == 0)
+		rc = make(&m, dir_fd, g, e);
+	layout_free(&m.layout);
+	settings_free(&m.settings);
+	/* Nobody is in a new one yet; in the old one the container lives. */
+	if (rc < 0 && !old)
+		(void)cgroup_remove(dir_fd, false, &ignored);
+	cgroup_free(old);
+	if (rc < 0)
+		cgroup_free(g);
+	else
+		*ret = g;
+	return rc;
 }

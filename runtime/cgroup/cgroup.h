@@ -51,9 +51,12 @@ int cgroup_enter(const struct cgroup *g, bool born, struct err *e);
 /* Put another process into all of them. */
 int cgroup_move(const struct cgroup *g, pid_t pid, struct err *e);
 
-/* Other limits for a running one; what a hierarchy lacks is an error. */
-int cgroup_update(const struct cgroup *g, const struct limits_spec *l,
-		  struct err *e);
+/*
+ * Other limits for a running one, those of s; what it lacks for them is made.
+ * Then every process of it is to be moved (cgroup_move).
+ */
+int cgroup_update(int dir_fd, const char *id, const struct run_spec *s,
+		  struct cgroup **ret, struct err *e);
 
 /*
  * Remove them, as the container's directory says, and the processes that are
@@ -67,6 +70,7 @@ int cgroup_remove(int dir_fd, bool patient, struct err *e);
 /* v2 only: false when it has no freezer of its own. */
 bool cgroup_can_freeze(const struct cgroup *g);
 int cgroup_freeze(const struct cgroup *g, bool frozen, struct err *e);
+bool cgroup_is_frozen(const struct cgroup *g);
 
 struct cgroup_oom {
 	uint64_t kills; /* by the OOM killer, since it was made */

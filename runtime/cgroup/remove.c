@@ -178,6 +178,16 @@ bool cgroup_can_freeze(const struct cgroup *g)
 	return d && faccessat(d->fd, "cgroup.freeze", W_OK, AT_EACCESS) == 0;
 }
 
+bool cgroup_is_frozen(const struct cgroup *g)
+{
+	const struct cgroup_dir *const d = freezer(g);
+	autobuf struct buf b = buf_make(64);
+	struct err ignored = {0};
+
+	return d && fs_read_at(d->fd, "cgroup.freeze", &b, &ignored) == 0 &&
+	       buf_str(&b)[0] == '1';
+}
+
 static bool is_frozen(int fd, bool frozen)
 {
 	autobuf struct buf b = buf_make(KIB(4));

@@ -253,6 +253,86 @@ run()
 	must_work prism rm -f c
 }
 
+@test "stats --no-stream says what is used" {
+	need ROOT MEMCG
+	must_work prism run --network none -d --name c -m 50m --cpus 0.2 \
+		busybox sh -c 'while :; do :; done'
+	must_work prism run --network none -d --name d busybox sh -c \
+		'while :; do :; done'
+	must_work prism stats --no-stream --format \
+		'{{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.PIDs}}'
+	has '^c [12][0-9]\.[0-9]+% [0-9.]+[KM]iB / 50MiB [23]$'
+	# Without a cgroup: by its processes.
+	has '^d [0-9]{2,}\.[0-9]+% [0-9.]+[KM]iB / [0-9.]+GiB [23]$'
+	must_work prism stats --no-stream --no-trunc --format '{{.ID}}' c
+	has '^[0-9a-f]{64}$'
+	must_work prism stats --no-stream --format json c
+	has '^\{.*"MemUsage":"[0-9.]+[KM]iB / 50MiB".*\}$'
+	must_work prism rm -f c d
+}
+
+@test "update changes limits of a running container, and they stay" {
+	need ROOT MEMCG PIDSCG
+	must_work prism run --network none -d --name c -m 50m busybox sleep 60
+	must_work prism run --network none -d --name d busybox sleep 60
+	must_work prism update -m 100m --cpus 0.5 --pids-limit 4 c d
+	prints $'c\nd'
+	must_work prism stats --no-stream --format '{{.MemUsage}}' c
+	has '/ 100MiB$'
+	# The one without a cgroup has one now.
+	must_exit 2 prism exec d sh -c \
+		'sleep 9 & sleep 9 & sleep 9 & sleep 9 & echo never'
+	says "can't fork"
+	must_work prism inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}' c
+	prints '104857600 500000000 4'
+	must_fail 1 prism update -m 1m c
+	must_work prism restart -t 0 c
+	must_work prism stats --no-stream --format '{{.MemUsage}}' c
+	has '/ 100MiB$'
+	must_work prism rm -f c d
+}
+
+@test "update --restart holds at the next end" {
+	need ROOT
+	must_work prism run --network none -d --name c busybox sleep 2
+	must_work prism update --restart on-failure:2 c
+	must_work prism inspect -f '{{.HostConfig.RestartPolicy.Name}}' c
+	prints on-failure
+	must_work prism wait c
+	must_work prism rm c
+	must_work prism run --network none -d --name c busybox sh -c \
+		'[ -e /x ] && exec sleep 60; touch /x; sleep 2; exit 1'
+	must_work prism update --restart always c
+	local i
+	for i in $(seq 100); do
+		[ "$(prism inspect -f '{{.RestartCount}}' c)" = 0 ] || break
+		sleep 0.1
+	done
+	must_work prism inspect -f '{{.RestartCount}}' c
+	prints 1
+	must_work prism rm -f c
+}
+
+@test "pause of a container with limits, by whatever there is" {
+	need ROOT PIDSCG
+	must_work prism run --network none -d --name c --pids-limit 50 busybox \
+		sh -c 'while :; do echo x; sleep 0.01; done'
+	must_work prism pause c
+	must_work prism ps --format '{{.Status}}'
+	has 'Paused'
+	must_work prism logs c
+	local before=${#output}
+	sleep 0.3
+	must_work prism logs c
+	[ ${#output} = "$before" ] || explain "it still writes"
+	must_work prism unpause c
+	sleep 0.3
+	must_work prism logs c
+	[ ${#output} -gt "$before" ] || explain "it does not go on"
+	must_work prism pause c
+	must_work prism rm -f c
+}
+
 @test "no limits: no cgroup, and no error" {
 	need ROOT
 	must_work prism run --network none -d --name c busybox sleep 60
