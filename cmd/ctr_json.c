@@ -215,6 +215,37 @@ static json_t *ulimits_json(const struct run_spec *s)
 	return a;
 }
 
+/* [{"Path": "/dev/sda", "Rate": 1048576}] of "/dev/sda:1048576" */
+static json_t *rates_json(const struct strv *rates, const char *key)
+{
+	json_t *const a = json_array();
+
+	for (size_t i = 0; i < rates->n; i++) {
+		const char *const colon = strrchr(rates->v[i], ':');
+		const size_t n = colon ? (size_t)(colon - rates->v[i]) : 0;
+		autofree char *path = xstrndup(rates->v[i], n);
+		json_t *const one = json_object();
+		uint64_t rate = 0;
+
+		(void)str_to_u64(rates->v[i] + n + 1, INT64_MAX, &rate);
+		cj_str(one, "Path", path);
+		cj_int(one, key, (int64_t)rate);
+		(void)json_array_append_new(a, one);
+	}
+	return a;
+}
+
+static void add_device_limits(json_t *o, const struct limits_spec *l)
+{
+	cj_put(o, "BlkioDeviceReadBps", rates_json(&l->read_bps, "Rate"));
+	cj_put(o, "BlkioDeviceReadIOps", rates_json(&l->read_iops, "Rate"));
+	cj_put(o, "BlkioDeviceWriteBps", rates_json(&l->write_bps, "Rate"));
+	cj_put(o, "BlkioDeviceWriteIOps", rates_json(&l->write_iops, "Rate"));
+	cj_put(o, "BlkioWeightDevice",
+	       rates_json(&l->weight_devices, "Weight"));
+	cj_put(o, "DeviceCgroupRules", cj_list_or_null(&l->device_rules));
+}
+
 static void add_limits(json_t *o, const struct limits_spec *l)
 {
 	cj_int(o, "CpuShares", l->cpu_shares);
@@ -228,6 +259,12 @@ static void add_limits(json_t *o, const struct limits_spec *l)
 	cj_str(o, "CpusetMems", l->cpuset_mems);
 	cj_int(o, "MemoryReservation", l->memory_reservation_bytes);
 	cj_int(o, "MemorySwap", l->memory_swap_bytes);
+	cj_put(o, "MemorySwappiness",
+	       l->has_swappiness
+		       ? json_integer((json_int_t)l->memory_swappiness)
+		       : json_null());
+	cj_bool(o, "OomKillDisable", l->oom_kill_disable);
+	add_device_limits(o, l);
 	cj_put(o, "PidsLimit",
 	       l->pids ? json_integer((json_int_t)l->pids) : json_null());
 }
