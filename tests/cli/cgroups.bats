@@ -196,7 +196,9 @@ run()
 	local born last
 
 	strace -f -o "$T/trace" -e trace=write,clone3 "$PRISM_BIN" run \
-		--network none --rm -m 32m --cpus 0.5 --pids-limit 50 \
+		--network none --rm -m 32m --memory-reservation 16m \
+		--memory-swap 48m --cpu-period 100000 --cpu-quota 50000 \
+		--pids-limit 50 \
 		--device-write-bps "$(findmnt -no SOURCE / | grep ^/dev/ ||
 			echo /dev/loop0):9mb" --limits=best-effort busybox true \
 		2>"$T/err" || { cat "$T/err"; return 1; }
