@@ -198,6 +198,11 @@ int run_opts_devices(const struct run_opts *o, struct run_spec *s,
 int run_opts_net(const struct run_opts *o, struct run_spec *s, struct err *e);
 /* One word of --network. */
 int run_opts_network(const char *text, struct run_spec *s, struct err *e);
+/* --network pasta..., slirp4netns...; and what an ordinary user has without. */
+int run_opts_user_net(const char *word, struct run_spec *s, struct err *e);
+int run_opts_user_net_default(struct run_spec *s, bool ports, struct err *e);
+/* ERR_UNSUPPORTED: a network of the host's, asked for by an ordinary user. */
+int run_opts_user_net_refuse(const char *word, struct err *e);
 int run_opts_ports(const struct run_opts *o, struct run_spec *s, struct err *e);
 int run_opts_monitor(const struct run_opts *o, struct run_spec *s,
 		     struct err *e);

@@ -45,7 +45,8 @@ int run_opts_default_network(const struct run_opts *o, const char *config,
 	if (!word && getauxval(AT_EUID) == 0)
 		word = xstrdup("bridge");
 	if (!word)
-		return 0;
+		return run_opts_user_net_default(
+			s, o->ports.n > 0 || o->publish_all, e);
 	if (run_opts_network(word, s, e) < 0)
 		return err_prefix(e, "default-network");
 	return 0;

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "base/log.h"
 #include "base/own.h"
 #include "cmd/run_opts.h"
+#include "runtime/net/user.h"
 
 /* ---- the network --------------------------------------------------------------- */
 
@@ -55,9 +57,12 @@ int run_opts_network(const char *text, struct run_spec *s, struct err *e)
 		s->net_of = xstrdup(of);
 		return 0;
 	}
-	if (str_starts(w, "slirp4netns") || str_starts(w, "pasta") ||
-	    str_starts(w, "ns:"))
+	if (user_net_is(w))
+		return run_opts_user_net(w, s, e);
+	if (str_starts(w, "ns:"))
 		return absent_network(w, e);
+	if (getauxval(AT_EUID) != 0)
+		return run_opts_user_net_refuse(w, e);
 	add_network(w, s);
 	return 0;
 }

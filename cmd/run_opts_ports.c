@@ -207,7 +207,8 @@ int expose_parse(const char *text, struct strv *ret, struct err *e)
 static int can_publish(const struct run_opts *o, const struct run_spec *s,
 		       struct err *e)
 {
-	if ((!s->n_ports && !s->publish_all) || s->net == NET_NETS)
+	if ((!s->n_ports && !s->publish_all) || s->net == NET_NETS ||
+	    s->net == NET_USER)
 		return 0;
 	if (s->net == NET_HOST || o->networks.n > 0) {
 		log_note("published ports are discarded with --network %s",

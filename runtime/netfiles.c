@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "runtime/net/user.h"
 
 /* ---- hosts ------------------------------------------------------------------- */
 
@@ -58,6 +59,19 @@ static bool is_loopback(const char *address, size_t n)
 	       (n == 3 && !memcmp(address, "::1", 3));
 }
 
+static bool has_loopback(const char *text)
+{
+	for (const char *p = text; *p;) {
+		const size_t n = strcspn(p, "\n");
+		const char *const words = behind(p, n, "nameserver");
+
+		if (words && is_loopback(words, strcspn(words, " \t\n")))
+			return true;
+		p += n + (p[n] == '\n');
+	}
+	return false;
+}
+
 /* The lines with this keyword; of name servers not those on loopback. */
 static void copy_lines(const char *text, const char *keyword, bool loopback,
 		       struct buf *ret)
@@ -91,6 +105,23 @@ bool netfiles_wants_resolv(const struct run_spec *s)
 	return s->dns.n + s->dns_search.n + s->dns_options.n > 0;
 }
 
+/*
+ * In a user-mode network those of the host are in reach as they are from the
+ * host, but for those on its loopback: the program asks them.
+ */
+static void name_servers(const struct run_spec *s, const char *host_text,
+			 struct buf *ret)
+{
+	char address[USER_NET_ADDRESS_MAX];
+
+	if (s->net == NET_USER && s->net_user && has_loopback(host_text)) {
+		user_net_dns(s->net_user, address);
+		buf_addf(ret, "nameserver %s\n", address);
+		return;
+	}
+	copy_lines(host_text, "nameserver", s->net == NET_HOST, ret);
+}
+
 void netfiles_resolv(const struct run_spec *s, const char *host_text,
 		     struct buf *ret)
 {
@@ -103,7 +134,7 @@ void netfiles_resolv(const struct run_spec *s, const char *host_text,
 	for (size_t i = 0; i < s->dns.n; i++)
 		buf_addf(ret, "nameserver %s\n", s->dns.v[i]);
 	if (!s->dns.n)
-		copy_lines(host_text, "nameserver", host, ret);
+		name_servers(s, host_text, ret);
 	if (s->dns_search.n) {
 		add_words("search", &s->dns_search, ret);
 	} else {
@@ -142,7 +173,7 @@ int netfiles_read_resolv(const struct run_spec *s, struct buf *ret,
 {
 	if (read_text("/etc/resolv.conf", ret, e) < 0)
 		return -1;
-	if (s->net == NET_HOST || !is_stub(buf_str(ret)))
+	if (s->net == NET_HOST || s->net == NET_USER || !is_stub(buf_str(ret)))
 		return 0;
 	return read_text("/run/systemd/resolve/resolv.conf", ret, e);
 }

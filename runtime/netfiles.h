@@ -7,7 +7,8 @@
  * resolv.conf: with the host's network the host's own. Else the name servers of
  * the host that can be reached from another network namespace, so none on
  * loopback, and its search and options. --dns, --dns-search and --dns-option
- * each replace one of these lists.
+ * each replace one of these lists. A user-mode network answers in place of
+ * servers on the host's loopback, systemd-resolved's stub included.
  */
 #ifndef RUNTIME_NETFILES_H
 #define RUNTIME_NETFILES_H

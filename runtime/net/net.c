@@ -29,6 +29,7 @@
 #include "runtime/net/book.h"
 #include "runtime/net/bridge.h"
 #include "runtime/net/names.h"
+#include "runtime/net/net_user.h"
 #include "runtime/net/netdef.h"
 
 struct net_live {
@@ -222,7 +223,9 @@ static int up(const struct net_of *o, const struct run_spec *s, pid_t init,
 	rc = mark(o, e);
 	crash_point("net-marked");
 	if (rc == 0)
-		rc = raise_all(o, s, places, &st, init, pidfd, e);
+		rc = s->net == NET_USER
+			     ? net_user_up(o, s, init, &st, e)
+			     : raise_all(o, s, places, &st, init, pidfd, e);
 	for (size_t i = 0; i < s->n_nets; i++)
 		netdef_free(&places[i].def);
 	free(places);
@@ -299,7 +302,8 @@ int net_down(const struct net_of *o, struct err *e)
 		return errno == ENOENT ? 0 : err_sys(e, "faccessat", "network");
 	if (net_state_read(dir, &st, &why) < 0)
 		log_warn("ignoring: %s", why.text);
-	if (st.n_ends == 0 &&
+	net_user_down(&st);
+	if (st.n_ends == 0 && !st.user &&
 	    book_release_all(o->home->root_fd, o->container->id, e) < 0)
 		return -1;
 	for (size_t i = 0; i < st.n_ends; i++)

@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "runtime/net/portnear.h"
 #include "runtime/net/portowner.h"
 #include "runtime/net/sockname.h"
 #include "runtime/spec.h"
@@ -53,6 +54,17 @@ const char *ports_text(const struct port_map *p, char ret[PORTS_TEXT_MAX])
 
 /* ---- one socket ------------------------------------------------------------------ */
 
+static int low_port(const struct port_map *p, struct err *e)
+{
+	const uint16_t start = portnear_start();
+	const uint16_t near = portnear_find(p, start);
+
+	return err_hint(e,
+			"ports below %u (net.ipv4.ip_unprivileged_port_start) "
+			"are for root; the nearest free one: -p %u:%u",
+			start, near ? near : start, p->port);
+}
+
 /* Taken, by whom it may be; or another reason why it cannot be ours. */
 static int refuse(const struct port_map *p, const char *call, struct err *e)
 {
@@ -75,8 +87,7 @@ static int refuse(const struct port_map *p, const char *call, struct err *e)
 		return err_hint(e, "this host does not have that address: "
 				   "see 'ip address'");
 	if (why == EACCES)
-		return err_hint(e, "ports below net.ipv4.ip_unprivileged_port_"
-				   "start are for root");
+		return low_port(p, e);
 	if (why == EMFILE)
 		return err_hint(e, "each published port is an open file: see "
 				   "'ulimit -n'");

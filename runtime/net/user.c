@@ -36,6 +36,7 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "base/vclone.h"
+#include "runtime/net/net.h"
 
 /* It takes some 30 ms; a machine that is busy may need a hundred times that. */
 #define READY_MS 20000
@@ -164,12 +165,28 @@ int user_net_start(const struct user_net_conf *c, struct user_net *ret,
 	return 0;
 }
 
-void user_net_end(struct user_net *u)
+pid_t user_net_leave(struct user_net *u)
 {
-	own_kill(&u->pid);
 	own_close(&u->pidfd);
 	own_close(&u->said);
 	own_close(&u->ready);
+	return take_pid(&u->pid);
+}
+
+void user_net_end(struct user_net *u)
+{
+	own_kill(&u->pid);
+	(void)user_net_leave(u);
+}
+
+void user_net_end_pid(pid_t pid)
+{
+	siginfo_t si = {0};
+
+	/* Nobody's number while we have not reaped it. */
+	if (pid > 0 &&
+	    waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0)
+		own_kill(&pid);
 }
 
 /* ---- ports of slirp4netns -------------------------------------------------------- */
@@ -208,21 +225,24 @@ static int api_answer(const struct buf *b, struct err *e)
 	return err_set(e, ERR_NET, "slirp4netns: %s", why ? why : "refused");
 }
 
-static int one_port(const struct user_net_conf *c, const struct user_port *p,
-		    struct err *e)
+static int one_port(const struct user_net_conf *c, const struct net_port *p,
+		    const char *ip, struct err *e)
 {
 	autobuf struct buf b = buf_make(KIB(4));
 	autoclose int fd = -1;
-	ERR_IN(e, "port %s%s%u/%s", p->ip ? p->ip : "", p->ip ? ":" : "",
-	       p->host, p->protocol);
+	ERR_IN(e, "port %s%s%u/%s", ip ? ip : "", ip ? ":" : "", p->host,
+	       p->protocol);
 
+	if (ip && strchr(ip, ':'))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "slirp4netns publishes on IPv4 alone");
 	fd = api_connect(c->dir_fd, e);
 	if (fd < 0)
 		return -1;
 	buf_addf(&b,
 		 "{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\","
 		 "\"host_addr\":\"%s\",\"host_port\":%u,\"guest_port\":%u}}",
-		 p->protocol, p->ip ? p->ip : "0.0.0.0", p->host, p->port);
+		 p->protocol, ip ? ip : "0.0.0.0", p->host, p->port);
 	if (io_write_all(fd, b.p, b.len, USER_NET_API, e) < 0)
 		return -1;
 	if (shutdown(fd, SHUT_WR) < 0)
@@ -235,9 +255,13 @@ static int one_port(const struct user_net_conf *c, const struct user_port *p,
 
 static int slirp_ports(const struct user_net_conf *c, struct err *e)
 {
-	for (size_t i = 0; i < c->n_ports; i++)
-		if (one_port(c, &c->ports[i], e) < 0)
+	for (size_t i = 0; i < c->n_ports; i++) {
+		const char *ip;
+
+		if (user_net_port_ip(c, i, &ip) &&
+		    one_port(c, &c->ports[i], ip, e) < 0)
 			return -1;
+	}
 	return 0;
 }
 

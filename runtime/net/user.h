@@ -16,7 +16,7 @@
  * options of pasta's own, or "slirp4netns[:NAME=VALUE,...]".
  *
  * Life: user_net_choose or user_net_check (once) -> user_net_start ->
- * user_net_wait -> user_net_end.
+ * user_net_wait -> user_net_leave -> user_net_end_pid.
  */
 #ifndef RUNTIME_NET_USER_H
 #define RUNTIME_NET_USER_H
@@ -30,6 +30,8 @@
 
 /* Is it "pasta" or "slirp4netns", with options or without? */
 bool user_net_is(const char *word);
+
+bool user_net_is_pasta(const char *word);
 
 /* The same, and all options are known and well formed. */
 int user_net_check(const char *how, struct err *e);
@@ -47,17 +49,13 @@ int user_net_usable(const char *how, struct err *e);
 #define USER_NET_ADDRESS_MAX 16
 void user_net_dns(const char *how, char ret[USER_NET_ADDRESS_MAX]);
 
-struct user_port {
-	const char *ip; /* of the host; NULL: all */
-	uint16_t host;
-	uint16_t port; /* in the container */
-	const char *protocol;
-};
+struct net_port;
 
 struct user_net_conf {
 	const char *how;
-	const struct user_port *ports;
+	const struct net_port *ports; /* 0.0.0.0 and :: are one */
 	size_t n_ports;
+	bool dns;   /* it is to answer at user_net_dns */
 	int netns;  /* of the container */
 	int userns; /* the one that owns it */
 	int dir_fd; /* of the container */
@@ -84,5 +82,11 @@ int user_net_wait(struct user_net *u, const struct user_net_conf *c,
 
 /* Kill and reap, if it runs. */
 void user_net_end(struct user_net *u);
+
+/* Let it run; its pid is the caller's, for user_net_end_pid. */
+pid_t user_net_leave(struct user_net *u);
+
+/* The same of a pid that was written down: only if it is a child of ours. */
+void user_net_end_pid(pid_t pid);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "runtime/net/net.h"
 
 #define SLIRP_CIDR "10.0.2.0/24"
 
@@ -196,6 +197,31 @@ static void slirp_args(const struct user_net_conf *c, const struct strv *o,
 	strv_add(ret, "eth0");
 }
 
+/* ---- ports ------------------------------------------------------------------------ */
+
+/* The same port on the other family's "all addresses". */
+static bool has_other(const struct user_net_conf *c, size_t i, const char *ip)
+{
+	const struct net_port *const p = &c->ports[i];
+
+	for (size_t k = 0; k < c->n_ports; k++)
+		if (c->ports[k].ip && !strcmp(c->ports[k].ip, ip) &&
+		    c->ports[k].host == p->host &&
+		    !strcmp(c->ports[k].protocol, p->protocol))
+			return true;
+	return false;
+}
+
+bool user_net_port_ip(const struct user_net_conf *c, size_t i, const char **ret)
+{
+	const char *const ip = c->ports[i].ip;
+
+	*ret = ip;
+	if (ip && !strcmp(ip, "0.0.0.0") && has_other(c, i, "::"))
+		*ret = NULL;
+	return !ip || strcmp(ip, "::") != 0 || !has_other(c, i, "0.0.0.0");
+}
+
 /* ---- pasta ------------------------------------------------------------------------ */
 
 static bool has(const struct strv *o, const char *letter, const char *name)
@@ -220,13 +246,15 @@ static void pasta_ports(const struct user_net_conf *c, const char *protocol,
 			const char *option, struct strv *ret)
 {
 	for (size_t i = 0; i < c->n_ports; i++) {
-		const struct user_port *const p = &c->ports[i];
+		const struct net_port *const p = &c->ports[i];
+		const char *ip;
 
-		if (strcmp(p->protocol, protocol) != 0)
+		if (strcmp(p->protocol, protocol) != 0 ||
+		    !user_net_port_ip(c, i, &ip))
 			continue;
 		strv_add(ret, option);
-		strv_take(ret, xasprintf("%s%s%u:%u", p->ip ? p->ip : "",
-					 p->ip ? "/" : "", p->host, p->port));
+		strv_take(ret, xasprintf("%s%s%u:%u", ip ? ip : "",
+					 ip ? "/" : "", p->host, p->port));
 	}
 }
 
@@ -234,23 +262,27 @@ static void pasta_ports(const struct user_net_conf *c, const char *protocol,
  * What is not said must not be as pasta has it: it would forward every port of
  * either side that somebody listens on, the host's own services included.
  */
-static void pasta_defaults(const struct strv *o, struct strv *ret)
+static void pasta_defaults(const struct user_net_conf *c, const struct strv *o,
+			   struct strv *ret)
 {
 	static const struct {
 		const char *letter, *name, *value;
 	} all[] = {
-		{"-t", "--tcp-ports", "none"},
-		{"-u", "--udp-ports", "none"},
-		{"-T", "--tcp-ns", "none"},
-		{"-U", "--udp-ns", "none"},
+		{"-t", "--tcp-ports", "none"}, {"-u", "--udp-ports", "none"},
+		{"-T", "--tcp-ns", "none"},    {"-U", "--udp-ns", "none"},
 		{"-I", "--ns-ifname", "eth0"},
-		{NULL, "--dns-forward", PASTA_DNS},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (!has(o, all[i].letter, all[i].name) &&
 		    !has(ret, all[i].letter, all[i].name))
 			add_pair(ret, all[i].name, all[i].value);
+	/*
+	 * Only where it is used: answers of the host's server that was asked by
+	 * its own address would come from this one too.
+	 */
+	if (c->dns && !has(o, NULL, "--dns-forward"))
+		add_pair(ret, "--dns-forward", PASTA_DNS);
 	/* Podman's word for leaving it out; older pastas do not know it. */
 	if (!has(o, NULL, "--map-gw") && !has(o, NULL, "--no-map-gw"))
 		strv_add(ret, "--no-map-gw");
@@ -270,7 +302,7 @@ static void pasta_args(const struct user_net_conf *c, const struct strv *o,
 	add_pair(ret, "--netns", "/proc/self/fd/0");
 	pasta_ports(c, "tcp", "-t", ret);
 	pasta_ports(c, "udp", "-u", ret);
-	pasta_defaults(o, ret);
+	pasta_defaults(c, o, ret);
 	for (size_t i = 0; i < o->n; i++)
 		if (strcmp(o->v[i], "--map-gw") != 0)
 			strv_add(ret, o->v[i]);

@@ -15,11 +15,16 @@
 /* The FIFO in slirp4netns; pasta opens it by its name. */
 #define USER_NET_READY_FD 3
 
-bool user_net_is_pasta(const char *how);
-
 /* Its arguments, argv[0] included. ERR_UNSUPPORTED for sctp. */
 int user_net_args(const struct user_net_conf *c, struct strv *ret,
 		  struct err *e);
+
+/*
+ * Where port i is to be opened: NULL is everywhere. False: another one of the
+ * list does it, which is of the other family.
+ */
+bool user_net_port_ip(const struct user_net_conf *c, size_t i,
+		      const char **ret);
 
 /* The value of an option of slirp4netns, or def; valid until ret is freed. */
 const char *user_net_option(const struct strv *options, const char *name,

@@ -423,12 +423,14 @@ wait_for()
 # ---- the ordinary user ----------------------------------------------------------
 
 # run_as USER DIR CMD...: a clean environment, home and runtime dir below DIR.
+# RUN_IN: a program that goes somewhere before, as root.
 run_as()
 {
 	local user=$1 dir=$2
 
 	shift 2
-	setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups \
+	${RUN_IN:+"$RUN_IN"} setpriv --reuid="$user" \
+		--regid="$(id -g "$user")" --init-groups \
 		--inh-caps=-all -- env -i PATH="$PATH" USER="$user" \
 		HOME="$dir/home" XDG_RUNTIME_DIR="$dir/xdg" LC_ALL=C.UTF-8 \
 		PRISM_CONFIG="${PRISM_CONFIG:-$FT/prism.json}" \

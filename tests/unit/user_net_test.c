@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "runtime/net/net.h"
 #include "runtime/net/user_impl.h"
 
 /* All arguments, " " between them, must be so. */
@@ -38,16 +39,20 @@ static void pasta_forwards_nothing_by_itself(void **state)
 	(void)state;
 	args_are(&(struct user_net_conf){.how = "pasta"},
 		 PASTA "--tcp-ports none --udp-ports none --tcp-ns none "
+		       "--udp-ns none --ns-ifname eth0 --no-map-gw");
+	args_are(&(struct user_net_conf){.how = "pasta", .dns = true},
+		 PASTA "--tcp-ports none --udp-ports none --tcp-ns none "
 		       "--udp-ns none --ns-ifname eth0 --dns-forward "
 		       "169.254.1.1 --no-map-gw");
 }
 
 static void pasta_takes_ports_and_options(void **state)
 {
-	const struct user_port ports[] = {
+	static char lo4[] = "127.0.0.1", lo6[] = "::1";
+	const struct net_port ports[] = {
 		{NULL, 8080, 80, "tcp"},
-		{"127.0.0.1", 5353, 53, "udp"},
-		{"::1", 8443, 443, "tcp"},
+		{lo4, 5353, 53, "udp"},
+		{lo6, 8443, 443, "tcp"},
 	};
 
 	(void)state;
@@ -56,18 +61,38 @@ static void pasta_takes_ports_and_options(void **state)
 					 .ports = ports,
 					 .n_ports = 3},
 		 PASTA "-t 8080:80 -t ::1/8443:443 -u 127.0.0.1/5353:53 "
-		       "--udp-ns none --dns-forward 169.254.1.1 "
-		       "-T 5432 -I p0 --mtu=1400");
+		       "--udp-ns none -T 5432 -I p0 --mtu=1400");
 	args_are(&(struct user_net_conf){.how = "pasta:--tcp-ports=auto,"
-						"--dns-forward=10.1.1.1"},
+						"--dns-forward=10.1.1.1",
+					 .dns = true},
 		 PASTA "--udp-ports none --tcp-ns none --udp-ns none "
 		       "--ns-ifname eth0 --no-map-gw --tcp-ports=auto "
 		       "--dns-forward=10.1.1.1");
 }
 
+static void both_families_are_one_socket(void **state)
+{
+	static char all4[] = "0.0.0.0", all6[] = "::";
+	const struct net_port ports[] = {
+		{all4, 8080, 80, "tcp"},
+		{all6, 8080, 80, "tcp"},
+		{all4, 9090, 90, "tcp"},
+		{all6, 9091, 91, "tcp"},
+	};
+
+	(void)state;
+	args_are(&(struct user_net_conf){.how = "pasta:-u,none,-T,none,-U,none,"
+						"-I,x,--dns-forward,1.1.1.1",
+					 .ports = ports,
+					 .n_ports = 4},
+		 PASTA "-t 8080:80 -t 0.0.0.0/9090:90 -t ::/9091:91 "
+		       "--no-map-gw -u none -T none -U none -I x "
+		       "--dns-forward 1.1.1.1");
+}
+
 static void slirp_keeps_the_host_to_itself(void **state)
 {
-	const struct user_port port = {NULL, 8080, 80, "tcp"};
+	const struct net_port port = {NULL, 8080, 80, "tcp"};
 
 	(void)state;
 	args_are(&(struct user_net_conf){.how = "slirp4netns"},
@@ -88,7 +113,7 @@ static void slirp_keeps_the_host_to_itself(void **state)
 
 static void sctp_is_carried_by_none(void **state)
 {
-	const struct user_port port = {NULL, 8080, 80, "sctp"};
+	const struct net_port port = {NULL, 8080, 80, "sctp"};
 	const struct user_net_conf c = {
 		.how = "pasta", .ports = &port, .n_ports = 1};
 	autostrv struct strv args = {0};
@@ -170,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pasta_forwards_nothing_by_itself),
 		cmocka_unit_test(pasta_takes_ports_and_options),
+		cmocka_unit_test(both_families_are_one_socket),
 		cmocka_unit_test(slirp_keeps_the_host_to_itself),
 		cmocka_unit_test(sctp_is_carried_by_none),
 		cmocka_unit_test(words_are_told_apart),
