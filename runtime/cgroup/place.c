@@ -173,8 +173,9 @@ static int make_room(const struct hierarchy *h, const char *dir, struct err *e)
 	autofree char *leaf = xasprintf("%s/" HOST_LEAF, dir);
 	autofree char *from = xasprintf("%s/cgroup.procs", dir);
 	autofree char *to = xasprintf("%s/cgroup.procs", leaf);
+	const char *const rest = h->own ? str_after(h->own, dir) : NULL;
 
-	if (!h->own || !str_starts(h->own, dir))
+	if (!rest || (*rest && strcmp(rest, "/" HOST_LEAF) != 0))
 		return err_set(e, ERR_BUSY,
 			       "%s has processes of its own, so it cannot "
 			       "pass on controllers",
@@ -182,6 +183,25 @@ static int make_room(const struct hierarchy *h, const char *dir, struct err *e)
 	if (mkdir(leaf, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, "mkdir", "%s", leaf);
 	return move_all(from, to, e);
+}
+
+/*
+ * With processes in it and only controllers that may be threaded (cpu, cpuset,
+ * pids) passed on, the kernel says nothing, but its children take no process
+ * (EOPNOTSUPP). The root of all is different, and has no cgroup.type.
+ */
+static int clear_parent(const struct hierarchy *h, const char *dir,
+			struct err *e)
+{
+	autobuf struct buf b = buf_make(MIB(1));
+	autofree char *type = xasprintf("%s/cgroup.type", dir);
+	autofree char *procs = xasprintf("%s/cgroup.procs", dir);
+
+	if (faccessat(AT_FDCWD, type, F_OK, 0) < 0)
+		return 0;
+	if (fs_read_at(AT_FDCWD, procs, &b, e) < 0)
+		return -1;
+	return b.len ? make_room(h, dir, e) : 0;
 }
 
 static void words_of(unsigned bits, struct buf *b)
@@ -222,15 +242,12 @@ static int pass_on(const struct hierarchy *h, const char *dir, unsigned need,
 		if (pass_on(h, above, need & ~have, e) < 0)
 			return -1;
 	}
-	words_of(need & ~have, &words);
-	if (write_text(file, buf_str(&words), e) == 0)
-		return 0;
-	if (e->sys != EBUSY)
-		return not_passed_on(dir, buf_str(&words), e);
-	err_clear(e);
-	if (make_room(h, dir, e) < 0)
+	if (clear_parent(h, dir, e) < 0)
 		return -1;
-	return write_text(file, buf_str(&words), e);
+	words_of(need & ~have, &words);
+	if (write_text(file, buf_str(&words), e) < 0)
+		return not_passed_on(dir, buf_str(&words), e);
+	return 0;
 }
 
 /* ---- making --------------------------------------------------------------- */
@@ -296,7 +313,11 @@ static int make_once(const struct hierarchy *h, const char *parent,
 {
 	if (mkdir_deep(h, path, e) < 0)
 		return -1;
-	return h->version == 2 && need ? pass_on(h, parent, need, e) : 0;
+	if (h->version != 2 || !need)
+		return 0;
+	if (clear_parent(h, parent, e) < 0)
+		return -1;
+	return pass_on(h, parent, need, e);
 }
 
 int place_make(const struct hierarchy *h, const char *parent, const char *path,
