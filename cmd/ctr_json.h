@@ -26,4 +26,9 @@ json_t *cj_map(const struct strv *a);          /* from K=V */
 json_t *ctr_json_host(const struct run_spec *s, const struct container_info *i);
 json_t *ctr_json_network(const struct run_spec *s, bool alive);
 
+/* What is known of its networks, over what stands in NetworkSettings. */
+struct net_state;
+void ctr_json_ends(json_t *settings, const struct run_spec *s,
+		   const struct net_state *st);
+
 #endif

@@ -13,6 +13,7 @@
 #include "cmd/inspect.h"
 #include "cmd/ps_size.h"
 #include "runtime/container.h"
+#include "runtime/net/net.h"
 #include "store/store.h"
 
 struct view {
@@ -260,6 +261,17 @@ static json_t *whole(const struct view *v)
 	return o;
 }
 
+static void add_ends(json_t *o, const struct view *v)
+{
+	autonetstate struct net_state st = {0};
+	struct err ignored = {0};
+
+	/* One that is being taken back just now has none. */
+	if (v->state->alive)
+		(void)net_state_read(v->c->dir_fd, &st, &ignored);
+	ctr_json_ends(json_object_get(o, "NetworkSettings"), v->spec, &st);
+}
+
 static void add_sizes(json_t *o, const struct inspect_ask *a,
 		      const struct view *v)
 {
@@ -294,6 +306,7 @@ json_t *inspect_container(const struct inspect_ask *a, const char *text,
 	    container_load(&home, &c, &spec, &info, e) < 0)
 		return NULL;
 	o = whole(&v);
+	add_ends(o, &v);
 	add_sizes(o, a, &v);
 	spec_free(&spec);
 	return o;

@@ -190,6 +190,10 @@ nothing_of_networks()
 	must_work prism network create web
 	up db --network web --network-alias database --hostname inner
 	up app --network web
+	[ "$(field db '{{.NetworkSettings.Networks.web.IPAddress}}')" = \
+		"$(field db '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')" ]
+	[ -z "$(field db '{{.NetworkSettings.IPAddress}}')" ]
+	[ "$(field db '{{.NetworkSettings.Networks.web.Aliases}}')" = '[database]' ]
 	must_work prism exec app ping -c1 -w2 db
 	must_work prism exec app ping -c1 -w2 database
 	must_work prism exec app ping -c1 -w2 inner
@@ -212,7 +216,9 @@ nothing_of_networks()
 	local ip
 
 	up one
-	ip=$(prism exec one ip -o -4 addr show eth0 | sed 's/.*inet \([0-9.]*\).*/\1/')
+	ip=$(field one '{{.NetworkSettings.IPAddress}}')
+	must_work prism exec one ip -o addr show eth0
+	has "inet $ip/16"
 	must_work prism run --rm busybox ping -c1 -w2 "$ip"
 	has '1 packets received'
 	must_exit 1 prism run --rm busybox ping -c1 -w2 one
