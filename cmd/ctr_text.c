@@ -145,6 +145,17 @@ char *ctr_text_ports(const struct run_spec *s)
 	return buf_take(&b);
 }
 
+char *ctr_text_networks(const struct run_spec *s)
+{
+	struct buf b = buf_make(STATE_MAX);
+
+	if (s->net != NET_NETS)
+		return ctr_text_network(s);
+	for (size_t i = 0; i < s->n_nets; i++)
+		buf_addf(&b, "%s%s", i ? "," : "", s->nets[i].network);
+	return buf_take(&b);
+}
+
 char *ctr_text_labels(const struct strv *labels)
 {
 	struct buf b = buf_make(STATE_MAX);

@@ -28,6 +28,8 @@ char *ctr_text_host_port(const struct port_spec *p);
 
 /* "host", "none", "container:ID" */
 char *ctr_text_network(const struct run_spec *s);
+/* The same, and of several networks all: "front,back". */
+char *ctr_text_networks(const struct run_spec *s);
 
 /* "a=b,c=d" */
 char *ctr_text_labels(const struct strv *labels);

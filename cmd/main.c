@@ -41,7 +41,9 @@ extern const struct command cmd_stop;
 extern const struct command cmd_unpause;
 extern const struct command cmd_wait;
 extern const struct command cmd_version;
+extern const struct command cmd_network_connect;
 extern const struct command cmd_network_create;
+extern const struct command cmd_network_disconnect;
 extern const struct command cmd_network_inspect;
 extern const struct command cmd_network_ls;
 extern const struct command cmd_network_prune;
@@ -110,7 +112,9 @@ int main(int argc, char **argv)
 		&cmd_image_exists,
 		&cmd_history,
 		&cmd_version,
+		&cmd_network_connect,
 		&cmd_network_create,
+		&cmd_network_disconnect,
 		&cmd_network_inspect,
 		&cmd_network_ls,
 		&cmd_network_prune,

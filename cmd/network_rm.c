@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "cmd/ctr_json.h"
 #include "cmd/network.h"
+#include "runtime/net/net.h"
 
 /* ---- rm -------------------------------------------------------------------- */
 
@@ -50,7 +51,7 @@ static int remove_one(const struct ctr *r, const char *text, struct err *e)
 	if (lock < 0 || network_load(r->home.root_fd, text, &d, e) ||
 	    network_check_removable(&d, e) || check_unused(r, &d, e))
 		return -1;
-	return netdef_remove(r->home.root_fd, d.name, e);
+	return net_remove(&r->home, &d, e);
 }
 
 static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
@@ -133,7 +134,7 @@ static int prune_one(const struct ctr *r, const char *name,
 		return -1;
 	if (users.n > 0)
 		return 0;
-	return netdef_remove(r->home.root_fd, d.name, e) ? -1 : 1;
+	return net_remove(&r->home, &d, e) ? -1 : 1;
 }
 
 static int prune_all(const struct ctr *r, const struct filter *f, struct err *e)

@@ -19,6 +19,7 @@
 #include "cmd/listing.h"
 #include "cmd/ps_size.h"
 #include "runtime/name.h"
+#include "runtime/net/netdef.h"
 
 struct ps_opts {
 	bool all;
@@ -195,6 +196,28 @@ static bool has_ports(const struct filter *f, const struct run_spec *s)
 	return published && exposed;
 }
 
+/* By name, or by what an id begins with. */
+static bool has_network(const struct ps *p, const struct run_spec *s)
+{
+	const struct filter *const f = &p->filter;
+	autofree char *mode = ctr_text_network(s);
+	const char *v;
+
+	if (filter_is(f, "network", mode))
+		return true;
+	for (size_t n = 0; (v = filter_get(f, "network", n)); n++) {
+		autonetdef struct netdef d = {0};
+		struct err ignored = {0};
+
+		if (netdef_load(p->ctr->home.root_fd, v, &d, &ignored) < 0)
+			continue;
+		for (size_t i = 0; i < s->n_nets; i++)
+			if (!strcmp(s->nets[i].network, d.name))
+				return true;
+	}
+	return false;
+}
+
 static bool state_fits(const struct ps *p, const struct container *c,
 		       const struct container_state *s)
 {
@@ -219,12 +242,11 @@ static bool spec_fits(const struct ps *p, const struct look *r)
 {
 	const struct filter *const f = &p->filter;
 	autojson json_t *labels = labels_json(&r->spec);
-	autofree char *net = ctr_text_network(&r->spec);
 
 	if (f->key.n == 0)
 		return true;
 	return is_ancestor(f, &r->info) && has_volume(f, &r->spec) &&
-	       has_ports(f, &r->spec) && filter_is(f, "network", net) &&
+	       has_ports(f, &r->spec) && has_network(p, &r->spec) &&
 	       filter_labels(f, labels) &&
 	       (!p->before_ns || r->info.created_ns < p->before_ns) &&
 	       (!p->since_ns || r->info.created_ns > p->since_ns);
@@ -306,7 +328,7 @@ static void add_more(const struct ps *p, const struct look *r,
 	set_taken(row, "Mounts", ctr_text_mounts(&r->spec, !p->o->no_trunc));
 	set_taken(row, "LocalVolumes",
 		  xasprintf("%zu", local_volumes(&r->spec)));
-	set_taken(row, "Networks", ctr_text_network(&r->spec));
+	set_taken(row, "Networks", ctr_text_networks(&r->spec));
 	set(row, "Platform", r->info.platform ? r->info.platform : "");
 }
 

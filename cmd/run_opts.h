@@ -12,6 +12,7 @@
  *   run_opts_merge_image    what the image says where no flag does
  *
  * By subject: run_opts_mounts.c, _net.c, _ns.c, _userns.c,
+ * _attach.c,
  * _limits.c, _env.c, _security.c, _image.c; flags of docker and podman that prism does not have
  * stand in run_opts_refused.c.
  */
@@ -196,6 +197,21 @@ int run_opts_mounts(const struct run_opts *o, struct run_spec *s,
 int run_opts_devices(const struct run_opts *o, struct run_spec *s,
 		     struct err *e);
 int run_opts_net(const struct run_opts *o, struct run_spec *s, struct err *e);
+/*
+ * One word of --network that is a network's: "NET", "name=NET,ip=...,..." or
+ * "NET:ip=...,...". The setters check and set one thing of it; key is what the
+ * user calls it.
+ */
+int run_opts_attach(const char *text, struct net_attach *ret, struct err *e);
+int run_opts_attach_ip(struct net_attach *n, const char *key, const char *ip,
+		       struct err *e);
+int run_opts_attach_ip6(struct net_attach *n, const char *key, const char *ip,
+			struct err *e);
+int run_opts_attach_mac(struct net_attach *n, const char *key, const char *mac,
+			struct err *e);
+int run_opts_attach_alias(struct net_attach *n, const char *name,
+			  struct err *e);
+void run_opts_attach_free(struct net_attach *n);
 /* One word of --network. */
 int run_opts_network(const char *text, struct run_spec *s, struct err *e);
 /* --network pasta..., slirp4netns...; and what an ordinary user has without. */

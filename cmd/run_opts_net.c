@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cmd/run_opts.h"
+#include "runtime/net/netdef.h"
 #include "runtime/net/user.h"
 
 /* ---- the network --------------------------------------------------------------- */
@@ -23,15 +24,27 @@ static int absent_network(const char *w, struct err *e)
 			   "networks of 'prism network ls'");
 }
 
-static void add_network(const char *name, struct run_spec *s)
+/* One of several, or the only one. */
+static int add_network(const char *text, struct run_spec *s, struct err *e)
 {
-	const struct net_attach n = {.network = xstrdup(name)};
+	struct net_attach n = {0};
 
+	if (run_opts_attach(text, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_nets; i++)
+		if (!strcmp(s->nets[i].network, n.network)) {
+			(void)err_set(e, ERR_USAGE,
+				      "network %s is specified multiple times",
+				      n.network);
+			run_opts_attach_free(&n);
+			return -1;
+		}
 	s->net = NET_NETS;
 	spec_add_net(s, &n);
+	return 0;
 }
 
-/* "name=NET,alias=A,..." of Docker: the name, and nothing that needs more. */
+/* "name=host" of Docker: the name alone, where there is nothing more. */
 static const char *network_name(const char *w)
 {
 	const char *const name = str_after(w, "name=");
@@ -63,20 +76,31 @@ int run_opts_network(const char *text, struct run_spec *s, struct err *e)
 		return absent_network(w, e);
 	if (getauxval(AT_EUID) != 0)
 		return run_opts_user_net_refuse(w, e);
-	add_network(w, s);
-	return 0;
+	return add_network(w, s, e);
 }
 
+/* Several must all be networks; a word that comes again says nothing new. */
 static int choose_network(const struct run_opts *o, struct run_spec *s,
 			  struct err *e)
 {
-	for (size_t i = 1; i < o->networks.n; i++)
-		if (strcmp(o->networks.v[i], o->networks.v[0]) != 0)
-			return err_set(e, ERR_USAGE,
-				       "conflicting options: --network %s and "
-				       "--network %s",
-				       o->networks.v[0], o->networks.v[i]);
-	return o->networks.n ? run_opts_network(o->networks.v[0], s, e) : 0;
+	const char *const first = o->networks.n ? o->networks.v[0] : NULL;
+
+	for (size_t i = 0; i < o->networks.n; i++) {
+		const char *const w = o->networks.v[i];
+
+		if (i > 0 && s->net != NET_NETS && !strcmp(w, first))
+			continue;
+		if ((i > 0 && s->net != NET_NETS) ||
+		    run_opts_network(w, s, e) < 0 ||
+		    (s->n_nets > 0 && s->net != NET_NETS))
+			return err_is(e) ? -1
+					 : err_set(e, ERR_USAGE,
+						   "conflicting options: "
+						   "--network %s and --network "
+						   "%s",
+						   first, w);
+	}
+	return 0;
 }
 
 /* Whose network is joined, its names are shared too. */
@@ -119,50 +143,43 @@ static bool is_ip(const char *s)
 	       inet_pton(AF_INET6, s, buf) == 1;
 }
 
-static bool is_mac(const char *s)
+/* The flags without a network's name are about the first one. */
+static int attach_flags(const struct run_opts *o, struct net_attach *n,
+			struct err *e)
 {
-	if (strlen(s) != 17)
-		return false;
-	for (size_t i = 0; i < 17; i++)
-		if (i % 3 == 2 ? (s[i] != ':' && s[i] != '-')
-			       : !strchr("0123456789abcdefABCDEF", s[i]))
-			return false;
-	return true;
+	if ((o->ip && run_opts_attach_ip(n, "--ip", o->ip, e) < 0) ||
+	    (o->ip6 && run_opts_attach_ip6(n, "--ip6", o->ip6, e) < 0) ||
+	    (o->mac && run_opts_attach_mac(n, "--mac-address", o->mac, e) < 0))
+		return -1;
+	for (size_t i = 0; i < o->aliases.n; i++)
+		if (run_opts_attach_alias(n, o->aliases.v[i], e) < 0)
+			return -1;
+	return 0;
 }
 
-/* What only a network with addresses can do; checked, then refused. */
+/* What only a network with addresses can do. */
 static int addresses(const struct run_opts *o, struct run_spec *s,
 		     struct err *e)
 {
-	unsigned char buf[sizeof(struct in6_addr)];
+	struct net_attach none = {0};
+	const bool asked = o->ip || o->ip6 || o->mac || o->aliases.n;
+	const int rc =
+		attach_flags(o, s->net == NET_NETS ? &s->nets[0] : &none, e);
 
-	if (o->ip && inet_pton(AF_INET, o->ip, buf) != 1)
-		return err_set(e, ERR_USAGE, "--ip '%s': not an IPv4 address",
-			       o->ip);
-	if (o->ip6 && inet_pton(AF_INET6, o->ip6, buf) != 1)
-		return err_set(e, ERR_USAGE, "--ip6 '%s': not an IPv6 address",
-			       o->ip6);
-	if (o->mac && !is_mac(o->mac))
-		return err_set(e, ERR_USAGE,
-			       "--mac-address '%s': not a MAC address", o->mac);
-	s->ip = o->ip ? xstrdup(o->ip) : NULL;
-	s->ip6 = o->ip6 ? xstrdup(o->ip6) : NULL;
-	s->mac = o->mac ? xstrdup(o->mac) : NULL;
-	if (!o->ip && !o->ip6 && !o->mac && !o->aliases.n)
+	run_opts_attach_free(&none);
+	if (rc < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_nets; i++)
+		if (s->nets[i].aliases.n > 0 &&
+		    !strcmp(s->nets[i].network, NETDEF_DEFAULT))
+			return err_set(e, ERR_USAGE,
+				       "network-scoped alias is supported only "
+				       "for containers in user defined "
+				       "networks");
+	if (!asked || s->net == NET_NETS)
 		return 0;
-	if (s->net == NET_NETS) {
-		struct net_attach *const n = &s->nets[0];
-
-		n->ip = o->ip ? xstrdup(o->ip) : NULL;
-		n->ip6 = o->ip6 ? xstrdup(o->ip6) : NULL;
-		n->mac = o->mac ? xstrdup(o->mac) : NULL;
-		for (size_t i = 0; i < o->aliases.n; i++)
-			strv_add(&n->aliases, o->aliases.v[i]);
-		return 0;
-	}
 	return err_set(e, ERR_UNSUPPORTED,
-		       "--%s: only a network with addresses of its own has "
-		       "it",
+		       "--%s: only a network with addresses of its own has it",
 		       o->ip    ? "ip"
 		       : o->ip6 ? "ip6"
 		       : o->mac ? "mac-address"
@@ -258,21 +275,23 @@ static int check_hostname(const char *flag, const char *h, struct err *e)
 
 /* ---- all ---------------------------------------------------------------------------- */
 
-static int links(const struct run_opts *o, struct err *e)
+/* Who is meant is found when the container starts. */
+static int links(const struct run_opts *o, struct run_spec *s, struct err *e)
 {
 	for (size_t i = 0; i < o->links.n; i++) {
 		const char *const w = o->links.v[i];
-		const char *const c = strchr(w, ':');
+		const size_t n = strcspn(w, ":");
 
-		if (!*w || c == w || (c && (!c[1] || strchr(c + 1, ':'))))
+		if (!n || (w[n] && (!w[n + 1] || strchr(w + n + 1, ':'))))
 			return err_set(e, ERR_USAGE,
 				       "--link '%s': not NAME[:ALIAS]", w);
+		strv_add(&s->links, w);
 	}
-	if (!o->links.n)
+	if (!o->links.n || s->net == NET_NETS)
 		return 0;
 	(void)err_set(e, ERR_UNSUPPORTED,
-		      "--link %s: it needs a bridge network, which is not in "
-		      "this version",
+		      "--link %s: only a network with addresses of its own has "
+		      "it",
 		      o->links.v[0]);
 	return err_hint(e, "--network container:NAME shares that container's "
 			   "network: the service is on 127.0.0.1 then");
@@ -289,7 +308,7 @@ int run_opts_net(const struct run_opts *o, struct run_spec *s, struct err *e)
 	for (size_t i = 0; i < o->add_hosts.n; i++)
 		if (add_host(o->add_hosts.v[i], s, e) < 0)
 			return -1;
-	if (dns(o, s, e) < 0 || links(o, e) < 0 || addresses(o, s, e) < 0)
+	if (dns(o, s, e) < 0 || links(o, s, e) < 0 || addresses(o, s, e) < 0)
 		return -1;
 	s->hostname = o->hostname ? xstrdup(o->hostname) : NULL;
 	s->domainname = o->domainname ? xstrdup(o->domainname) : NULL;

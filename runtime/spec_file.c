@@ -214,6 +214,11 @@ static const struct record_field spec_fields[] = {
 	{0},
 };
 
+static const struct record_field nets_fields[] = {
+	RECORD_LIST(struct run_spec, nets, n_nets, net_fields),
+	{0},
+};
+
 static const struct record_field info_fields[] = {
 	RECORD(struct container_info, image),
 	RECORD(struct container_info, image_id),
@@ -306,6 +311,15 @@ int spec_file_write_update(int dir_fd, const struct run_spec *s, struct err *e)
 	record_add(&b, update_fields, s);
 	return fs_replace_at(dir_fd, UPDATE_FILE, buf_str(&b), b.len, 0600,
 			     true, e);
+}
+
+int spec_file_nets_write(int dir_fd, const struct run_spec *s, struct err *e)
+{
+	autobuf struct buf b = buf_make(STATE_MAX);
+
+	record_add(&b, nets_fields, s);
+	buf_addc(&b, '\n');
+	return fs_replace_at(dir_fd, "nets", buf_str(&b), b.len, 0600, true, e);
 }
 
 /* ---- reading -------------------------------------------------------------- */
@@ -413,6 +427,54 @@ static json_t *parse(int spec_fd, struct err *e)
 	return json_parse(buf_str(&b), b.len, "spec.json", e);
 }
 
+void spec_file_nets_free(struct run_spec *s)
+{
+	record_free(nets_fields, s);
+}
+
+int spec_file_nets_read(int dir_fd, struct run_spec *s, struct err *e)
+{
+	autobuf struct buf b = buf_make(STATE_MAX);
+	autojson json_t *doc = NULL;
+	struct run_spec read = {0};
+	struct jval v;
+
+	if (fs_read_at(dir_fd, "nets", &b, e) < 0) {
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	doc = json_parse(buf_str(&b), b.len, "nets", e);
+	if (!doc)
+		return -1;
+	v = jval_root(doc, "nets");
+	if (record_read(nets_fields, &v, &read, e) < 0) {
+		spec_file_nets_free(&read);
+		return -1;
+	}
+	s->nets = read.nets;
+	s->n_nets = read.n_nets;
+	return 1;
+}
+
+/* What spec.json says of them, or the file that came later. */
+static int read_nets(int dir_fd, struct run_spec *s, struct err *e)
+{
+	struct run_spec later = {0};
+	int rc;
+
+	if (s->net != NET_NETS)
+		return 0;
+	rc = spec_file_nets_read(dir_fd, &later, e);
+	if (rc <= 0)
+		return rc;
+	spec_file_nets_free(s);
+	s->nets = later.nets;
+	s->n_nets = later.n_nets;
+	return 0;
+}
+
 int spec_file_read(int dir_fd, int spec_fd, const char *root_path,
 		   struct run_spec *ret_spec, struct container_info *ret_info,
 		   struct err *e)
@@ -425,7 +487,8 @@ int spec_file_read(int dir_fd, int spec_fd, const char *root_path,
 	if (!doc)
 		return -1;
 	v = jval_root(doc, "spec.json");
-	if ((ret_spec && read_spec(dir_fd, &v, root_path, &s, e) < 0) ||
+	if ((ret_spec && (read_spec(dir_fd, &v, root_path, &s, e) < 0 ||
+			  read_nets(dir_fd, &s, e) < 0)) ||
 	    (ret_info && read_info(&v, &i, e) < 0)) {
 		spec_free(&s);
 		info_free(&i);

@@ -41,4 +41,14 @@ int spec_file_read(int dir_fd, int spec_fd, const char *root_path,
 int spec_file_write_update(int dir_fd, const struct run_spec *s, struct err *e);
 int spec_file_read_update(int dir_fd, struct run_spec *s, struct err *e);
 
+/*
+ * The file "nets": the networks of a container that was connected to one, or
+ * disconnected from one, since it was made. Where it is there it counts, and
+ * not what spec.json has (spec_file_read knows it). Reading gives 1, and 0 where
+ * there is none, s left alone; s->nets is replaced and nothing freed.
+ */
+int spec_file_nets_write(int dir_fd, const struct run_spec *s, struct err *e);
+int spec_file_nets_read(int dir_fd, struct run_spec *s, struct err *e);
+void spec_file_nets_free(struct run_spec *s);
+
 #endif

@@ -140,13 +140,17 @@ void link_put_default(struct nl *n, uint32_t index, const struct ip *gateway)
 		       sizeof(struct rtmsg), "default route by %s",
 		       ip_text(gateway, text));
 	struct rtmsg *const m = mnl_nlmsg_get_payload(h);
+	static const uint8_t none[16];
 
 	m->rtm_family = family(gateway);
 	m->rtm_table = RT_TABLE_MAIN;
 	m->rtm_protocol = RTPROT_BOOT;
 	m->rtm_scope = RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_UNICAST;
-	mnl_attr_put(h, RTA_GATEWAY, gateway->len, gateway->b);
+	if (memcmp(gateway->b, none, sizeof(none)) != 0)
+		mnl_attr_put(h, RTA_GATEWAY, gateway->len, gateway->b);
+	else if (gateway->len == 4)
+		m->rtm_scope = RT_SCOPE_LINK;
 	mnl_attr_put_u32(h, RTA_OIF, index);
 }
 

@@ -39,6 +39,7 @@ void link_put_delete(struct nl *n, const char *name);
 
 void link_put_address(struct nl *n, uint32_t index, const struct ip *a,
 		      uint8_t prefix);
+/* By a gateway; one of zeros: all is a neighbour. */
 void link_put_default(struct nl *n, uint32_t index, const struct ip *gateway);
 
 /* MTU of the interface that has the host's default route; 0: there is none. */

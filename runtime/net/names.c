@@ -111,6 +111,57 @@ static void add_own(const char *address, const char *name, size_t n,
 		buf_addf(b, "%s\t%.*s\n", address, (int)n, name);
 }
 
+/* Its address where we are too, else the first that it has. */
+static const char *link_address(const struct net_state *st,
+				const struct run_spec *s)
+{
+	for (size_t i = 0; i < st->n_ends; i++)
+		for (size_t k = 0; k < s->n_nets; k++)
+			if (st->ends[i].ip &&
+			    !strcmp(st->ends[i].network, s->nets[k].network))
+				return st->ends[i].ip;
+	return st->n_ends ? st->ends[0].ip : NULL;
+}
+
+/* "NAME[:ALIAS]": its address goes into b under both names. */
+static int add_link(const struct net_of *o, const struct run_spec *s,
+		    const char *link, struct buf *b, struct err *e)
+{
+	const size_t n = strcspn(link, ":");
+	const char *const alias = link[n] ? link + n + 1 : link;
+	autofree char *name = xstrndup(link, n);
+	autocontainer struct container c = CONTAINER_NONE;
+	autonetstate struct net_state st = {0};
+	const char *ip;
+
+	if (container_open(o->home, name, &c, e) < 0)
+		return err_prefix(e, "--link %s", link);
+	if (net_state_read(c.dir_fd, &st, e) < 0)
+		return -1;
+	ip = link_address(&st, s);
+	if (!ip)
+		return err_set(e, ERR_NOTFOUND,
+			       "--link %s: cannot link to a non running "
+			       "container: /%s AS /%s/%s",
+			       link, c.name, o->container->name, alias);
+	buf_addf(b, "%s\t%s %.12s", ip, alias, c.id);
+	if (strcmp(alias, c.name) != 0)
+		buf_addf(b, " %s", c.name);
+	buf_addc(b, '\n');
+	return 0;
+}
+
+int names_check_links(const struct net_of *o, const struct run_spec *s,
+		      struct err *e)
+{
+	autobuf struct buf b = buf_make(HOSTS_MAX);
+
+	for (size_t i = 0; i < s->links.n; i++)
+		if (add_link(o, s, s->links.v[i], &b, e) < 0)
+			return -1;
+	return 0;
+}
+
 int names_own(const struct net_of *o, const struct run_spec *s,
 	      const struct net_state *st, struct err *e)
 {
@@ -133,7 +184,19 @@ int names_own(const struct net_of *o, const struct run_spec *s,
 		if (!first->gateway)
 			add_own(first->gateway6, w, k, &b);
 	}
+	for (size_t i = 0; i < s->links.n; i++) {
+		struct err ignored = {0};
+
+		(void)add_link(o, s, s->links.v[i], &b, &ignored);
+	}
 	return change(o->container->dir_fd, "hosts", OWN, buf_str(&b), e);
+}
+
+int names_leave(const struct net_of *o, const char *network, struct err *e)
+{
+	autofree char *what = xasprintf("network %s", network);
+
+	return change(o->container->dir_fd, "hosts", what, "", e);
 }
 
 /* ---- the others' ---------------------------------------------------------------------- */

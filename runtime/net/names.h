@@ -22,6 +22,16 @@
 int names_own(const struct net_of *o, const struct run_spec *s,
 	      const struct net_state *st, struct err *e);
 
+/*
+ * --link: those who are meant must run and have an address. ERR_NOTFOUND else.
+ * names_own writes them down as far as they are there.
+ */
+int names_check_links(const struct net_of *o, const struct run_spec *s,
+		      struct err *e);
+
+/* Its file says nothing more of a network that it left. */
+int names_leave(const struct net_of *o, const char *network, struct err *e);
+
 /* Tell all members of a network who is in it now. */
 int names_tell(int root_fd, const char *network, struct err *e);
 

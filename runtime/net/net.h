@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "runtime/container.h"
+#include "runtime/net/netdef.h"
 #include "runtime/spec.h"
 
 #include <stdbool.h>
@@ -70,7 +71,7 @@ struct net_state {
 /* Whose network it is. */
 struct net_of {
 	const struct container_home *home;
-	const struct container *container; /* locked by us */
+	const struct container *container;
 };
 
 /* Does this container have a network that needs net_up? */
@@ -94,6 +95,30 @@ int net_up(const struct net_of *o, const struct run_spec *s, pid_t init,
 int net_live_fd(const struct net_live *l);
 void net_live_turn(struct net_live *l);
 void net_live_free(struct net_live *l); /* NULL is fine */
+
+/*
+ * A running container comes into one more network, or leaves one. ERR_EXISTS,
+ * ERR_NOTFOUND: it is in there already, or is not. The file "nets"
+ * (spec_file.h) is the caller's.
+ */
+int net_connect(const struct net_of *o, const struct run_spec *s,
+		const struct net_attach *a, pid_t init, int pidfd,
+		struct err *e);
+int net_disconnect(const struct net_of *o, const struct run_spec *s,
+		   const char *network, int pidfd, struct err *e);
+
+/*
+ * A network that nobody is in: its bridge, or what was made for its parent, and
+ * then its files. The caller holds netdef_lock exclusively.
+ */
+int net_remove(const struct container_home *h, const struct netdef *d,
+	       struct err *e);
+
+/*
+ * An fd that locks a container's file "network": for the two above, against
+ * each other and against its end.
+ */
+int net_lock(int dir_fd, struct err *e);
 
 /* Take back what net_up did, or began to; nothing to do is success. */
 int net_down(const struct net_of *o, struct err *e);

@@ -10,6 +10,11 @@ setup_file()
 
 teardown()
 {
+	if [ -e "$T/world" ]; then
+		prism ps -aq | xargs -r "$PRISM_BIN" rm -f >/dev/null
+		ip netns del "$WORLD-host"
+		ip netns del "$WORLD-out"
+	fi
 	# A test's own networks are none of the next one's.
 	rm -rf "$PRISM_ROOT/networks"
 	test_teardown
@@ -24,6 +29,46 @@ network()
 field()
 {
 	prism network inspect --format "$2" "$1"
+}
+
+# world: "host" with an interface up0 (192.0.2.2) to "out" (192.0.2.1).
+world()
+{
+	WORLD=prism-$BATS_TEST_NUMBER-$$
+	ip netns add "$WORLD-host"
+	ip netns add "$WORLD-out"
+	touch "$T/world"
+	ip link add up0 netns "$WORLD-host" type veth \
+		peer name out0 netns "$WORLD-out"
+	ip -n "$WORLD-host" addr add 192.0.2.2/24 dev up0
+	ip -n "$WORLD-host" link set lo up
+	ip -n "$WORLD-host" link set up0 up
+	ip -n "$WORLD-host" route add default via 192.0.2.1
+	ip -n "$WORLD-out" addr add 192.0.2.1/24 dev out0
+	ip -n "$WORLD-out" link set lo up
+	ip -n "$WORLD-out" link set out0 up
+}
+
+host()
+{
+	nsenter --net="/run/netns/$WORLD-host" "$@"
+}
+
+out()
+{
+	nsenter --net="/run/netns/$WORLD-out" "$@"
+}
+
+# hprism WORDS...: prism on the host of the world.
+hprism()
+{
+	host "$PRISM_BIN" "$@"
+}
+
+# addresses_of CONTAINER: as it sees them, with prefixes.
+addresses_of()
+{
+	hprism exec "$1" ip -o -4 addr | awk '$2 ~ /^eth/ { print $4 }'
 }
 
 # ---- what they are ------------------------------------------------------------
@@ -224,4 +269,197 @@ two'
 		field "n$i" '{{(index .IPAM.Config 0).Subnet}}' >>"$T/subnets"
 	done
 	[ "$(sort -u "$T/subnets" | wc -l)" = 20 ]
+}
+
+# ---- who is in them ----------------------------------------------------------
+
+@test "two networks on one container: both reach it, one leads out" {
+	need ROOT NETNS OVERLAY
+	world
+	hprism network create --subnet 198.18.1.0/24 one
+	hprism network create --subnet 198.18.2.0/24 two
+	must_work hprism run -d --name web --network one \
+		--network name=two,ip=198.18.2.77,alias=www,mac-address=02:00:00:00:00:77 \
+		busybox sleep 300
+	must_work hprism run --rm --network two busybox ping -c 1 -W 2 www
+	has '198.18.2.77'
+	must_work hprism run --rm --network one busybox ping -c 1 -W 2 web
+	has '198.18.1.2'
+	must_work hprism exec web ip route
+	has '^default via 198.18.1.1 dev eth0'
+	has '^198.18.2.0/24 dev eth1'
+	must_work hprism exec web cat /sys/class/net/eth1/address
+	prints 02:00:00:00:00:77
+	must_work hprism ps --filter network=two --format '{{.Names}} {{.Networks}}'
+	prints 'web one,two'
+	must_work hprism ps -q --filter network=bridge
+	prints ''
+	must_work hprism network inspect two \
+		-f '{{range .Containers}}{{.Name}} {{.IPv4Address}} {{.MacAddress}}{{end}}'
+	prints 'web 198.18.2.77/24 02:00:00:00:00:77'
+	must_fail 1 hprism network rm two
+	says 'network two has active endpoints \(name:"web"'
+	must_work hprism network ls -f dangling=false -f type=custom -q
+	[ "$(wc -l <<<"$output")" = 2 ]
+	must_work hprism rm -f web
+	must_work hprism network rm one two
+	must_work host ip -br link show type bridge
+	prints ''
+}
+
+@test "--ip, --mac-address, --network-alias: what is asked for, or why not" {
+	need ROOT NETNS OVERLAY
+	world
+	hprism network create --subnet 198.18.1.0/24 one
+	must_work hprism run --rm --network one --ip 198.18.1.9 \
+		--mac-address 02:00:00:00:00:09 busybox ip addr show eth0
+	has 'inet 198.18.1.9/24'
+	has 'link/ether 02:00:00:00:00:09'
+	must_fail 125 hprism run --rm --network one --ip 198.18.2.9 busybox true
+	says '198.18.2.9'
+	must_fail 125 hprism run --rm --network one --ip 198.18.1.1 busybox true
+	says '198.18.1.1'
+	must_fail 125 hprism run --rm --network one --ip 1.2.3 busybox true
+	says "not an IPv4 address"
+	must_fail 125 hprism run --rm --network one \
+		--mac-address 01:00:00:00:00:09 busybox true
+	says "a group's"
+	must_fail 125 hprism run --rm --network bridge --network-alias x \
+		busybox true
+	says 'user defined networks'
+	must_fail 125 hprism run --rm --network one --network one busybox true
+	says 'network one is specified multiple times'
+	must_fail 125 hprism run --rm --network one --network host busybox true
+	says 'conflicting options'
+	must_fail 125 hprism run --rm --network name=one,nosuch=1 busybox true
+	says "'nosuch' is not one of name"
+	must_fail 125 hprism run --rm --network nosuch busybox true
+	says 'network nosuch not found'
+	must_work hprism run -d --name web --network one:ip=198.18.1.7 \
+		--network-alias www busybox sleep 300
+	must_work hprism run --rm --network one busybox ping -c 1 -W 2 www
+	has '198.18.1.7'
+	must_fail 125 hprism run --rm --network one --ip 198.18.1.7 busybox true
+	says '198.18.1.7'
+}
+
+@test "connect and disconnect a running container: names, routes, restart" {
+	need ROOT NETNS OVERLAY
+	world
+	hprism network create --subnet 198.18.1.0/24 one
+	hprism network create --subnet 198.18.2.0/24 two
+	hprism run -d --name web --network one busybox sleep 300
+	hprism run -d --name db --network two busybox sleep 300
+	must_work hprism network connect --alias www --ip 198.18.2.50 two web
+	must_work hprism exec db ping -c 1 -W 2 www
+	has '198.18.2.50'
+	must_work hprism exec web ping -c 1 -W 2 db
+	must_fail 1 hprism network connect two web
+	says 'endpoint with name web already exists in network two'
+	must_work hprism network disconnect one web
+	must_work hprism exec web ip -o link
+	has_not eth0
+	must_work hprism exec web ip route
+	has '^default via 198.18.2.1 dev eth1'
+	must_work hprism exec web cat /etc/hosts
+	has_not '198\.18\.1\.'
+	must_fail 1 hprism network disconnect one web
+	says 'not connected to network one'
+	must_work hprism network disconnect --force one web
+	must_work hprism restart -t 0 web
+	[ "$(addresses_of web)" = 198.18.2.50/24 ]
+	must_work hprism exec db ping -c 1 -W 2 www
+	must_work hprism network disconnect two web
+	must_work hprism exec db cat /etc/hosts
+	has_not www
+	must_work hprism network rm one
+	must_fail 1 hprism network connect nosuch web
+	says 'network nosuch not found'
+}
+
+@test "connect and disconnect a stopped container" {
+	need ROOT NETNS OVERLAY
+	world
+	hprism network create --subnet 198.18.1.0/24 one
+	hprism network create --subnet 198.18.2.0/24 two
+	hprism create --name web --network one busybox ip -o -4 addr
+	must_work hprism network connect two web
+	must_fail 1 hprism network connect two web
+	must_work hprism network prune -f
+	prints ''
+	must_work hprism start -a web
+	has 'eth0.*198.18.1.2/24'
+	has 'eth1.*198.18.2.2/24'
+	must_work hprism network disconnect one web
+	must_work hprism start -a web
+	has 'eth0.*198.18.2.'
+	has_not '198\.18\.1\.'
+	hprism create --name none --network none busybox true
+	must_fail 1 hprism network connect one none
+	says '\(none\) mode'
+	hprism create --name host --network host busybox true
+	must_fail 1 hprism network connect one host
+	says 'host network'
+	must_work hprism network rm two
+	must_fail 1 hprism start web
+	says 'network two not found'
+}
+
+@test "macvlan: a neighbour of the outside, with an address of its own" {
+	need ROOT NETNS OVERLAY MACVLAN
+	world
+	hprism network create -d macvlan -o parent=up0 --subnet 192.0.2.0/24 \
+		--gateway 192.0.2.1 --ip-range 192.0.2.128/25 lan
+	hprism run -d --name web --network lan busybox sleep 300
+	[ "$(addresses_of web)" = 192.0.2.128/24 ]
+	must_work hprism exec web ping -c 1 -W 2 192.0.2.1
+	must_work out busybox ping -c 1 -W 2 192.0.2.128
+	must_work out ip neigh show 192.0.2.128
+	has 'lladdr 02:42:c0:00:02:80'
+	must_work hprism exec web ip route
+	has '^default via 192.0.2.1 dev eth0'
+	# Two on one parent see each other.
+	must_work hprism run --rm --network lan busybox ping -c 1 -W 2 web
+	must_work hprism network disconnect lan web
+	must_work hprism exec web ip -o link
+	has_not eth0
+	must_work hprism network connect lan web
+	must_work hprism exec web ping -c 1 -W 2 192.0.2.1
+	hprism rm -f web
+	must_work hprism network rm lan
+	must_work host ip link show up0
+	hprism network create -d macvlan -o parent=nosuch0 lost
+	must_fail 125 hprism run --rm --network lost busybox true
+	says 'there is no interface nosuch0 on this host'
+}
+
+@test "ipvlan: layer 2 and 3, with the parent's MAC address" {
+	need ROOT NETNS OVERLAY IPVLAN
+	world
+	hprism network create -d ipvlan -o parent=up0 --subnet 192.0.2.0/24 \
+		--gateway 192.0.2.1 --ip-range 192.0.2.128/25 lan
+	hprism run -d --name web --network lan busybox sleep 300
+	must_work out busybox ping -c 1 -W 2 192.0.2.128
+	must_work hprism exec web cat /sys/class/net/eth0/address
+	[ "$output" = "$(host cat /sys/class/net/up0/address)" ]
+	must_fail 125 hprism run --rm --network lan \
+		--mac-address 02:00:00:00:00:01 busybox true
+	says 'not for network lan'
+	hprism rm -f web
+	hprism network rm lan
+	hprism network create -d ipvlan -o parent=up0 -o mode=l3 \
+		--subnet 198.18.3.0/24 far
+	out ip route add 198.18.3.0/24 dev out0
+	must_work hprism run --rm --network far busybox ping -c 1 -W 2 192.0.2.1
+}
+
+@test "--link: a name of another container" {
+	need ROOT NETNS OVERLAY
+	world
+	hprism run -d --name db --network bridge busybox sleep 300
+	must_work hprism run --rm --network bridge --link db:store busybox \
+		ping -c 1 -W 2 store
+	must_fail 125 hprism run --rm --network bridge --link nosuch busybox true
+	says 'nosuch'
+	must_fail 125 hprism run --rm --network none --link db busybox true
 }

@@ -94,3 +94,20 @@ need_TOOL_podman()
 {
 	command -v podman
 }
+
+# need_link KIND WORDS...: can an interface of this kind be made?
+need_link()
+{
+	unshare -n sh -c 'ip link add prism-up type veth peer name prism-down &&
+		ip link add link prism-up name prism-on type "$@"' sh "$@" 2>&1
+}
+
+need_MACVLAN()
+{
+	need_link macvlan mode bridge
+}
+
+need_IPVLAN()
+{
+	need_link ipvlan mode l2
+}

@@ -1,0 +1,255 @@
+/*
+ * network_connect - network connect and disconnect
+ *
+ * Of a container that runs now, it is done at once; in any case the networks
+ * that it starts with are others from now on (the file "nets").
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "cmd/network.h"
+#include "cmd/run_opts.h"
+#include "runtime/net/net.h"
+#include "runtime/spec_file.h"
+
+/* One container and one network, found. */
+struct pair {
+	struct ctr r;
+	struct container c;
+	struct run_spec s;
+	struct netdef d;
+	pid_t init; /* 0: it does not run */
+	int pidfd;
+};
+
+static void pair_free(struct pair *p)
+{
+	own_close(&p->pidfd);
+	netdef_free(&p->d);
+	spec_free(&p->s);
+	container_close(&p->c);
+	ctr_close(&p->r);
+}
+#define autopair __attribute__((cleanup(pair_free)))
+
+static int check(const struct pair *p, struct err *e)
+{
+	if (p->s.net == NET_HOST || !strcmp(p->d.name, "host"))
+		return err_set(e, ERR_USAGE,
+			       "container cannot be disconnected from host "
+			       "network or connected to host network");
+	if (p->s.net == NET_JOIN)
+		return err_set(e, ERR_USAGE,
+			       "container sharing network namespace with "
+			       "another container or host cannot be connected "
+			       "to any other network");
+	if (p->s.net == NET_NONE || !strcmp(p->d.name, "none"))
+		return err_set(e, ERR_USAGE,
+			       "container cannot be connected to multiple "
+			       "networks with one of the networks in private "
+			       "(none) mode");
+	if (p->s.net == NET_USER)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "an ordinary user's container has the network "
+			       "of pasta or slirp4netns, and no other");
+	return 0;
+}
+
+/* Found, and if it does not run locked, so that it is not started meanwhile. */
+static int pair_open(const struct globals *g, char **argv, struct pair *p,
+		     struct err *e)
+{
+	struct err why = {0};
+
+	if (ctr_open(g, &p->r, e) < 0 ||
+	    container_open(&p->r.home, argv[1], &p->c, e) < 0)
+		return -1;
+	if (container_lock(&p->c, &why) < 0) {
+		if (why.kind != ERR_BUSY) {
+			*e = why;
+			return -1;
+		}
+		p->pidfd = container_pidfd(&p->c, &p->init, e);
+		if (p->pidfd < 0)
+			return -1;
+	}
+	if (network_load(p->r.home.root_fd, argv[0], &p->d, e) < 0 ||
+	    container_load(&p->r.home, &p->c, &p->s, NULL, e) < 0)
+		return -1;
+	return check(p, e);
+}
+
+static size_t find_net(const struct run_spec *s, const char *network)
+{
+	size_t i = 0;
+
+	while (i < s->n_nets && strcmp(s->nets[i].network, network) != 0)
+		i++;
+	return i;
+}
+
+/* ---- connect --------------------------------------------------------------- */
+
+struct connect_opts {
+	struct strv aliases;
+	const char *ip;
+	const char *ip6;
+	const char *mac;
+};
+
+static const struct opt connect_options[] = {
+	{0, "alias", OPT_LIST, offsetof(struct connect_opts, aliases), "NAME",
+	 "Another name in the network"},
+	{0, "ip", OPT_STR, offsetof(struct connect_opts, ip), "ADDRESS",
+	 "IPv4 address"},
+	{0, "ip6", OPT_STR, offsetof(struct connect_opts, ip6), "ADDRESS",
+	 "IPv6 address"},
+	{0, "mac-address", OPT_STR, offsetof(struct connect_opts, mac), "MAC",
+	 "Of its interface"},
+	{0},
+};
+
+static const struct opt_refused connect_refused[] = {
+	{"driver-opt", "prism's networks have no options of one container"},
+	{"gw-priority", "the first network has the default route"},
+	{"link", "--alias gives a name in the network"},
+	{"link-local-ip", "use 'ip addr add' in the container with --cap-add "
+			  "NET_ADMIN"},
+	{0},
+};
+
+static int fill(const struct connect_opts *o, const struct netdef *d,
+		struct net_attach *n, struct err *e)
+{
+	n->network = xstrdup(d->name);
+	if ((o->ip && run_opts_attach_ip(n, "--ip", o->ip, e) < 0) ||
+	    (o->ip6 && run_opts_attach_ip6(n, "--ip6", o->ip6, e) < 0) ||
+	    (o->mac && run_opts_attach_mac(n, "--mac-address", o->mac, e) < 0))
+		return -1;
+	for (size_t i = 0; i < o->aliases.n; i++)
+		if (run_opts_attach_alias(n, o->aliases.v[i], e) < 0)
+			return -1;
+	if (n->aliases.n > 0 && !strcmp(d->name, NETDEF_DEFAULT))
+		return err_set(e, ERR_USAGE,
+			       "network-scoped alias is supported only for "
+			       "containers in user defined networks");
+	return 0;
+}
+
+static int come_in(struct pair *p, const struct net_attach *n, struct err *e)
+{
+	const struct net_of of = {.home = &p->r.home, .container = &p->c};
+	struct net_attach copy = {.network = xstrdup(n->network)};
+
+	if (find_net(&p->s, n->network) < p->s.n_nets && !p->init) {
+		free(copy.network);
+		return err_set(e, ERR_EXISTS,
+			       "endpoint with name %s already exists in "
+			       "network %s",
+			       p->c.name, n->network);
+	}
+	copy.ip = n->ip ? xstrdup(n->ip) : NULL;
+	copy.ip6 = n->ip6 ? xstrdup(n->ip6) : NULL;
+	copy.mac = n->mac ? xstrdup(n->mac) : NULL;
+	for (size_t i = 0; i < n->aliases.n; i++)
+		strv_add(&copy.aliases, n->aliases.v[i]);
+	spec_add_net(&p->s, &copy);
+	if (p->init && net_connect(&of, &p->s, n, p->init, p->pidfd, e) < 0)
+		return -1;
+	return spec_file_nets_write(p->c.dir_fd, &p->s, e);
+}
+
+static int connect_run(const struct globals *g, void *fields, int argc,
+		       char **argv, struct err *e)
+{
+	autopair struct pair p = {.c = CONTAINER_NONE, .pidfd = -1};
+	struct net_attach n = {0};
+	int rc;
+
+	(void)argc;
+	if (pair_open(g, argv, &p, e) < 0)
+		return -1;
+	rc = fill(fields, &p.d, &n, e);
+	if (rc == 0)
+		rc = come_in(&p, &n, e);
+	run_opts_attach_free(&n);
+	return rc;
+}
+
+extern const struct command cmd_network_connect;
+const struct command cmd_network_connect = {
+	.name = "network connect",
+	.operands = "NETWORK CONTAINER",
+	.summary = "Put a container into one more network",
+	.opts = connect_options,
+	.refused = connect_refused,
+	.fields_size = sizeof(struct connect_opts),
+	.min_operands = 2,
+	.max_operands = 2,
+	.run = connect_run,
+};
+
+/* ---- disconnect ------------------------------------------------------------ */
+
+struct disconnect_opts {
+	bool force;
+};
+
+static const struct opt disconnect_options[] = {
+	{'f', "force", OPT_BOOL, offsetof(struct disconnect_opts, force), NULL,
+	 "No error if it is not in there"},
+	{0},
+};
+
+static int go_out(struct pair *p, struct err *e)
+{
+	const struct net_of of = {.home = &p->r.home, .container = &p->c};
+	const size_t at = find_net(&p->s, p->d.name);
+	struct net_attach gone;
+
+	if (p->init && net_disconnect(&of, &p->s, p->d.name, p->pidfd, e) < 0)
+		return -1;
+	if (at == p->s.n_nets)
+		return p->init ? 0
+			       : err_set(e, ERR_NOTFOUND,
+					 "container %.12s is not connected to "
+					 "network %s",
+					 p->c.id, p->d.name);
+	gone = p->s.nets[at];
+	p->s.n_nets--;
+	for (size_t i = at; i < p->s.n_nets; i++)
+		p->s.nets[i] = p->s.nets[i + 1];
+	run_opts_attach_free(&gone);
+	return spec_file_nets_write(p->c.dir_fd, &p->s, e);
+}
+
+static int disconnect_run(const struct globals *g, void *fields, int argc,
+			  char **argv, struct err *e)
+{
+	const struct disconnect_opts *const o = fields;
+	autopair struct pair p = {.c = CONTAINER_NONE, .pidfd = -1};
+
+	(void)argc;
+	if (pair_open(g, argv, &p, e) < 0)
+		return -1;
+	if (go_out(&p, e) == 0)
+		return 0;
+	if (!o->force || e->kind != ERR_NOTFOUND)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
+extern const struct command cmd_network_disconnect;
+const struct command cmd_network_disconnect = {
+	.name = "network disconnect",
+	.operands = "NETWORK CONTAINER",
+	.summary = "Take a container out of a network",
+	.opts = disconnect_options,
+	.fields_size = sizeof(struct disconnect_opts),
+	.min_operands = 2,
+	.max_operands = 2,
+	.run = disconnect_run,
+};

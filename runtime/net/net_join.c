@@ -1,0 +1,261 @@
+/*
+ * net_join - a running container comes into a network, or leaves one
+ *
+ * The monitor is asked nothing: the file "network" says all, and whoever changes
+ * it holds net_lock. What is not in there when the container ends is not taken
+ * back, so it is written before the first effect, as on the way up.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crash.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/trace.h"
+#include "runtime/net/bridge.h"
+#include "runtime/net/link.h"
+#include "runtime/net/names.h"
+#include "runtime/net/net_place.h"
+#include "runtime/net/netdef.h"
+#include "runtime/net/vlan.h"
+
+/* Which of its interfaces is in this network; n_ends: none. */
+static size_t find_end(const struct net_state *st, const char *network)
+{
+	size_t i = 0;
+
+	while (i < st->n_ends && strcmp(st->ends[i].network, network) != 0)
+		i++;
+	return i;
+}
+
+/* The first number that no interface of it has. */
+static size_t free_number(const struct net_state *st)
+{
+	for (size_t k = 0;; k++) {
+		autofree char *name = xasprintf("eth%zu", k);
+		size_t i = 0;
+
+		while (i < st->n_ends && strcmp(st->ends[i].name, name) != 0)
+			i++;
+		if (i == st->n_ends)
+			return k;
+	}
+}
+
+/* Out of the list, without freeing it. */
+static struct net_end take_end(struct net_state *st, size_t i)
+{
+	const struct net_end n = st->ends[i];
+
+	st->n_ends--;
+	for (; i < st->n_ends; i++)
+		st->ends[i] = st->ends[i + 1];
+	st->ends[st->n_ends] = (struct net_end){0};
+	return n;
+}
+
+static void free_end(struct net_end *n)
+{
+	struct net_state st = {.ends = xcalloc(1, sizeof(*n)), .n_ends = 1};
+
+	st.ends[0] = *n;
+	net_state_free(&st);
+}
+
+/* The first interface that leads out of its network; n_ends: none. */
+static size_t way_out(const struct net_of *o, const struct net_state *st)
+{
+	for (size_t i = 0; i < st->n_ends; i++) {
+		autonetdef struct netdef d = {0};
+		struct err ignored = {0};
+
+		if (netdef_load(o->home->root_fd, st->ends[i].network, &d,
+				&ignored) == 0 &&
+		    !d.internal)
+			return i;
+	}
+	return st->n_ends;
+}
+
+static int tell(const struct net_of *o, const struct run_spec *s,
+		const struct net_state *st, const char *network, struct err *e)
+{
+	if (s->no_hosts)
+		return 0;
+	return names_own(o, s, st, e) < 0 ||
+			       names_tell(o->home->root_fd, network, e) < 0
+		       ? -1
+		       : 0;
+}
+
+/* ---- coming ------------------------------------------------------------------ */
+
+static int come(const struct net_of *o, const struct run_spec *s,
+		const struct net_place *p, struct net_state *st, pid_t init,
+		int pidfd, struct err *e)
+{
+	const int dir = o->container->dir_fd;
+	const bool is_default =
+		!p->def.internal && way_out(o, st) == st->n_ends;
+
+	st->n_ends++;
+	if (net_state_write(dir, st, e) < 0)
+		return -1;
+	crash_point("net-join-written");
+	if (net_place_attach(o, p, &st->ends[st->n_ends - 1], is_default, init,
+			     pidfd, e) < 0)
+		return -1;
+	crash_point("net-join-linked");
+	return tell(o, s, st, p->def.name, e);
+}
+
+/* Nobody is in it by halves. */
+static void undo(const struct net_of *o, struct net_state *st)
+{
+	struct net_end *const n = &st->ends[st->n_ends - 1];
+	struct err ignored = {0};
+
+	if (n->host)
+		(void)bridge_detach(n->host, &ignored);
+	err_clear(&ignored);
+	(void)net_place_end(o, st, n, &ignored);
+	err_clear(&ignored);
+	free_end(n);
+	*n = (struct net_end){0};
+	st->n_ends--;
+	(void)net_state_write(o->container->dir_fd, st, &ignored);
+}
+
+int net_connect(const struct net_of *o, const struct run_spec *s,
+		const struct net_attach *a, pid_t init, int pidfd,
+		struct err *e)
+{
+	const int dir = o->container->dir_fd;
+	autonetstate struct net_state st = {0};
+	struct net_place p = {0};
+	autoclose int lock = net_lock(dir, e);
+	int rc;
+	STEP(e, "network", "connect to %s", a->network);
+
+	if (lock < 0 || net_state_read(dir, &st, e) < 0)
+		return -1;
+	if (find_end(&st, a->network) < st.n_ends)
+		return err_set(e, ERR_EXISTS,
+			       "endpoint with name %s already exists in "
+			       "network %s",
+			       o->container->name, a->network);
+	st.ends = xrealloc(st.ends, (st.n_ends + 1) * sizeof(*st.ends));
+	st.ends[st.n_ends] = (struct net_end){0};
+	rc = net_place_find(o, s, a, free_number(&st), &p, &st.ends[st.n_ends],
+			    e);
+	if (rc == 0) {
+		rc = come(o, s, &p, &st, init, pidfd, e);
+		if (rc < 0)
+			undo(o, &st);
+	}
+	netdef_free(&p.def);
+	return rc;
+}
+
+/* ---- leaving ------------------------------------------------------------------- */
+
+/* Of a bridge its other end goes with it. */
+static int remove_link(const struct net_end *n, struct nl *inside,
+		       struct err *e)
+{
+	if (n->host)
+		return bridge_detach(n->host, e);
+	link_put_delete(inside, n->name);
+	return nl_talk(inside, e);
+}
+
+static void put_default(struct nl *inside, uint32_t index, const char *gateway)
+{
+	struct ip a;
+
+	if (gateway && ip_parse(gateway, &a))
+		link_put_default(inside, index, &a);
+}
+
+/* Another one leads out now; in vain if none does. */
+static void choose_way_out(const struct net_of *o, const struct net_state *st,
+			   struct nl *inside)
+{
+	const size_t i = way_out(o, st);
+	struct err why = {0};
+	uint32_t index;
+
+	if (i == st->n_ends)
+		return;
+	index = link_index(inside, st->ends[i].name);
+	put_default(inside, index, st->ends[i].gateway);
+	put_default(inside, index, st->ends[i].gateway6);
+	if (nl_talk(inside, &why) < 0)
+		log_warn("ignoring: %s", why.text);
+}
+
+static int leave(const struct net_of *o, const struct run_spec *s,
+		 struct net_state *st, size_t i, struct nl *inside,
+		 struct err *e)
+{
+	struct net_end n;
+	int rc;
+
+	if (remove_link(&st->ends[i], inside, e) < 0)
+		return -1;
+	crash_point("net-leave-unlinked");
+	n = take_end(st, i);
+	rc = net_place_end(o, st, &n, e);
+	if (rc == 0)
+		rc = net_state_write(o->container->dir_fd, st, e);
+	if (rc == 0 && !s->no_hosts)
+		rc = names_leave(o, n.network, e) < 0 ||
+				     names_own(o, s, st, e) < 0
+			     ? -1
+			     : 0;
+	choose_way_out(o, st, inside);
+	free_end(&n);
+	return rc;
+}
+
+int net_disconnect(const struct net_of *o, const struct run_spec *s,
+		   const char *network, int pidfd, struct err *e)
+{
+	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
+	const int dir = o->container->dir_fd;
+	autonetstate struct net_state st = {0};
+	autonl struct nl inside = {.fd = -1};
+	autoclose int lock = net_lock(dir, e);
+	size_t i;
+	STEP(e, "network", "disconnect from %s", network);
+
+	if (lock < 0 || net_state_read(dir, &st, e) < 0)
+		return -1;
+	i = find_end(&st, network);
+	if (i == st.n_ends)
+		return err_set(e, ERR_NOTFOUND,
+			       "container %.12s is not connected to network %s",
+			       o->container->id, network);
+	if (nl_open_in(&inside, pidfd, NETLINK_ROUTE, mem, sizeof(mem), e) < 0)
+		return -1;
+	return leave(o, s, &st, i, &inside, e);
+}
+
+/* ---- the network itself ---------------------------------------------------------- */
+
+int net_remove(const struct container_home *h, const struct netdef *d,
+	       struct err *e)
+{
+	struct err why = {0};
+	const int rc = d->driver == NETDEF_BRIDGE
+			       ? bridge_remove(d, h->root_path, &why)
+			       : vlan_remove(d, h->root_path, &why);
+
+	/* It is a name on the disk first of all. */
+	if (rc < 0)
+		log_warn("ignoring: network %s: %s", d->name, why.text);
+	crash_point("network-unlinked");
+	return netdef_remove(h->root_fd, d->name, e);
+}

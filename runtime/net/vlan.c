@@ -1,0 +1,231 @@
+#include "vlan.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "runtime/net/book.h"
+#include "runtime/net/link.h"
+
+bool vlan_has_mac(const struct netdef *d)
+{
+	/* Passthru hands out the parent itself: to set one sets the parent's. */
+	return d->driver == NETDEF_MACVLAN && d->mode != NETDEF_MODE_PASSTHRU;
+}
+
+/* ---- the parent ----------------------------------------------------------------- */
+
+static void owner_text(const char *root_path, char ret[256])
+{
+	(void)snprintf(ret, 256, "prism %.200s", root_path);
+}
+
+/* "eth0.10": 10 and eth0. */
+static bool is_tagged(const char *name, char ret_of[IFNAMSIZ], uint32_t *ret_id)
+{
+	const char *const dot = strrchr(name, '.');
+
+	if (!dot || dot == name || !str_to_u32(dot + 1, 4094, ret_id) ||
+	    *ret_id == 0)
+		return false;
+	(void)snprintf(ret_of, IFNAMSIZ, "%.*s", (int)(dot - name), name);
+	return true;
+}
+
+static int make_tagged(struct nl *n, const char *name, uint32_t of, uint32_t id,
+		       const char *root_path, struct err *e)
+{
+	struct nlattr *info;
+	struct nlattr *data;
+	struct nlmsghdr *h;
+	char own[256];
+	STEP(e, "vlan", "make %s", name);
+
+	owner_text(root_path, own);
+	h = link_put_new(n, name, true, "vlan");
+	mnl_attr_put_u32(h, IFLA_LINK, of);
+	mnl_attr_put_strz(h, IFLA_IFALIAS, own);
+	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, "vlan");
+	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
+	mnl_attr_put_u16(h, IFLA_VLAN_ID, (uint16_t)id);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, info);
+	return nl_talk(n, e);
+}
+
+static int no_parent(const struct netdef *d, struct err *e)
+{
+	(void)err_set(e, ERR_NOTFOUND,
+		      "network %s: there is no interface %s on this host",
+		      d->name, d->link);
+	return err_hint(e, "its parent is named with 'prism network create "
+			   "--opt parent=...'");
+}
+
+static int find_parent(struct nl *n, const struct bridge_end *b,
+		       struct link *ret, struct err *e)
+{
+	const struct netdef *const d = b->net;
+	char name[IFNAMSIZ];
+	struct link of;
+	uint32_t id;
+	autoclose int lock = -1;
+
+	if (link_find(n, d->link, ret, e) < 0)
+		return -1;
+	if (ret->index)
+		return 0;
+	if (!is_tagged(d->link, name, &id))
+		return no_parent(d, e);
+	lock = book_lock(b->root_fd, d->name, e);
+	if (lock < 0 || link_find(n, d->link, ret, e) < 0 ||
+	    link_find(n, name, &of, e) < 0)
+		return -1;
+	if (ret->index)
+		return 0;
+	if (!of.index)
+		return no_parent(d, e);
+	if (make_tagged(n, d->link, of.index, id, b->root_path, e) < 0)
+		return -1;
+	return link_find(n, d->link, ret, e);
+}
+
+int vlan_remove(const struct netdef *d, const char *root_path, struct err *e)
+{
+	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
+	autonl struct nl n = {.fd = -1};
+	struct link l;
+	char own[256];
+
+	if (nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0 ||
+	    link_find(&n, d->link, &l, e) < 0)
+		return -1;
+	owner_text(root_path, own);
+	if (!l.index || strcmp(l.alias, own) != 0)
+		return 0;
+	link_put_delete(&n, d->link);
+	return nl_talk(&n, e);
+}
+
+/* ---- the interface ---------------------------------------------------------------- */
+
+static uint32_t macvlan_mode(enum netdef_mode m)
+{
+	switch (m) {
+	case NETDEF_MODE_PRIVATE:
+		return MACVLAN_MODE_PRIVATE;
+	case NETDEF_MODE_VEPA:
+		return MACVLAN_MODE_VEPA;
+	case NETDEF_MODE_PASSTHRU:
+		return MACVLAN_MODE_PASSTHRU;
+	case NETDEF_MODE_NONE:
+	case NETDEF_MODE_BRIDGE:
+	case NETDEF_MODE_L2:
+	case NETDEF_MODE_L3:
+	case NETDEF_MODE_L3S:
+	case NETDEF_MODES:
+		break;
+	}
+	return MACVLAN_MODE_BRIDGE;
+}
+
+static bool is_l3(const struct netdef *d)
+{
+	return d->mode == NETDEF_MODE_L3 || d->mode == NETDEF_MODE_L3S;
+}
+
+static void put_link(struct nl *n, const struct bridge_end *b,
+		     const struct link *parent)
+{
+	const struct netdef *const d = b->net;
+	const char *const kind = netdef_driver_name(d->driver);
+	struct nlmsghdr *const h = link_put_new(n, b->name, true, kind);
+	struct nlattr *info;
+	struct nlattr *data;
+
+	mnl_attr_put_u32(h, IFLA_LINK, parent->index);
+	mnl_attr_put_u32(h, IFLA_NET_NS_PID, (uint32_t)b->pid);
+	if (d->mtu)
+		mnl_attr_put_u32(h, IFLA_MTU, d->mtu);
+	if (vlan_has_mac(d))
+		mnl_attr_put(h, IFLA_ADDRESS, sizeof(b->mac), b->mac);
+	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, kind);
+	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
+	if (d->driver == NETDEF_MACVLAN)
+		mnl_attr_put_u32(h, IFLA_MACVLAN_MODE, macvlan_mode(d->mode));
+	else
+		mnl_attr_put_u16(h, IFLA_IPVLAN_MODE,
+				 d->mode == NETDEF_MODE_L3    ? IPVLAN_MODE_L3
+				 : d->mode == NETDEF_MODE_L3S ? IPVLAN_MODE_L3S
+							      : IPVLAN_MODE_L2);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, info);
+}
+
+static int make_link(struct nl *n, const struct bridge_end *b, struct err *e)
+{
+	const struct netdef *const d = b->net;
+	struct link parent;
+	STEP(e, "vlan", "%s on %s", b->name, d->link);
+
+	if (find_parent(n, b, &parent, e) < 0)
+		return -1;
+	if (!(parent.flags & IFF_UP))
+		log_warn("%s is down: network %s carries nothing until it is "
+			 "put up",
+			 d->link, d->name);
+	put_link(n, b, &parent);
+	if (nl_talk(n, e) == 0)
+		return 0;
+	if (e->sys == EBUSY || e->sys == EINVAL)
+		return err_hint(e,
+				"%s may be a bridge's port, or carry the other "
+				"of macvlan and ipvlan, or something of "
+				"another mode",
+				d->link);
+	return e->sys == EOPNOTSUPP ? err_hint(e, "this kernel has no %s",
+					       netdef_driver_name(d->driver))
+				    : -1;
+}
+
+static void put_family(struct nl *n, uint32_t index, const struct bridge_end *b,
+		       const struct ip *a, const struct netdef_pool *p)
+{
+	if (!ip_is(a))
+		return;
+	link_put_address(n, index, a, p->subnet.prefix);
+	if (!b->is_default || b->net->internal)
+		return;
+	/* Where the parent's own routes decide, all goes out by it. */
+	if (ip_is(&p->gateway))
+		link_put_default(n, index, &p->gateway);
+	else if (is_l3(b->net))
+		link_put_default(n, index, &(struct ip){.len = a->len});
+}
+
+int vlan_attach(const struct bridge_end *b, struct err *e)
+{
+	_Alignas(struct nlmsghdr) char outside_mem[NL_ROOM];
+	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
+	autonl struct nl outside = {.fd = -1};
+	autonl struct nl n = {.fd = -1};
+	uint32_t index;
+
+	if (nl_open(&outside, NETLINK_ROUTE, outside_mem, sizeof(outside_mem),
+		    e) < 0 ||
+	    make_link(&outside, b, e) < 0 ||
+	    nl_open_in(&n, b->netns, NETLINK_ROUTE, mem, sizeof(mem), e) < 0)
+		return -1;
+	index = link_index(&n, b->name);
+	put_family(&n, index, b, &b->ip, &b->net->v4);
+	put_family(&n, index, b, &b->ip6, &b->net->v6);
+	return nl_talk(&n, e);
+}
