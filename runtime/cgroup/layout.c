@@ -20,9 +20,6 @@ static const struct {
 	[CG_DEVICES] = {"devices", NULL},   [CG_FREEZER] = {"freezer", NULL},
 };
 
-/* What v2 has without a controller, where v1 has not taken it. */
-#define V2_CORE (1U << CG_CPUACCT | 1U << CG_DEVICES | 1U << CG_FREEZER)
-
 const char *controller_name(enum controller c, int version)
 {
 	const char *const name = version == 2 ? names[c].v2 : names[c].v1;
@@ -246,7 +243,7 @@ int layout_read(struct layout *ret, struct err *e)
 		if (l.v[i].version == 2) {
 			if (ask_v2(&l.v[i], e) < 0)
 				return -1;
-			l.v[i].controllers |= V2_CORE & ~taken;
+			l.v[i].controllers |= CG_V2_CORE & ~taken;
 		}
 	*ret = l;
 	l = (struct layout){0};

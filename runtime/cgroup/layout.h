@@ -28,6 +28,9 @@ enum controller {
 	CG_CONTROLLERS
 };
 
+/* What v2 has without a controller, where v1 has not taken it. */
+#define CG_V2_CORE (1U << CG_CPUACCT | 1U << CG_DEVICES | 1U << CG_FREEZER)
+
 struct hierarchy {
 	int version;          /* 1 or 2 */
 	unsigned controllers; /* bits of enum controller */

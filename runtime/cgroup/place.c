@@ -311,13 +311,16 @@ static int mkdir_deep(const struct hierarchy *h, const char *path,
 static int make_once(const struct hierarchy *h, const char *parent,
 		     const char *path, unsigned need, struct err *e)
 {
+	/* What needs no controller cannot be passed on. */
+	const unsigned passed = need & ~CG_V2_CORE;
+
 	if (mkdir_deep(h, path, e) < 0)
 		return -1;
 	if (h->version != 2 || !need)
 		return 0;
 	if (clear_parent(h, parent, e) < 0)
 		return -1;
-	return pass_on(h, parent, need, e);
+	return passed ? pass_on(h, parent, passed, e) : 0;
 }
 
 int place_make(const struct hierarchy *h, const char *parent, const char *path,

@@ -1,5 +1,6 @@
 # Limits by their effect, on whatever this host has: cgroup v1, v2 or both. The
 # same file runs in the virtual machine (tests/vm), where all of v2 is there.
+# vm: bare
 load ../lib/common
 
 setup_file()
@@ -114,7 +115,8 @@ run()
 		awk "{ print \$16 + \$17 }" /proc/self/stat; cat /proc/$$/stat' ||
 		true
 	ticks=$(awk 'END { print $16 + $17 }' <<<"$output")
-	[ "$ticks" -ge 30 ] && [ "$ticks" -le 75 ] || explain "$ticks ticks"
+	# Without a limit it would be 200.
+	[ "$ticks" -ge 30 ] && [ "$ticks" -le 120 ] || explain "$ticks ticks"
 }
 
 @test "pids: fork fails at the limit" {
@@ -207,8 +209,9 @@ run()
 		head -n 1 | cut -d: -f1)
 	last=$(grep -nE 'write\([0-9]+, "(33554432|50|50000( 100000)?)"' \
 		"$T/trace" | tail -n 1 | cut -d: -f1)
+	# v2 writes the swap that Docker's default means as well.
 	[ "$(grep -cE 'write\([0-9]+, "(33554432|50|50000( 100000)?)"' \
-		"$T/trace")" = 3 ] || { cat "$T/trace"; return 1; }
+		"$T/trace")" -ge 3 ] || { cat "$T/trace"; return 1; }
 	[ -n "$born" ] && [ "$last" -lt "$born" ] ||
 		{ echo "limits until $last, born at $born"; return 1; }
 }
