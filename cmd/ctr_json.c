@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "cmd/ctr_text.h"
 #include "runtime/caps.h"
+#include "runtime/net/net.h"
 
 /* ---- helpers -------------------------------------------------------------- */
 
@@ -111,27 +112,33 @@ static json_t *tmpfs_json(const struct run_spec *s)
 	return o;
 }
 
-/* {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]} */
+/* {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; host 0: not known. */
+static void add_binding(json_t *o, uint16_t inside, const char *protocol,
+			const char *ip, uint16_t host)
+{
+	autofree char *key = xasprintf("%u/%s", inside, protocol);
+	autofree char *port = host ? xasprintf("%u", host) : xstrdup("");
+	json_t *const one = json_object();
+	json_t *list = json_object_get(o, key);
+
+	if (!list) {
+		list = json_array();
+		cj_put(o, key, list);
+	}
+	cj_str(one, "HostIp", ip);
+	cj_str(one, "HostPort", port);
+	(void)json_array_append_new(list, one);
+}
+
+/* As they were asked for. */
 static json_t *bindings_json(const struct run_spec *s)
 {
 	json_t *const o = json_object();
 
 	for (size_t i = 0; i < s->n_ports; i++) {
 		const struct port_spec *const p = &s->ports[i];
-		autofree char *key = xasprintf("%u/%s", p->port, p->protocol);
-		autofree char *port = p->host_first
-					      ? xasprintf("%u", p->host_first)
-					      : xstrdup("");
-		json_t *const one = json_object();
-		json_t *list = json_object_get(o, key);
 
-		if (!list) {
-			list = json_array();
-			cj_put(o, key, list);
-		}
-		cj_str(one, "HostIp", p->ip);
-		cj_str(one, "HostPort", port);
-		(void)json_array_append_new(list, one);
+		add_binding(o, p->port, p->protocol, p->ip, p->host_first);
 	}
 	return o;
 }
@@ -349,11 +356,17 @@ json_t *ctr_json_host(const struct run_spec *s, const struct container_info *i)
 
 /* ---- NetworkSettings ------------------------------------------------------ */
 
-/* Ports that the image exposes and nobody publishes are null. */
-static json_t *ports_json(const struct run_spec *s, bool alive)
+/* As they are; those that the image exposes and nobody publishes are null. */
+static json_t *ports_json(const struct run_spec *s, const struct net_state *net,
+			  bool alive)
 {
-	json_t *const o = alive ? bindings_json(s) : json_object();
+	json_t *const o = json_object();
 
+	for (size_t i = 0; alive && i < net->n_ports; i++) {
+		const struct net_port *const p = &net->ports[i];
+
+		add_binding(o, p->port, p->protocol, p->ip, p->host);
+	}
 	for (size_t i = 0; alive && i < s->exposed.n; i++)
 		if (!json_object_get(o, s->exposed.v[i]))
 			cj_put(o, s->exposed.v[i], json_null());
@@ -376,17 +389,18 @@ static json_t *endpoint_json(const struct run_spec *s)
 	return o;
 }
 
-json_t *ctr_json_network(const struct run_spec *s, bool alive)
+json_t *ctr_json_network(const struct run_spec *s, const struct net_state *net,
+			 bool alive)
 {
 	json_t *const o = json_object();
 	json_t *const networks = json_object();
-	autofree char *net = ctr_text_network(s);
+	autofree char *name = ctr_text_network(s);
 
 	if (s->net != NET_JOIN)
-		cj_put(networks, net, endpoint_json(s));
+		cj_put(networks, name, endpoint_json(s));
 	cj_str(o, "Bridge", "");
 	cj_str(o, "SandboxID", "");
-	cj_put(o, "Ports", ports_json(s, alive));
+	cj_put(o, "Ports", ports_json(s, net, alive));
 	cj_str(o, "EndpointID", "");
 	cj_str(o, "Gateway", "");
 	cj_str(o, "IPAddress", "");

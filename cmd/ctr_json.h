@@ -24,7 +24,9 @@ json_t *cj_map(const struct strv *a);          /* from K=V */
 
 /* HostConfig and NetworkSettings. */
 json_t *ctr_json_host(const struct run_spec *s, const struct container_info *i);
-json_t *ctr_json_network(const struct run_spec *s, bool alive);
+struct net_state;
+json_t *ctr_json_network(const struct run_spec *s, const struct net_state *net,
+			 bool alive);
 
 /* What is known of its networks, over what stands in NetworkSettings. */
 struct net_state;

@@ -108,17 +108,17 @@ char *ctr_text_status(const struct container_state *s, int64_t now_ns)
 	return xstrdup("Created");
 }
 
-char *ctr_text_host_port(const struct port_spec *p)
+char *ctr_text_host_port(const struct net_port *p)
 {
-	if (!p->host_first)
-		return NULL;
-	return xasprintf("%s:%u", p->ip ? p->ip : "0.0.0.0", p->host_first);
+	const char *const ip = p->ip ? p->ip : "0.0.0.0";
+
+	return xasprintf(strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, p->host);
 }
 
-static bool is_published(const struct run_spec *s, const char *exposed)
+static bool is_published(const struct net_state *n, const char *exposed)
 {
-	for (size_t i = 0; i < s->n_ports; i++) {
-		const struct port_spec *const p = &s->ports[i];
+	for (size_t i = 0; i < n->n_ports; i++) {
+		const struct net_port *const p = &n->ports[i];
 		autofree char *text = xasprintf("%u/%s", p->port, p->protocol);
 
 		if (!strcmp(text, exposed))
@@ -127,19 +127,19 @@ static bool is_published(const struct run_spec *s, const char *exposed)
 	return false;
 }
 
-char *ctr_text_ports(const struct run_spec *s)
+char *ctr_text_ports(const struct run_spec *s, const struct net_state *n)
 {
 	struct buf b = buf_make(MIB(1));
 
-	for (size_t i = 0; i < s->n_ports; i++) {
-		const struct port_spec *const p = &s->ports[i];
+	for (size_t i = 0; i < n->n_ports; i++) {
+		const struct net_port *const p = &n->ports[i];
 		autofree char *host = ctr_text_host_port(p);
 
-		buf_addf(&b, "%s%s%s%u/%s", b.len ? ", " : "", host ? host : "",
-			 host ? "->" : "", p->port, p->protocol);
+		buf_addf(&b, "%s%s->%u/%s", b.len ? ", " : "", host, p->port,
+			 p->protocol);
 	}
 	for (size_t i = 0; i < s->exposed.n; i++)
-		if (!is_published(s, s->exposed.v[i]))
+		if (!is_published(n, s->exposed.v[i]))
 			buf_addf(&b, "%s%s", b.len ? ", " : "",
 				 s->exposed.v[i]);
 	return buf_take(&b);

@@ -7,6 +7,7 @@
 #define CMD_CTR_TEXT_H
 
 #include "runtime/container.h"
+#include "runtime/net/net.h"
 
 /* "sh -c 'sleep 10'": path and arguments, those with a space in quotes. */
 char *ctr_text_command(const struct run_spec *s);
@@ -20,11 +21,11 @@ char *ctr_text_quote(const char *s);
 /* "Up 5 minutes (healthy)", "Exited (0) 3 hours ago". */
 char *ctr_text_status(const struct container_state *s, int64_t now_ns);
 
-/* "0.0.0.0:8080->80/tcp, 443/tcp" */
-char *ctr_text_ports(const struct run_spec *s);
+/* "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp, 443/tcp" */
+char *ctr_text_ports(const struct run_spec *s, const struct net_state *n);
 
-/* "0.0.0.0:8080", or NULL when the host's port is not known. */
-char *ctr_text_host_port(const struct port_spec *p);
+/* "0.0.0.0:8080", "[::]:8080" */
+char *ctr_text_host_port(const struct net_port *p);
 
 /* "host", "none", "container:ID" */
 char *ctr_text_network(const struct run_spec *s);

@@ -206,6 +206,15 @@ static void add_path(json_t *o, const char *key, const struct view *v,
 	cj_str(o, key, path);
 }
 
+static json_t *network_json(const struct view *v)
+{
+	autonetstate struct net_state net = {0};
+	struct err ignored = {0};
+
+	(void)net_state_read(v->c->dir_fd, &net, &ignored);
+	return ctr_json_network(v->spec, &net, v->state->alive);
+}
+
 static json_t *graph_json(const struct view *v)
 {
 	json_t *const data = json_object();
@@ -257,7 +266,7 @@ static json_t *whole(const struct view *v)
 	cj_put(o, "GraphDriver", graph_json(v));
 	cj_put(o, "Mounts", mounts_json(s));
 	cj_put(o, "Config", config_json(v));
-	cj_put(o, "NetworkSettings", ctr_json_network(s, v->state->alive));
+	cj_put(o, "NetworkSettings", network_json(v));
 	return o;
 }
 

@@ -47,6 +47,7 @@ extern const struct command cmd_network_disconnect;
 extern const struct command cmd_network_inspect;
 extern const struct command cmd_network_ls;
 extern const struct command cmd_network_prune;
+extern const struct command cmd_network_reload;
 extern const struct command cmd_network_rm;
 extern const struct command cmd_volume_create;
 extern const struct command cmd_volume_inspect;
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
 		&cmd_network_inspect,
 		&cmd_network_ls,
 		&cmd_network_prune,
+		&cmd_network_reload,
 		&cmd_network_rm,
 		&cmd_volume_create,
 		&cmd_volume_inspect,

@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "cmd/ctr.h"
 #include "cmd/ctr_text.h"
+#include "runtime/net/net.h"
 
 /* "80" is "80/tcp". */
 static bool is_asked(const char *asked, const char *port)
@@ -13,16 +14,16 @@ static bool is_asked(const char *asked, const char *port)
 	return rest && (!*rest || !strcmp(rest, "/tcp"));
 }
 
-static int print_ports(const struct run_spec *s, const char *asked)
+static int print_ports(const struct net_state *s, const char *asked)
 {
 	int n = 0;
 
 	for (size_t i = 0; i < s->n_ports; i++) {
-		const struct port_spec *const p = &s->ports[i];
+		const struct net_port *const p = &s->ports[i];
 		autofree char *port = xasprintf("%u/%s", p->port, p->protocol);
 		autofree char *host = ctr_text_host_port(p);
 
-		if (!host || !is_asked(asked, port))
+		if (!is_asked(asked, port))
 			continue;
 		if (asked)
 			(void)printf("%s\n", host);
@@ -39,16 +40,16 @@ static int port_run(const struct globals *g, void *fields, int argc,
 	const char *const asked = argc > 1 ? argv[1] : NULL;
 	autoctr struct ctr r = {0};
 	autocontainer struct container c = CONTAINER_NONE;
-	struct run_spec s = {0};
-	int n;
+	autonetstate struct net_state s = {0};
+	int n = 0;
 
 	(void)fields;
 	if (ctr_open(g, &r, e) < 0 ||
 	    container_open(&r.home, argv[0], &c, e) < 0 ||
-	    container_load(&r.home, &c, &s, NULL, e) < 0)
+	    net_state_read(c.dir_fd, &s, e) < 0)
 		return -1;
-	n = lock_is_held(c.lock_fd) ? print_ports(&s, asked) : 0;
-	spec_free(&s);
+	if (lock_is_held(c.lock_fd))
+		n = print_ports(&s, asked);
 	if (asked && n == 0)
 		return err_set(e, ERR_NOTFOUND,
 			       "No public port '%s%s' published for %s", asked,

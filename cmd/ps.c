@@ -318,6 +318,19 @@ static char *size_of(const struct ps *p, const struct look *r)
 	return ps_size_text(size, root);
 }
 
+/* What is published is known while it runs; one that cannot be read has none. */
+static char *ports_of(const struct look *r)
+{
+	autonetstate struct net_state net = {0};
+	struct err ignored = {0};
+
+	if (!is_up(&r->state))
+		return xstrdup("");
+	if (r->spec.n_ports || r->spec.publish_all)
+		(void)net_state_read(r->c->dir_fd, &net, &ignored);
+	return ctr_text_ports(&r->spec, &net);
+}
+
 /* What the usual table does not have. */
 static void add_more(const struct ps *p, const struct look *r,
 		     const json_t *labels, json_t *row)
@@ -349,8 +362,7 @@ static struct row row_make(const struct ps *p, const struct look *r)
 	set_taken(row.keys, "RunningFor",
 		  time_ago(r->info.created_ns / CLOCK_SECOND));
 	set_taken(row.keys, "Status", ctr_text_status(&r->state, p->now_ns));
-	set_taken(row.keys, "Ports",
-		  is_up(&r->state) ? ctr_text_ports(&r->spec) : xstrdup(""));
+	set_taken(row.keys, "Ports", ports_of(r));
 	set_taken(row.keys, "Size", size_of(p, r));
 	if (listing_wants(p->listing, "State"))
 		add_more(p, r, row.labels, row.keys);

@@ -27,14 +27,18 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "runtime/net/book.h"
+#include "runtime/net/forward.h"
 #include "runtime/net/names.h"
 #include "runtime/net/net_place.h"
 #include "runtime/net/net_user.h"
 #include "runtime/net/netdef.h"
+#include "runtime/net/nftforeign.h"
+#include "runtime/net/ports.h"
+#include "runtime/net/publish.h"
 #include "runtime/spec_file.h"
 
 struct net_live {
-	int unused;
+	struct forward *forward;
 };
 
 /* ---- up ----------------------------------------------------------------------------- */
@@ -66,15 +70,47 @@ static size_t default_of(const struct net_place *places, size_t n)
 	return n;
 }
 
+static void warn_of_others(const char *bridge)
+{
+	autobuf struct buf b = buf_make(KIB(64));
+	const char *line;
+	size_t n;
+
+	nftforeign_warn(bridge, &b);
+	for (line = buf_str(&b); *line; line += n + 1) {
+		n = strcspn(line, "\n");
+		log_warn("%.*s", (int)n, line);
+	}
+}
+
+static int open_firewall(const struct net_of *o, const struct net_place *places,
+			 const struct net_state *st, struct err *e)
+{
+	for (size_t i = 0; i < st->n_ends; i++) {
+		const int rc = publish_up(st, i, &places[i].def,
+					  o->container->name, e);
+
+		if (rc < 0)
+			return -1;
+		/* Once, not for each container. */
+		if (rc > 0)
+			warn_of_others(places[i].def.link);
+	}
+	return 0;
+}
+
+/* held: the ports, reserved before anything is seen of us. */
 static int raise_all(const struct net_of *o, const struct run_spec *s,
-		     struct net_place *places, struct net_state *st, pid_t init,
-		     int pidfd, struct err *e)
+		     struct net_place *places, struct net_state *st,
+		     struct ports *held, pid_t init, int pidfd, struct err *e)
 {
 	for (size_t i = 0; i < s->n_nets; i++, st->n_ends++)
 		if (net_place_find(o, s, &s->nets[i], i, &places[i],
 				   &st->ends[i], e) < 0)
 			return -1;
 	crash_point("net-reserved");
+	if (s->n_nets && publish_reserve(s, &places[0].def, st, held, e) < 0)
+		return -1;
 	st->outlives = s->pid_ns != NS_OWN;
 	if (net_state_write(o->container->dir_fd, st, e) < 0)
 		return -1;
@@ -85,6 +121,8 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 				     pidfd, e) < 0)
 			return -1;
 	crash_point("net-linked");
+	if (open_firewall(o, places, st, e) < 0)
+		return -1;
 	if (s->no_hosts)
 		return 0;
 	if (names_own(o, s, st, e) < 0)
@@ -96,9 +134,24 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 	return 0;
 }
 
-static int up(const struct net_of *o, const struct run_spec *s, pid_t init,
-	      int pidfd, struct err *e)
+static int carry(const struct net_state *st, struct ports *held,
+		 struct net_live **ret, struct err *e)
 {
+	struct forward *f;
+
+	if (publish_carry(st, held, &f, e) < 0)
+		return -1;
+	if (f) {
+		*ret = xmalloc(sizeof(**ret));
+		(*ret)->forward = f;
+	}
+	return 0;
+}
+
+static int up(const struct net_of *o, const struct run_spec *s, pid_t init,
+	      int pidfd, struct net_live **ret, struct err *e)
+{
+	autoports struct ports held = {0};
 	autonetstate struct net_state st = {0};
 	struct net_place *const places =
 		xcalloc(s->n_nets + 1, sizeof(*places));
@@ -109,9 +162,11 @@ static int up(const struct net_of *o, const struct run_spec *s, pid_t init,
 	rc = names_check_links(o, s, e) < 0 ? -1 : mark(o, e);
 	crash_point("net-marked");
 	if (rc == 0)
-		rc = s->net == NET_USER
-			     ? net_user_up(o, s, init, &st, e)
-			     : raise_all(o, s, places, &st, init, pidfd, e);
+		rc = s->net == NET_USER ? net_user_up(o, s, init, &st, e)
+					: raise_all(o, s, places, &st, &held,
+						    init, pidfd, e);
+	if (rc == 0)
+		rc = carry(&st, &held, ret, e);
 	for (size_t i = 0; i < s->n_nets; i++)
 		netdef_free(&places[i].def);
 	free(places);
@@ -126,10 +181,10 @@ int net_up(const struct net_of *o, const struct run_spec *s, pid_t init,
 
 	*ret = NULL;
 	if (rc == 1) {
-		rc = up(o, &now, init, pidfd, e);
+		rc = up(o, &now, init, pidfd, ret, e);
 		spec_file_nets_free(&now);
 	} else if (rc == 0) {
-		rc = up(o, s, init, pidfd, e);
+		rc = up(o, s, init, pidfd, ret, e);
 	}
 	if (rc == 0)
 		return 0;
@@ -145,17 +200,18 @@ int net_up(const struct net_of *o, const struct run_spec *s, pid_t init,
 
 int net_live_fd(const struct net_live *l)
 {
-	(void)l;
-	return -1;
+	return l ? forward_fd(l->forward) : -1;
 }
 
 void net_live_turn(struct net_live *l)
 {
-	(void)l;
+	forward_turn(l->forward);
 }
 
 void net_live_free(struct net_live *l)
 {
+	if (l)
+		forward_free(l->forward);
 	free(l);
 }
 
@@ -192,10 +248,41 @@ int net_down(const struct net_of *o, struct err *e)
 	    book_release_all(o->home->root_fd, o->container->id, e) < 0)
 		return -1;
 	for (size_t i = 0; i < st.n_ends; i++)
-		if (net_place_end(o, &st, &st.ends[i], e) < 0)
+		if (publish_down(&st, i, e) < 0 ||
+		    net_place_end(o, &st, &st.ends[i], e) < 0)
 			return -1;
 	crash_point("net-ended");
 	if (unlinkat(dir, "network", 0) < 0 && errno != ENOENT)
 		return err_sys(e, "unlinkat", "network");
 	return 0;
+}
+
+/* ---- again ---------------------------------------------------------------------------- */
+
+static int again(const struct net_of *o, const struct net_state *st, size_t i,
+		 struct buf *warnings, struct err *e)
+{
+	autonetdef struct netdef d = {0};
+
+	if (netdef_load(o->home->root_fd, st->ends[i].network, &d, e) < 0 ||
+	    publish_up(st, i, &d, o->container->name, e) < 0)
+		return -1;
+	if (d.driver == NETDEF_BRIDGE)
+		nftforeign_warn(d.link, warnings);
+	return 0;
+}
+
+int net_reload(const struct net_of *o, struct buf *warnings, struct err *e)
+{
+	const int dir = o->container->dir_fd;
+	autonetstate struct net_state st = {0};
+	autoclose int lock = net_lock(dir, e);
+
+	/* Where it has ended, or is not up yet, there is nothing to be read. */
+	if (lock < 0 || net_state_read(dir, &st, e) < 0)
+		return -1;
+	for (size_t i = 0; i < st.n_ends; i++)
+		if (again(o, &st, i, warnings, e) < 0)
+			return -1;
+	return st.n_ends > 0;
 }

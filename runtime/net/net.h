@@ -20,6 +20,7 @@
 #ifndef RUNTIME_NET_NET_H
 #define RUNTIME_NET_NET_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "runtime/container.h"
@@ -122,6 +123,13 @@ int net_lock(int dir_fd, struct err *e);
 
 /* Take back what net_up did, or began to; nothing to do is success. */
 int net_down(const struct net_of *o, struct err *e);
+
+/*
+ * Say again to the firewall what a container that lives has in it, after
+ * somebody flushed the rules, or put others beside them: warnings gets a line
+ * for each firewall that may cut it off. 1: done; 0: it has no such network.
+ */
+int net_reload(const struct net_of *o, struct buf *warnings, struct err *e);
 
 /* The file of a container; absent is empty. */
 int net_state_read(int dir_fd, struct net_state *ret, struct err *e);

@@ -18,6 +18,7 @@
 #include "runtime/net/names.h"
 #include "runtime/net/net_place.h"
 #include "runtime/net/netdef.h"
+#include "runtime/net/publish.h"
 #include "runtime/net/vlan.h"
 
 /* Which of its interfaces is in this network; n_ends: none. */
@@ -108,6 +109,8 @@ static int come(const struct net_of *o, const struct run_spec *s,
 			     pidfd, e) < 0)
 		return -1;
 	crash_point("net-join-linked");
+	if (publish_up(st, st->n_ends - 1, &p->def, o->container->name, e) < 0)
+		return -1;
 	return tell(o, s, st, p->def.name, e);
 }
 
@@ -117,6 +120,8 @@ static void undo(const struct net_of *o, struct net_state *st)
 	struct net_end *const n = &st->ends[st->n_ends - 1];
 	struct err ignored = {0};
 
+	(void)publish_down(st, st->n_ends - 1, &ignored);
+	err_clear(&ignored);
 	if (n->host)
 		(void)bridge_detach(n->host, &ignored);
 	err_clear(&ignored);
@@ -203,7 +208,8 @@ static int leave(const struct net_of *o, const struct run_spec *s,
 	struct net_end n;
 	int rc;
 
-	if (remove_link(&st->ends[i], inside, e) < 0)
+	if (publish_down(st, i, e) < 0 ||
+	    remove_link(&st->ends[i], inside, e) < 0)
 		return -1;
 	crash_point("net-leave-unlinked");
 	n = take_end(st, i);

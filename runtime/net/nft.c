@@ -397,9 +397,11 @@ static int publish(const struct nft_endpoint *p, bool network, struct err *e)
 
 struct found {
 	const struct nft_endpoint *p;
-	const char *chain; /* of its network */
-	bool others; /* our network has other members, or there are others */
-	bool member; /* we are one */
+	struct nft_net net; /* as the kernel has it */
+	const char *chain;  /* of its network */
+	bool others;  /* our network has other members, or there are others */
+	bool member;  /* we are one */
+	bool network; /* ours is there */
 	bool any_target; /* ports, wherever they lead */
 	const char *map;
 	struct nft_elem *ports;
@@ -424,8 +426,20 @@ static int see_network(void *ctx, const struct nft_elem *x)
 {
 	struct found *const f = ctx;
 
-	if (strncmp((const char *)x->key, f->p->net.bridge, IFNAMSIZ) != 0)
+	if (strncmp((const char *)x->key, f->p->net.bridge, IFNAMSIZ) == 0)
+		f->network = true;
+	else
 		f->others = true;
+	return 0;
+}
+
+/* The way down is told by the container alone, not by its network. */
+static int see_internal(void *ctx, const struct nft_elem *x)
+{
+	struct found *const f = ctx;
+
+	if (strncmp((const char *)x->key, f->p->net.bridge, IFNAMSIZ) == 0)
+		f->net.internal = true;
 	return 0;
 }
 
@@ -544,7 +558,7 @@ int nft_up(const struct nft_endpoint *p, struct err *e)
 	if (rc < 0)
 		return explain(e, p);
 	crash_point("net-firewall");
-	return nftforeign_open(p->net.bridge, e);
+	return nftforeign_open(p->net.bridge, e) < 0 ? -1 : fresh;
 }
 
 /* ---- down ------------------------------------------------------------------------------ */
@@ -566,7 +580,7 @@ static int take_down(const struct found *f, struct down d, struct err *e)
 		nft_elems_del(&tx, "members", &x, 1);
 	del_found_ports(&tx, f);
 	if (d.network)
-		del_network(&tx, &f->p->net);
+		del_network(&tx, &f->net);
 	if (d.table) {
 		nft_chain_del(&tx, "inuse");
 		nft_table_del(&tx);
@@ -574,58 +588,69 @@ static int take_down(const struct found *f, struct down d, struct err *e)
 	return nft_tx_commit(&tx, e);
 }
 
-/* One look and one try; *ret_last: the network is gone. */
+/* One look and one try. 1: it did something, look again; 0: all is done. */
 static int down_once(const struct nft_endpoint *p, const char *chain,
-		     bool *ret_last, struct err *e)
+		     bool *ret_gone, struct err *e)
 {
-	struct found f = {.p = p, .chain = chain};
+	struct found f = {.p = p, .chain = chain, .net = p->net};
 	struct down d = {0};
+	bool members;
 	int rc = nft_each_elem(ours, "members", see_member, &f, e);
 
-	d.network = !f.others;
+	members = f.others;
 	f.others = false;
 	if (rc == 0)
 		rc = nft_each_elem(ours, "networks", see_network, &f, e);
-	d.table = d.network && !f.others;
+	d.network = f.network && !members;
+	f.net.internal = false;
+	if (rc == 0 && d.network)
+		rc = nft_each_elem(ours, "internal", see_internal, &f, e);
+	if (rc == 0 && (d.network || !f.network) && !f.others) {
+		rc = nft_has_chain(ours, "inuse", e);
+		d.table = rc > 0;
+		rc = rc > 0 ? 0 : rc;
+	}
 	if (rc == 0)
 		rc = find_ports(&f, e);
-	if (rc == 0)
-		rc = take_down(&f, d, e);
-	/* Somebody came since we looked: without what he is in. */
-	if (rc < 0 && d.network && e->sys == EBUSY) {
-		err_clear(e);
-		d = (struct down){0};
-		rc = take_down(&f, d, e);
-	}
+	*ret_gone = !f.network;
+	if (rc == 0 && (f.member || f.n_ports || d.network || d.table))
+		rc = take_down(&f, d, e) < 0 ? -1 : 1;
 	found_free(&f);
-	*ret_last = d.network;
 	return rc;
 }
 
+/* Whoever came back meanwhile opened them: they are his now. */
+static int close_foreign(const char *bridge, const char *chain, struct err *e)
+{
+	int rc;
+
+	if (nftforeign_close(bridge, e) < 0)
+		return -1;
+	rc = nft_has_chain(ours, chain, e);
+	return rc > 0 ? nftforeign_open(bridge, e) : rc;
+}
+
+/*
+ * Of two that leave at once each may see the other one and leave the network to
+ * him: who has done something looks again, and the last one sees nobody.
+ */
 int nft_down(const struct nft_endpoint *p, struct err *e)
 {
 	char chain[CHAIN_MAX];
-	bool last = false;
-	int rc = -1;
+	bool gone = false;
+	int rc = 1;
 	STEP(e, "firewall", "close %s", p->ifname);
 
 	chain_name(chain, "net", p->net.bridge);
-	/* ENOENT: somebody removes the same, or all (nft flush ruleset). */
-	for (int i = 0; rc < 0 && i < TRIES; i++) {
+	for (int i = 0; rc != 0 && i < TRIES; i++) {
 		err_clear(e);
-		rc = nft_has_chain(ours, chain, e);
-		if (rc < 0)
-			return -1;
-		if (rc == 0) {
-			last = true;
-			break;
-		}
-		rc = down_once(p, chain, &last, e);
+		rc = down_once(p, chain, &gone, e);
+		/* Somebody came, or removed the same: nft flush ruleset. */
 		if (rc < 0 && e->sys != ENOENT && e->sys != EBUSY)
 			return -1;
 	}
 	if (rc < 0)
 		return -1;
 	crash_point("net-firewall-down");
-	return last ? nftforeign_close(p->net.bridge, e) : 0;
+	return gone ? close_foreign(p->net.bridge, chain, e) : 0;
 }

@@ -51,9 +51,13 @@ struct nft_endpoint {
 	size_t n_ports;
 };
 
+/* 1: it is the first one of its network; 0. */
 int nft_up(const struct nft_endpoint *p, struct err *e);
 
-/* What is not there any longer is no error. */
+/*
+ * What is not there any longer is no error. Of the network its bridge and
+ * subnets are enough.
+ */
 int nft_down(const struct nft_endpoint *p, struct err *e);
 
 #endif
