@@ -99,7 +99,7 @@ address6_of()
 
 # ---- who reaches whom -----------------------------------------------------------
 
-@test "net: a container reaches the outside through NAT" {
+@test "a container reaches the outside through NAT" {
 	peer web --network bridge
 	asks web tcp 198.51.100.1 80
 	prints 'out 198.51.100.2'
@@ -107,7 +107,7 @@ address6_of()
 	prints 'out 198.51.100.2'
 }
 
-@test "net: the outside and the host reach a published port, and see each other" {
+@test "the outside and the host reach a published port, and see each other" {
 	peer web --network bridge -p 8080:80 -p 8080:80/udp
 	for protocol in tcp udp; do
 		from in_out $protocol 198.51.100.2 8080
@@ -135,7 +135,7 @@ address6_of()
 	prints '0.0.0.0:8080->80/tcp, [::]:8080->80/tcp, 0.0.0.0:8080->80/udp, [::]:8080->80/udp'
 }
 
-@test "net: with IPv6 the outside comes through by rules, with its own address" {
+@test "with IPv6 the outside comes through by rules, with its own address" {
 	must_work hprism network create --ipv6 --subnet 10.77.0.0/24 --subnet fd77::/64 six
 	peer web --network six -p 8080:80 -p 8080:80/udp
 	for protocol in tcp udp; do
@@ -148,7 +148,7 @@ address6_of()
 	done
 }
 
-@test "net: containers reach a published port by the host's address, their own too" {
+@test "containers reach a published port by the host's address, their own too" {
 	peer web --network bridge -p 8080:80 -p 8080:80/udp
 	peer db --network bridge
 	must_work hprism network create other
@@ -166,7 +166,7 @@ address6_of()
 	cut_off hprism exec web /netpeer ask tcp "$(address_of far)" 80
 }
 
-@test "net: what is not published is not reached from outside, even by a route" {
+@test "what is not published is not reached from outside, even by a route" {
 	peer web --network bridge -p 8080:80
 	in_out ip route add 10.88.0.0/16 via 198.51.100.2
 	cut_off in_out "$FT/bin/netpeer" ask tcp "$(address_of web)" 80
@@ -175,7 +175,7 @@ address6_of()
 	in_out ip route delete 10.88.0.0/16
 }
 
-@test "net: an internal network has no way out, and none in" {
+@test "an internal network has no way out, and none in" {
 	must_work hprism network create --internal --subnet 10.66.0.0/24 inner
 	peer a --network inner
 	peer b --network inner
@@ -192,9 +192,11 @@ address6_of()
 
 # ---- which port -----------------------------------------------------------------
 
-@test "net: -p IP:, ranges, any port, -P" {
-	peer web --network bridge -p 127.0.0.1:8080:80 -p 198.51.100.2:8081:80 \
-		-p 9000-9002:80 -p 80 --expose 53/udp --expose 80 -P
+@test "-p IP:, ranges, any port, -P" {
+	must_work hprism run -d --name web --network bridge -P -p 127.0.0.1:8080:80 \
+		-p 198.51.100.2:8081:80 -p 9000-9002:80 -p 80 --expose 53/udp \
+		--expose 80 -v "$FT/bin/netpeer:/netpeer" busybox /netpeer serve web 80
+	wait_for in_host "$FT/bin/netpeer" ask tcp 127.0.0.1 8080
 	from in_host tcp 127.0.0.1 8080
 	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
 	cut_off in_host "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
@@ -216,7 +218,7 @@ address6_of()
 	has '^two '
 }
 
-@test "net: a port that is taken is an error before the start, and says by whom" {
+@test "a port that is taken is an error before the start, and says by whom" {
 	peer web --network bridge -p 8080:80
 	id=$(prism ps -q --no-trunc)
 	must_fail 125 hprism run --rm --network bridge -p 8080:80 busybox touch /tmp/x
@@ -235,7 +237,7 @@ address6_of()
 	must_work hprism run --rm --network bridge -p 8096:80 busybox true
 }
 
-@test "net: ports end with the container, and come back with it" {
+@test "ports end with the container, and come back with it" {
 	peer web --network bridge -p 8080:80 -p 80
 	must_work hprism stop -t 0 web
 	must_work prism ps -a --format '{{.Ports}}'
@@ -255,7 +257,7 @@ address6_of()
 
 # ---- beside others ----------------------------------------------------------------
 
-@test "net: flushed rules come back with network reload" {
+@test "flushed rules come back with network reload" {
 	peer web --network bridge -p 8080:80 -p 8080:80/udp
 	must_work hprism network create --internal inner
 	peer two --network inner
@@ -278,7 +280,7 @@ address6_of()
 	cmp before after
 }
 
-@test "net: iptables' FORWARD with policy DROP lets prism's bridges through" {
+@test "iptables' FORWARD with policy DROP lets prism's bridges through" {
 	command -v iptables-nft >/dev/null || skip 'iptables-nft is not there'
 	in_host iptables-nft -P FORWARD DROP
 	in_host ip6tables-nft -P FORWARD DROP
@@ -302,7 +304,7 @@ address6_of()
 	prints '-P FORWARD DROP'
 }
 
-@test "net: an administrator's own chain that drops is told, with what to do" {
+@test "an administrator's own chain that drops is told, with what to do" {
 	in_host nft 'table inet mine { chain fw { type filter hook forward priority 0; policy drop; }; }'
 	must_work hprism run --rm --network bridge busybox true
 	says 'chain fw of table inet mine drops what it does not know'
