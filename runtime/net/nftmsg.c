@@ -115,6 +115,7 @@ static const char *what_of(const struct nft_tx *tx, uint32_t seq)
 static int hear(const struct nft_tx *tx, int fd, struct err *e)
 {
 	autofree char *b = xmalloc(ANSWER_MAX);
+	bool lost = false;
 
 	for (;;) {
 		const struct nlmsghdr *m = (const void *)b;
@@ -123,14 +124,16 @@ static int hear(const struct nft_tx *tx, int fd, struct err *e)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN)
-			return err_is(e) ? -1 : 0;
+		/* More refusals than there is room for: the first are there. */
 		if (n < 0 && errno == ENOBUFS) {
-			if (!err_is(e))
-				(void)err_sys(e, "recv",
-					      "refusals of nf_tables");
+			lost = true;
 			continue;
 		}
+		if (n < 0 && errno == EAGAIN && lost && !err_is(e))
+			return err_set(e, ERR_INVALID,
+				       "the refusals of nf_tables were lost");
+		if (n < 0 && errno == EAGAIN)
+			return err_is(e) ? -1 : 0;
 		if (n <= 0)
 			return err_sys(e, "recv", "answer of nf_tables");
 		for (; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
