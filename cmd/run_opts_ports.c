@@ -216,11 +216,11 @@ static int can_publish(const struct run_opts *o, const struct run_spec *s,
 		return 0;
 	}
 	(void)err_set(e, ERR_UNSUPPORTED,
-		      "%s: ports can be published only in a bridge network, "
-		      "which is not in this version",
+		      "%s: the default network is none here, which has no "
+		      "ports",
 		      s->publish_all ? "--publish-all" : "--publish");
-	return err_hint(e, "with --network host the program's port is the "
-			   "host's");
+	return err_hint(e, "--network bridge has; \"default-network\" in "
+			   "config.json is what is taken without a flag");
 }
 
 int run_opts_ports(const struct run_opts *o, struct run_spec *s, struct err *e)

@@ -72,8 +72,9 @@ static const struct opt health_options[] = {
 };
 
 static const struct opt net_options[] = {
-	{0, "network", OPT_LIST, F(networks), "none|host|container:NAME",
-	 "Network (default: none)"},
+	{0, "network", OPT_LIST, F(networks), "NETWORK",
+	 "bridge, none, host, container:NAME, pasta, slirp4netns or one of "
+	 "'prism network ls' (default: bridge; pasta for ordinary users)"},
 	{0, "net", OPT_LIST, F(networks), "NETWORK", "The same"},
 	{0, "add-host", OPT_LIST, F(add_hosts), "NAME:ADDRESS",
 	 "Add a line to /etc/hosts"},
