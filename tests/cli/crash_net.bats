@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# kill -9 at every crash point of a start, a life and an end with a bridge
+# network and a published port: the next prism command leaves no link, address,
+# rule or line of it, and the port is free.
+load ../lib/common
+load ../lib/world
+
+setup_file()
+{
+	file_setup
+	file_store busybox
+	world_up silent
+	in_host "$PRISM_BIN" network create --subnet 10.77.0.0/24 blue
+}
+
+teardown_file()
+{
+	world_down
+	file_teardown
+}
+
+prism()
+{
+	${WORLD_HOST:+in_host} "$PRISM_BIN" "$@"
+}
+
+# What there is of networks: links, addresses that are taken, firewall.
+left()
+{
+	in_host ip -br link | grep -o '^ve[0-9a-f]*'
+	find "$PRISM_ROOT"/networks/*/used -type l -printf 'address %f\n'
+	in_host nft list tables | grep prism
+}
+
+nothing_is_left()
+{
+	[ -z "$(left)" ]
+}
+
+start()
+{
+	prism run --name c --network blue -p 127.0.0.1:8080:80 -p 8081:81/udp \
+		busybox true
+}
+
+# one_death POINT: at it; then a command, and nothing is left.
+one_death()
+{
+	PRISM_CRASH_AT=$1 capture start
+	must_work prism ps -a -q
+	[ -z "$output" ] || must_work prism rm -f c
+	wait_for nothing_is_left || explain "left after $1: $(left)" || return 1
+	# All of it can be had again at once.
+	must_work start || explain "the start after $1" || return 1
+	must_work prism rm c
+	wait_for nothing_is_left || explain "left at last: $(left)" || return 1
+	must_work prism fsck
+	nothing_left || explain "left after $1"
+}
+
+@test "at every point of a container with a network" {
+	need ROOT OVERLAY
+	local point n=0
+	: >"$T/list"
+	PRISM_CRASH_LIST=$T/list must_work start
+	must_work prism rm c
+	wait_for nothing_is_left || explain "left without a crash: $(left)"
+	for point in net-written net-linked net-named net-firewall \
+		net-firewall-down net-ended; do
+		grep -q "^$point\$" "$T/list" || explain "no crash point $point"
+	done
+	for point in $(points "$T/list" | grep -E '^(net|run)-'); do
+		one_death "$point"
+		n=$((n + 1))
+	done
+	printf 'died at %s points\n' "$n"
+	[ "$n" -ge 12 ]
+}
+
+@test "at every point of connect and disconnect" {
+	need ROOT OVERLAY
+	local what point n=0
+	must_work prism network create --subnet 10.78.0.0/24 red
+	must_work prism run -d --name c --network blue busybox sleep 1000
+	for what in connect disconnect; do
+		: >"$T/list"
+		[ $what = connect ] || must_work prism network connect red c
+		PRISM_CRASH_LIST=$T/list must_work prism network $what red c
+		[ $what = disconnect ] || must_work prism network disconnect red c
+		for point in $(points "$T/list"); do
+			[ $what = connect ] || must_work prism network connect red c
+			PRISM_CRASH_AT=$point capture prism network $what red c
+			[ "$status" = 137 ] || explain "nobody died at $point"
+			# Whichever it is now, it can be made the other.
+			capture prism network disconnect red c
+			must_work prism network connect red c
+			must_work prism exec c ip -o -4 addr show
+			has 10.78.0
+			has 10.77.0
+			must_work prism network disconnect red c
+			must_work prism exec c ip -o -4 addr show
+			has_not 10.78.0
+			n=$((n + 1))
+		done
+	done
+	must_work prism rm -f c
+	must_work prism network rm red
+	wait_for nothing_is_left || explain "left at last: $(left)"
+	printf 'died at %s points\n' "$n"
+	[ "$n" -ge 3 ]
+}
