@@ -10,7 +10,7 @@ setup_file()
 	file_setup
 	file_store busybox
 	world_up silent
-	in_host "$PRISM_BIN" network create --subnet 10.77.0.0/24 blue
+	PRISM_ROOT=$FT/root in_host "$PRISM_BIN" network create --subnet 10.77.0.0/24 blue
 }
 
 teardown_file()

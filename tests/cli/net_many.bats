@@ -8,7 +8,7 @@ setup_file()
 	file_setup
 	file_store busybox
 	world_up silent
-	in_host "$PRISM_BIN" network create --subnet 10.77.0.0/24 blue
+	PRISM_ROOT=$FT/root in_host "$PRISM_BIN" network create --subnet 10.77.0.0/24 blue
 }
 
 teardown_file()
@@ -36,12 +36,13 @@ nothing_is_left()
 
 @test "a hundred at once: distinct addresses, all reachable by name" {
 	need ROOT OVERLAY
-	local i
+	local i pids=()
 	for ((i = 0; i < 100; i++)); do
 		prism run -d --name "c$i" --network blue busybox sleep 1000 \
 			>"$T/id$i" 2>"$T/e$i" 3>&- &
+		pids+=($!)
 	done
-	wait
+	wait "${pids[@]}"
 	cat "$T"/e*
 	must_work prism ps -q
 	[ "$(wc -w <<<"$output")" = 100 ] || explain 'a hundred run'
