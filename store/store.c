@@ -125,10 +125,14 @@ static int check_version(int root_fd, struct err *e)
 		static const char now[] = "1\n";
 
 		_Static_assert(STORE_VERSION == 1, "write the right number");
-		if (check_new(root_fd, e))
+		if (check_new(root_fd, e) == 0)
+			return fs_replace_at(root_fd, "version", now,
+					     strlen(now), 0600, true, e);
+		/* Another first command made it meanwhile, and went on? */
+		fd = openat(root_fd, "version", O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
 			return -1;
-		return fs_replace_at(root_fd, "version", now, strlen(now), 0600,
-				     true, e);
+		err_clear(e);
 	}
 	if (fd < 0)
 		return err_sys(e, "openat", "version");

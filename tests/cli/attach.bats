@@ -89,14 +89,14 @@ waits='echo ready; read -r x; echo "got $x"; echo oops >&2; exit 7'
 	status=0
 	wait "$job" || status=$?
 	[ "$status" = 143 ]
-	"$PRISM_BIN" attach "$id" >"$T/o" 2>&1 3>&- &
+	"$PRISM_BIN" attach "$id" >"$T/o2" 2>&1 3>&- &
 	job=$!
-	wait_for grep -q tick "$T/o"
+	wait_for grep -q tick "$T/o2"
 	kill -TERM "$job"
 	status=0
 	wait "$job" || status=$?
 	[ "$status" = 9 ]
-	grep -qx 'got TERM' "$T/o"
+	grep -qx 'got TERM' "$T/o2"
 	must_work prism rm "$id"
 }
 
