@@ -80,7 +80,7 @@ all_known()
 
 @test "the networks and limits of other issues are checked, then refused" {
 	must_fail 125 prism run -p 8080:80 x
-	says 'publish.*not in this version'
+	says 'publish: the default network is none here, which has no ports'
 	must_fail 125 prism run -p 99999:80 x
 	says 'invalid hostPort: 99999'
 	must_fail 125 prism run -p 80:80/xyz x
