@@ -124,13 +124,8 @@ static int fill(const struct connect_opts *o, const struct netdef *d,
 		struct net_attach *n, struct err *e)
 {
 	n->network = xstrdup(d->name);
-	if ((o->ip && run_opts_attach_ip(n, "--ip", o->ip, e) < 0) ||
-	    (o->ip6 && run_opts_attach_ip6(n, "--ip6", o->ip6, e) < 0) ||
-	    (o->mac && run_opts_attach_mac(n, "--mac-address", o->mac, e) < 0))
+	if (run_opts_attach_flags(n, o->ip, o->ip6, o->mac, &o->aliases, e) < 0)
 		return -1;
-	for (size_t i = 0; i < o->aliases.n; i++)
-		if (run_opts_attach_alias(n, o->aliases.v[i], e) < 0)
-			return -1;
 	if (n->aliases.n > 0 && !strcmp(d->name, NETDEF_DEFAULT))
 		return err_set(e, ERR_USAGE,
 			       "network-scoped alias is supported only for "

@@ -211,6 +211,10 @@ int run_opts_attach_mac(struct net_attach *n, const char *key, const char *mac,
 			struct err *e);
 int run_opts_attach_alias(struct net_attach *n, const char *name,
 			  struct err *e);
+/* --ip, --ip6, --mac-address (NULL: not given) and the aliases, into n. */
+int run_opts_attach_flags(struct net_attach *n, const char *ip, const char *ip6,
+			  const char *mac, const struct strv *aliases,
+			  struct err *e);
 void run_opts_attach_free(struct net_attach *n);
 /* One word of --network. */
 int run_opts_network(const char *text, struct run_spec *s, struct err *e);

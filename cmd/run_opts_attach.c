@@ -114,6 +114,20 @@ static int set_pairs(struct net_attach *n, const char *text, struct err *e)
 	return 0;
 }
 
+int run_opts_attach_flags(struct net_attach *n, const char *ip, const char *ip6,
+			  const char *mac, const struct strv *aliases,
+			  struct err *e)
+{
+	if ((ip && run_opts_attach_ip(n, "--ip", ip, e) < 0) ||
+	    (ip6 && run_opts_attach_ip6(n, "--ip6", ip6, e) < 0) ||
+	    (mac && run_opts_attach_mac(n, "--mac-address", mac, e) < 0))
+		return -1;
+	for (size_t i = 0; i < aliases->n; i++)
+		if (run_opts_attach_alias(n, aliases->v[i], e) < 0)
+			return -1;
+	return 0;
+}
+
 void run_opts_attach_free(struct net_attach *n)
 {
 	free(n->network);

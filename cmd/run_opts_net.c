@@ -2,12 +2,12 @@
  * --network and what goes into the container's files about names. Ports stand
  * in run_opts_ports.c.
  */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "cmd/run_opts.h"
@@ -135,36 +135,16 @@ static int check_joined(const struct run_opts *o, const struct run_spec *s,
 
 /* ---- addresses ------------------------------------------------------------------- */
 
-static bool is_ip(const char *s)
-{
-	unsigned char buf[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, s, buf) == 1 ||
-	       inet_pton(AF_INET6, s, buf) == 1;
-}
-
-/* The flags without a network's name are about the first one. */
-static int attach_flags(const struct run_opts *o, struct net_attach *n,
-			struct err *e)
-{
-	if ((o->ip && run_opts_attach_ip(n, "--ip", o->ip, e) < 0) ||
-	    (o->ip6 && run_opts_attach_ip6(n, "--ip6", o->ip6, e) < 0) ||
-	    (o->mac && run_opts_attach_mac(n, "--mac-address", o->mac, e) < 0))
-		return -1;
-	for (size_t i = 0; i < o->aliases.n; i++)
-		if (run_opts_attach_alias(n, o->aliases.v[i], e) < 0)
-			return -1;
-	return 0;
-}
-
 /* What only a network with addresses can do. */
 static int addresses(const struct run_opts *o, struct run_spec *s,
 		     struct err *e)
 {
 	struct net_attach none = {0};
 	const bool asked = o->ip || o->ip6 || o->mac || o->aliases.n;
+	/* The flags without a network's name are about the first one. */
 	const int rc =
-		attach_flags(o, s->net == NET_NETS ? &s->nets[0] : &none, e);
+		run_opts_attach_flags(s->net == NET_NETS ? &s->nets[0] : &none,
+				      o->ip, o->ip6, o->mac, &o->aliases, e);
 
 	run_opts_attach_free(&none);
 	if (rc < 0)
@@ -198,6 +178,7 @@ static int add_host(const char *text, struct run_spec *s, struct err *e)
 	autofree char *name = xstrndup(text, n);
 	autofree char *address = text[n] ? xstrdup(text + n + 1) : NULL;
 	size_t len = address ? strlen(address) : 0;
+	struct ip ip;
 	ERR_IN(e, "--add-host %s", text);
 
 	if (!n || !len || name[strcspn(name, " \t\n")])
@@ -221,7 +202,7 @@ static int add_host(const char *text, struct run_spec *s, struct err *e)
 		free(take_ptr(&address));
 		address = xstrdup("127.0.0.1");
 	}
-	if (!is_ip(address))
+	if (!ip_parse(address, &ip))
 		return err_set(e, ERR_USAGE, "invalid IP address '%s'",
 			       address);
 	strv_take(&s->add_hosts, xasprintf("%s:%s", name, address));
@@ -236,8 +217,10 @@ static bool is_domain(const char *s)
 
 static int dns(const struct run_opts *o, struct run_spec *s, struct err *e)
 {
+	struct ip ip;
+
 	for (size_t i = 0; i < o->dns.n; i++) {
-		if (!is_ip(o->dns.v[i]))
+		if (!ip_parse(o->dns.v[i], &ip))
 			return err_set(e, ERR_USAGE,
 				       "--dns '%s': not an IP address",
 				       o->dns.v[i]);

@@ -1,11 +1,11 @@
 /*
  * -p, -P, --expose: ports, their ranges and protocols
  */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "cmd/run_opts.h"
@@ -54,7 +54,7 @@ static int take_ip(const char **s, char **ret, struct err *e)
 	const char *const close = **s == '[' ? strchr(*s, ']') : NULL;
 	const char *const c1 = strchr(close ? close : *s, ':');
 	const char *const c2 = c1 ? strchr(c1 + 1, ':') : NULL;
-	unsigned char buf[sizeof(struct in6_addr)];
+	struct ip parsed;
 	autofree char *ip = NULL;
 
 	*ret = NULL;
@@ -71,8 +71,7 @@ static int take_ip(const char **s, char **ret, struct err *e)
 	}
 	if (!*ip)
 		return 0;
-	if (inet_pton(AF_INET, ip, buf) != 1 &&
-	    inet_pton(AF_INET6, ip, buf) != 1)
+	if (!ip_parse(ip, &parsed))
 		return err_set(e, ERR_USAGE, "invalid IP address: %s", ip);
 	*ret = take_ptr(&ip);
 	return 0;

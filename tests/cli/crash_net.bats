@@ -10,7 +10,7 @@ setup_file()
 	file_setup
 	file_store busybox
 	world_up silent
-	PRISM_ROOT=$FT/root in_host "$PRISM_BIN" network create --subnet 10.77.0.0/24 blue
+	world_blue
 }
 
 teardown_file()
@@ -22,19 +22,6 @@ teardown_file()
 prism()
 {
 	${WORLD_HOST:+in_host} "$PRISM_BIN" "$@"
-}
-
-# What there is of networks: links, addresses that are taken, firewall.
-left()
-{
-	in_host ip -br link | grep -o '^ve[0-9a-f]*'
-	find "$PRISM_ROOT"/networks/*/used -type l -printf 'address %f\n'
-	in_host nft list tables | grep prism
-}
-
-nothing_is_left()
-{
-	[ -z "$(left)" ]
 }
 
 start()
@@ -49,11 +36,11 @@ one_death()
 	PRISM_CRASH_AT=$1 capture start
 	must_work prism ps -a -q
 	[ -z "$output" ] || must_work prism rm -f c
-	wait_for nothing_is_left || explain "left after $1: $(left)" || return 1
+	wait_for world_is_clean || explain "left after $1: $(world_left)" || return 1
 	# All of it can be had again at once.
 	must_work start || explain "the start after $1" || return 1
 	must_work prism rm c
-	wait_for nothing_is_left || explain "left at last: $(left)" || return 1
+	wait_for world_is_clean || explain "left at last: $(world_left)" || return 1
 	must_work prism fsck
 	nothing_left || explain "left after $1"
 }
@@ -64,7 +51,7 @@ one_death()
 	: >"$T/list"
 	PRISM_CRASH_LIST=$T/list must_work start
 	must_work prism rm c
-	wait_for nothing_is_left || explain "left without a crash: $(left)"
+	wait_for world_is_clean || explain "left without a crash: $(world_left)"
 	for point in net-written net-linked net-named net-firewall \
 		net-firewall-down net-ended; do
 		grep -q "^$point\$" "$T/list" || explain "no crash point $point"
@@ -105,7 +92,7 @@ one_death()
 	done
 	must_work prism rm -f c
 	must_work prism network rm red
-	wait_for nothing_is_left || explain "left at last: $(left)"
+	wait_for world_is_clean || explain "left at last: $(world_left)"
 	printf 'died at %s points\n' "$n"
 	[ "$n" -ge 3 ]
 }

@@ -8,7 +8,7 @@ setup_file()
 	file_setup
 	file_store busybox
 	world_up silent
-	PRISM_ROOT=$FT/root in_host "$PRISM_BIN" network create --subnet 10.77.0.0/24 blue
+	world_blue
 }
 
 teardown_file()
@@ -20,18 +20,6 @@ teardown_file()
 prism()
 {
 	${WORLD_HOST:+in_host} "$PRISM_BIN" "$@"
-}
-
-left()
-{
-	in_host ip -br link | grep -o '^ve[0-9a-f]*'
-	find "$PRISM_ROOT"/networks/*/used -type l -printf 'address %f\n'
-	in_host nft list tables | grep prism
-}
-
-nothing_is_left()
-{
-	[ -z "$(left)" ]
 }
 
 @test "a hundred at once: distinct addresses, all reachable by name" {
@@ -55,7 +43,7 @@ nothing_is_left()
 	prints ''
 	must_work prism exec c99 ping -c1 -w5 c0
 	must_work prism rm -f c{0..99}
-	wait_for nothing_is_left || explain "left: $(left | head)"
+	wait_for world_is_clean || explain "left: $(world_left | head)"
 }
 
 @test "fifty lives leave no link, rule, address or namespace" {
@@ -64,7 +52,7 @@ nothing_is_left()
 	for ((i = 0; i < 50; i++)); do
 		must_work prism run --rm --network blue -p 18080:80 busybox true
 	done
-	wait_for nothing_is_left || explain "left: $(left)"
+	wait_for world_is_clean || explain "left: $(world_left)"
 	[ -z "$(find "$PRISM_ROOT/containers" -mindepth 2)" ]
 }
 

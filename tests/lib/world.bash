@@ -136,3 +136,25 @@ as_user_here()
 {
 	RUN_IN=$FT/bin/here as_user "$@"
 }
+
+# ---- files whose containers are in one network, of root: "blue" -------------------
+
+# world_blue: in setup_file, after world_up; prism is then in the host.
+world_blue()
+{
+	PRISM_ROOT=$FT/root in_host "$PRISM_BIN" network create \
+		--subnet 10.77.0.0/24 blue
+}
+
+# What there is of networks: links, addresses that are taken, firewall.
+world_left()
+{
+	in_host ip -br link | grep -o '^ve[0-9a-f]*'
+	find "$PRISM_ROOT"/networks/*/used -type l -printf 'address %f\n'
+	in_host nft list tables | grep prism
+}
+
+world_is_clean()
+{
+	[ -z "$(world_left)" ]
+}
