@@ -244,11 +244,18 @@ out 2001:db8:1::2
 	done
 }
 
+ended_again()
+{
+	[ "$(uprism inspect -f '{{.RestartCount}} {{.State.Status}}' c)" = \
+		'1 exited' ]
+}
+
 @test "rootless: a restart has a network again" {
 	need USER USERNS TUN PASTA
 	must_work uprism run -d --name c --restart on-failure:1 "${PEER[@]}" \
 		busybox sh -c '/netpeer ask tcp 198.51.100.1 80; exit 3'
-	must_work uprism wait c
+	# wait answers for the first run.
+	wait_for ended_again
 	must_work uprism logs c
 	prints "out 198.51.100.2
 out 198.51.100.2"
