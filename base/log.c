@@ -2,12 +2,19 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static enum log_level level_now = LOG_WARN;
+static int fd_now = STDERR_FILENO;
 
 void log_set_level(enum log_level level)
 {
 	level_now = level;
+}
+
+void log_set_fd(int fd)
+{
+	fd_now = fd;
 }
 
 bool log_on(enum log_level level)
@@ -24,7 +31,7 @@ static void say(enum log_level level, const char *tag, const char *fmt,
 	if (!log_on(level))
 		return;
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	(void)fprintf(stderr, "prism: %s%s\n", tag, line);
+	(void)dprintf(fd_now, "prism: %s%s\n", tag, line);
 }
 
 #define SAY(level, tag)                   \

@@ -1,5 +1,6 @@
 /*
- * log - what is worth saying while things go on; the only state is the level
+ * log - what is worth saying while things go on; the only state is the level,
+ * and where it goes
  *
  * Results go to stdout by cmd/. Everything else is one line to stderr:
  * warnings and notes always (unless --quiet), info with --verbose, debug
@@ -19,6 +20,8 @@ enum log_level {
 
 void log_set_level(enum log_level level);
 bool log_on(enum log_level level);
+/* Instead of stderr. */
+void log_set_fd(int fd);
 
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

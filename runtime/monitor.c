@@ -9,7 +9,8 @@
  *   4. the end: state.json, or everything is removed; the lock is free
  *
  * Should: always come back to poll, whatever the container does to its log,
- * its pids and its disk. Mustn't: print (detached), block on anybody's pipe.
+ * its pids and its disk. Mustn't: print (detached, once the program runs),
+ * block on anybody's pipe.
  *
  * All signals are blocked and read from a signalfd, so that none is lost
  * between two instructions; each goes on to PID 1, which hands it to the
@@ -555,30 +556,39 @@ int container_run(const struct container_job *j, int *ret_code, struct err *e)
 
 /* ---- detached ------------------------------------------------------------------------- */
 
-/* Of the launcher's files only what is named here lives on. */
-static void leave_launcher(const struct container_job *j, int report)
+/*
+ * Of the launcher's files only what is named here lives on. What there is to
+ * say until the program runs is for who started it: an fd to say it to, or -1.
+ */
+static int leave_launcher(const struct container_job *j, int report)
 {
+	const int words = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	const int keep[] = {j->home->root_fd,
 			    j->container->dir_fd,
 			    j->container->lock_fd,
 			    j->client,
 			    j->keep[0],
 			    j->keep[1],
-			    report};
+			    report,
+			    words};
 
 	(void)!chdir("/");
 	proc_detach(keep, ARRAY_LEN(keep));
+	if (words >= 0)
+		log_set_fd(words);
+	return words;
 }
 
 static _Noreturn void be_monitor(const struct container_job *j, int report)
 {
 	struct monitor m;
 	struct err e = {0};
+	int words;
 	int rc;
 
 	monitor_init(&m, j);
 	m.detached = true;
-	leave_launcher(j, report);
+	words = leave_launcher(j, report);
 	trace_role("monitor");
 	signals_reset_ignored();
 	rc = signals_block(&m.all, NULL, &e);
@@ -586,6 +596,9 @@ static _Noreturn void be_monitor(const struct container_job *j, int report)
 		rc = begin(&m, &e);
 	if (rc < 0)
 		finish(&m, &e);
+	/* Whoever reads it to its end must not wait for the container's. */
+	log_set_fd(STDERR_FILENO);
+	own_close(&words);
 	/* After the cleaning up: who is told finds nothing left. */
 	(void)send(report, &e, sizeof(e), MSG_NOSIGNAL);
 	(void)close(report);

@@ -119,6 +119,12 @@ nothing_of_networks()
 	[ "$(in_host cat /proc/sys/net/ipv4/ip_forward)" = 1 ]
 	must_work prism run --rm busybox true
 	says_not forwarding
+	# By a monitor of its own too, and nobody who reads it waits for more.
+	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
+	prism run -d --name apart busybox sleep 300 2>&1 >/dev/null |
+		cat >"$T/said"
+	grep -q 'note: IPv4 forwarding was off' "$T/said"
+	must_work prism rm -f apart
 }
 
 @test "the MAC follows from the address, or is what is asked for" {
