@@ -47,6 +47,7 @@
 #include "runtime/rootfs.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
+#include "runtime/tune.h"
 
 /* Clone of the monitor's signals: dies with it, also by kill -9. */
 static int tie_to_monitor(struct err *e)
@@ -197,6 +198,8 @@ static int init_steps(const struct init_args *a, struct err *e)
 	if (a->cgroup && cgroup_enter(a->cgroup, a->born_inside, e) < 0)
 		return -1;
 	trees.shm = a->shm;
+	if (s->net == NET_USER)
+		tune_user_net();
 	if (s->userns && (a->joined_user ? become_root(s, e)
 					 : enter_userns(a, &trees, e)) < 0)
 		return -1;

@@ -171,9 +171,20 @@ static int read_text(const char *path, struct buf *ret, struct err *e)
 int netfiles_read_resolv(const struct run_spec *s, struct buf *ret,
 			 struct err *e)
 {
+	autobuf struct buf real = buf_make(ret->max);
+
 	if (read_text("/etc/resolv.conf", ret, e) < 0)
 		return -1;
-	if (s->net == NET_HOST || s->net == NET_USER || !is_stub(buf_str(ret)))
+	/* Slirp4netns asks for us, where the host does. */
+	if (s->net == NET_HOST || !is_stub(buf_str(ret)) ||
+	    (s->net == NET_USER && s->net_user &&
+	     !user_net_is_pasta(s->net_user)))
 		return 0;
-	return read_text("/run/systemd/resolve/resolv.conf", ret, e);
+	if (read_text("/run/systemd/resolve/resolv.conf", &real, e) < 0)
+		return -1;
+	if (real.len) {
+		buf_reset(ret);
+		buf_add(ret, buf_str(&real), real.len);
+	}
+	return 0;
 }

@@ -82,6 +82,14 @@ static int set_sysctl(const char *text, struct err *e)
 	return -1;
 }
 
+void tune_user_net(void)
+{
+	struct err ignored = {0};
+
+	(void)write_file("/proc/sys/net/ipv6/conf/default/accept_dad", "0",
+			 &ignored);
+}
+
 int tune_namespaces(const struct run_spec *s, struct err *e)
 {
 	STEP(e, "sysctl", "%zu asked for", s->sysctls.n);

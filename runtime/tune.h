@@ -11,6 +11,15 @@
 #include "base/err.h"
 #include "runtime/spec.h"
 
+/*
+ * By init, before there is anything in its network namespace: the tap device of
+ * a user-mode network (net/user.h) has its own IPv6 address at once. Nobody else
+ * could have it, and Debian 12's pasta loses the container's address when it
+ * hears of one that is still looked for: a second or two no published port would
+ * be reached over IPv6.
+ */
+void tune_user_net(void);
+
 /* By init, while /proc/sys can be written. */
 int tune_namespaces(const struct run_spec *s, struct err *e);
 

@@ -7,6 +7,7 @@
 #include "base/crash.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "runtime/net/ports.h"
 #include "runtime/net/user.h"
@@ -68,6 +69,55 @@ static int find_ports(const struct run_spec *s, bool v6, struct net_state *st,
 	return 0;
 }
 
+/* The first udp port where a program on the host's loopback hears no answer. */
+static const struct net_port *first_deaf(const struct net_state *st,
+					 bool same_is_well)
+{
+	for (size_t i = 0; i < st->n_ports; i++) {
+		const struct net_port *const p = &st->ports[i];
+		struct ip a;
+
+		if (!strcmp(p->protocol, "udp") &&
+		    !(same_is_well && p->host == p->port) &&
+		    ip_parse(p->ip, &a) &&
+		    (ports_is_any(&a) || ports_is_loopback(&a)))
+			return p;
+	}
+	return NULL;
+}
+
+static void warn_of_pasta(const struct user_net_conf *c,
+			  const struct net_state *st)
+{
+	const struct net_port *const deaf = first_deaf(st, true);
+
+	if ((!deaf && !c->dns) || !user_net_pasta_is_old())
+		return;
+	if (deaf)
+		log_warn("port %u/udp: this pasta (from before 2024_08_21) "
+			 "answers nobody on this host's loopback where the two "
+			 "numbers of -p differ",
+			 deaf->host);
+	if (c->dns)
+		log_warn("no names: this pasta (from before 2024_08_21) has no "
+			 "way to the name server on this host's loopback; name "
+			 "another one with --dns, or use --network "
+			 "slirp4netns");
+}
+
+static void warn_of_slirp(const struct user_net_conf *c,
+			  const struct net_state *st)
+{
+	const struct net_port *const deaf = first_deaf(st, false);
+
+	if (deaf && !user_net_allows_loopback(c->how))
+		log_warn("port %u/udp: slirp4netns answers nobody on this "
+			 "host's loopback; with --network "
+			 "slirp4netns:allow_host_loopback=true it does, and "
+			 "what listens there is in the container's reach",
+			 deaf->host);
+}
+
 static int start(const struct net_of *o, const struct user_net_conf *c,
 		 struct net_state *st, struct err *e)
 {
@@ -111,6 +161,7 @@ int net_user_up(const struct net_of *o, const struct run_spec *s, pid_t init,
 	c.dns = asks_program(c.dir_fd, how);
 	c.ports = st->ports;
 	c.n_ports = st->n_ports;
+	(user_net_is_pasta(how) ? warn_of_pasta : warn_of_slirp)(&c, st);
 	st->user = xstrndup(how, strcspn(how, ":"));
 	if (net_state_write(o->container->dir_fd, st, e) < 0)
 		return -1;

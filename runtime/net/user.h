@@ -45,6 +45,19 @@ int user_net_choose(const char **ret, struct err *e);
 /* Can this one be had? Errors as above. */
 int user_net_usable(const char *how, struct err *e);
 
+/* Of slirp4netns: may the container reach the host's loopback? */
+bool user_net_allows_loopback(const char *how);
+
+/*
+ * Is the pasta of this machine one from before 2024_08_21, like Debian 12's? It
+ * is known by what it can do: its version is "unknown" there. Such a one
+ * - answers nobody on the host's loopback at a udp port whose two numbers
+ *   differ: it looks for the way back by the wrong one
+ * - has no way to a name server on the host's loopback, unless all of the host's
+ *   loopback is opened to the container
+ */
+bool user_net_pasta_is_old(void);
+
 /* Where it answers questions for names, with the host's own name servers. */
 #define USER_NET_ADDRESS_MAX 16
 void user_net_dns(const char *how, char ret[USER_NET_ADDRESS_MAX]);

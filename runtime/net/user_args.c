@@ -160,6 +160,15 @@ int user_net_check(const char *how, struct err *e)
 	return 0;
 }
 
+bool user_net_allows_loopback(const char *how)
+{
+	autostrv struct strv o = {0};
+
+	user_net_options(how, &o);
+	return !strcmp(user_net_option(&o, "allow_host_loopback", "false"),
+		       "true");
+}
+
 static void slirp_args(const struct user_net_conf *c, const struct strv *o,
 		       struct strv *ret)
 {
@@ -177,8 +186,7 @@ static void slirp_args(const struct user_net_conf *c, const struct strv *o,
 	strv_take(ret, xasprintf("--ready-fd=%d", USER_NET_READY_FD));
 	if (strcmp(user_net_option(o, "enable_ipv6", "true"), "true") == 0)
 		strv_add(ret, "--enable-ipv6");
-	if (strcmp(user_net_option(o, "allow_host_loopback", "false"),
-		   "true") != 0)
+	if (!user_net_allows_loopback(c->how))
 		strv_add(ret, "--disable-host-loopback");
 	for (size_t i = 0; i < ARRAY_LEN(valued); i++) {
 		const char *const v =

@@ -13,7 +13,8 @@
 
 #define TUN "/dev/net/tun"
 
-static bool is_installed(const char *name)
+/* Where it is; NULL: it is not installed. */
+static char *find_program(const char *name)
 {
 	const char *p = getenv("PATH");
 
@@ -22,10 +23,29 @@ static bool is_installed(const char *name)
 		autofree char *path = xasprintf("%.*s/%s", (int)n, p, name);
 
 		if (n && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
-			return true;
+			return take_ptr(&path);
 		p += n + (p[n] == ':');
 	}
-	return false;
+	return NULL;
+}
+
+static bool is_installed(const char *name)
+{
+	autofree char *path = find_program(name);
+
+	return path != NULL;
+}
+
+bool user_net_pasta_is_old(void)
+{
+	/* An option since then, which is in its help. */
+	static const char word[] = "map-host-loopback";
+	autofree char *path = find_program("pasta");
+	autobuf struct buf program = buf_make(MIB(4));
+	struct err ignored = {0};
+
+	return path && fs_read_at(AT_FDCWD, path, &program, &ignored) == 0 &&
+	       !memmem(program.p, program.len, word, strlen(word));
 }
 
 int user_net_tun(struct err *e)

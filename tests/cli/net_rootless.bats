@@ -48,7 +48,7 @@ serve_in()
 
 	shift
 	must_work uprism run -d --rm --name "$name" "${PEER[@]}" "$@" busybox \
-		/netpeer serve "$name" 80
+		/netpeer serve "$name" 80 8082 8083
 	wait_for has_logged "$name" ready
 }
 
@@ -92,6 +92,14 @@ out 2001:db8:1::2
 	no_helpers
 }
 
+# resolves ADDRESS NET OPTION...: some.test is that, asked by the host's file.
+resolves()
+{
+	must_work uprism run --rm --network "$2" "${@:3}" busybox \
+		nslookup -type=a some.test
+	has "Address: ${1//./\\.}"
+}
+
 @test "rootless: names are asked of the host's server, also on its loopback" {
 	need USER USERNS TUN PASTA SLIRP
 	printf 'nameserver 198.51.100.1\n' >"$T/far"
@@ -102,20 +110,62 @@ out 2001:db8:1::2
 
 	wait_for grep -q ready "$T/near.log"
 	for net in pasta slirp4netns; do
-		RESOLV=$T/far must_work uprism run --rm --network $net busybox \
-			nslookup -type=a some.test
-		has 'Address: 203\.0\.113\.7'
+		RESOLV=$T/far resolves 203.0.113.7 $net
 		RESOLV=$T/near must_work uprism run --rm --network $net busybox \
 			cat /etc/resolv.conf
 		has_not '127\.0\.0\.53'
 		has 'search example.test'
 	done
-	# Debian 12's pasta has no way to a server on the host's loopback.
-	RESOLV=$T/near must_work uprism run --rm --network slirp4netns busybox \
-		nslookup -type=a some.test
-	has 'Address: 203\.0\.113\.9'
+	RESOLV=$T/near resolves 203.0.113.9 slirp4netns
+	# Of systemd-resolved the servers that it asks itself.
+	RESOLV=$T/near UPSTREAM=$T/far resolves 203.0.113.7 pasta
+	says_not warning
+	# Of another one the program has to know the way; Debian 12's does not.
+	printf 'nameserver 127.0.0.1\n' >"$T/near"
+	if pasta_is_old; then
+		RESOLV=$T/near must_work uprism run -d --rm --network pasta \
+			--name c busybox sleep 300
+		says "no names: this pasta .*has no way to the name server on this host's loopback"
+		must_work uprism rm -f c
+	else
+		RESOLV=$T/near resolves 203.0.113.9 pasta
+	fi
+	RESOLV=$T/near resolves 203.0.113.7 pasta --dns 198.51.100.1
+	says_not warning
 	kill $server
 	wait $server || true
+}
+
+pasta_is_old()
+{
+	! pasta --help 2>&1 | grep -q map-host-loopback
+}
+
+@test "rootless: udp ports of the host's loopback" {
+	need USER USERNS TUN PASTA SLIRP
+	serve_in c -p 8082:8082/udp -p 127.0.0.1:8083:8083/udp
+	says_not warning
+	for port in 8082 8083; do
+		must_work in_host "$FT/bin/netpeer" ask udp 127.0.0.1 $port
+		has '^c '
+	done
+	must_work uprism rm -f c
+	# Two numbers: Debian 12's pasta loses the answer.
+	serve_in c -p 127.0.0.1:8082:80/udp
+	if pasta_is_old; then
+		says "port 8082/udp: this pasta .* answers nobody on this host's loopback"
+	else
+		must_work in_host "$FT/bin/netpeer" ask udp 127.0.0.1 8082
+	fi
+	must_work uprism rm -f c
+	serve_in c --network slirp4netns -p 127.0.0.1:8082:80/udp
+	says "port 8082/udp: slirp4netns answers nobody on this host's loopback"
+	must_work uprism rm -f c
+	serve_in c --network slirp4netns:allow_host_loopback=true \
+		-p 127.0.0.1:8082:80/udp
+	says_not warning
+	must_work in_host "$FT/bin/netpeer" ask udp 127.0.0.1 8082
+	must_work uprism rm -f c
 }
 
 @test "rootless: published ports, tcp and udp, from outside and the host" {
@@ -138,6 +188,21 @@ out 2001:db8:1::2
 		must_not in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
 	done
 	no_helpers
+}
+
+@test "rootless: published ports over IPv6, by pasta" {
+	need USER USERNS TUN PASTA
+	serve_in c -p 8080:80 -p 8082:80/udp -p '[::1]:8083:80'
+	must_work in_out "$FT/bin/netpeer" ask tcp 2001:db8:1::2 8080
+	prints 'c 2001:db8:1::1'
+	must_work in_out "$FT/bin/netpeer" ask udp 2001:db8:1::2 8082
+	prints 'c 2001:db8:1::1'
+	must_work in_host "$FT/bin/netpeer" ask tcp ::1 8080
+	has '^c '
+	must_work in_host "$FT/bin/netpeer" ask tcp ::1 8083
+	has '^c '
+	must_not in_out "$FT/bin/netpeer" ask tcp 2001:db8:1::2 8083
+	must_work uprism rm -f c
 }
 
 @test "rootless: what listens on the host's loopback stays out of reach" {

@@ -33,11 +33,6 @@ need_SLIRP()
 	command -v slirp4netns
 }
 
-netpeer_build()
-{
-	musl-gcc -O1 -static -o "$FT/bin/netpeer" "$LIB/netpeer.c"
-}
-
 in_host()
 {
 	nsenter --net="/run/netns/$WORLD_HOST" "$@"
@@ -88,7 +83,7 @@ world_up()
 	export WORLD_HOST=prism-h$$ WORLD_OUT=prism-o$$
 	ip netns add "$WORLD_HOST"
 	ip netns add "$WORLD_OUT"
-	netpeer_build
+	cp "$PRISM_TEST_SITE/netpeer" "$FT/bin/netpeer"
 	world_addresses
 	[ "${1:-}" != silent ] || return 0
 	world_serve out serve out 80 5000
@@ -110,7 +105,7 @@ world_down()
 
 # What goes before a command of run_as: the host of this world, and a
 # /dev/net/tun that everybody may open (TUN_MODE: another mode; none: no file).
-# RESOLV: the host's resolv.conf.
+# RESOLV: the host's resolv.conf; UPSTREAM: systemd-resolved's own.
 world_user_setup()
 {
 	cat >"$FT/bin/here" <<-END
@@ -126,6 +121,11 @@ world_user_setup()
 		fi
 		if [ -n "\${RESOLV:-}" ]; then
 			mount --bind "\$RESOLV" /etc/resolv.conf
+		fi
+		if [ -n "\${UPSTREAM:-}" ]; then
+			mount -t tmpfs tmpfs /run
+			mkdir -p /run/systemd/resolve
+			cp "\$UPSTREAM" /run/systemd/resolve/resolv.conf
 		fi
 		exec "\$@"' here "\$@"
 	END
