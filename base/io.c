@@ -82,24 +82,34 @@ static int read_into(int fd, struct buf *b, bool short_is_end, const char *what,
 	}
 }
 
+/* Most files are small, and a large buffer costs two mmap calls. */
+static int read_some(int fd, struct buf *b, bool short_is_end, const char *what,
+		     struct err *e)
+{
+	char some[4096];
+	ssize_t n;
+
+	while (b->max - b->len > sizeof(some)) {
+		n = read(fd, some, sizeof(some));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read", "%s", what);
+		buf_add(b, some, (size_t)n);
+		if (n == 0 || (short_is_end && (size_t)n < sizeof(some)))
+			return 0;
+		if ((size_t)n == sizeof(some))
+			break;
+	}
+	return read_into(fd, b, short_is_end, what, e);
+}
+
 int io_read_all(int fd, struct buf *b, const char *what, struct err *e)
 {
-	return read_into(fd, b, false, what, e);
+	return read_some(fd, b, false, what, e);
 }
 
 int io_read_file(int fd, struct buf *b, const char *what, struct err *e)
 {
-	/* Most files are small, and a large buffer costs two mmap calls. */
-	char first[4096];
-	ssize_t n;
-
-	if (b->max - b->len <= sizeof(first))
-		return read_into(fd, b, true, what, e);
-	do {
-		n = read(fd, first, sizeof(first));
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(e, "read", "%s", what);
-	buf_add(b, first, (size_t)n);
-	return (size_t)n < sizeof(first) ? 0 : read_into(fd, b, true, what, e);
+	return read_some(fd, b, true, what, e);
 }
