@@ -3,12 +3,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,6 +80,8 @@ void proc_keep_only(const int *keep, size_t n)
 	close_others(keep, n, -1);
 }
 
+static bool detached;
+
 void proc_detach(const int *keep, size_t n)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -87,6 +91,7 @@ void proc_detach(const int *keep, size_t n)
 		if (null < 0 || dup2(null, fd) < 0)
 			_exit(125);
 	proc_keep_only(keep, n);
+	detached = true;
 }
 
 const char *proc_stat(pid_t pid, struct buf *b)
@@ -167,14 +172,45 @@ int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 /* ---- what goes on --------------------------------------------------------- */
 
 static struct start left;
+static int held = -1;
+
+void proc_hold(int fd)
+{
+	held = fd;
+}
+
+/* Until this parent of ours has closed all that it had. */
+static void outlast(pid_t parent)
+{
+	struct pollfd p = {.events = POLLIN};
+
+	p.fd = (int)syscall(SYS_pidfd_open, parent, 0);
+	/* Where it is dead already, that was somebody else perhaps. */
+	while (p.fd >= 0 && getppid() == parent && poll(&p, 1, -1) < 0)
+		;
+}
+
+struct going {
+	pid_t parent;
+	int fd; /* held */
+};
 
 static _Noreturn void go_on(void *arg)
 {
-	const struct start *const l = arg;
+	const struct going *const g = arg;
 	struct err nobody_reads = {0};
+	int keep[PROC_KEEP_MAX] = {g->fd};
+	int rc = 0;
 
-	proc_detach(l->keep, l->n_keep);
-	_exit(l->fn(l->arg, &nobody_reads) == 0 ? 0 : 1);
+	assert(left.n_keep < ARRAY_LEN(keep));
+	for (size_t i = 0; i < left.n_keep; i++)
+		keep[1 + i] = left.keep[i];
+	proc_detach(keep, 1 + left.n_keep);
+	if (left.fn)
+		rc = left.fn(left.arg, &nobody_reads);
+	if (g->fd >= 0)
+		outlast(g->parent);
+	_exit(rc == 0 ? 0 : 1);
 }
 
 bool proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep)
@@ -189,10 +225,14 @@ bool proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep)
 int proc_end(int code)
 {
 	const struct clone_args args = {.exit_signal = SIGCHLD};
+	/* The child's too, whose memory is ours. */
+	static struct going g;
 	sigset_t all;
 
-	if (!left.fn)
+	g.fd = detached ? -1 : held;
+	if (!left.fn && g.fd < 0)
 		return code;
+	g.parent = getpid();
 	(void)fflush(NULL);
 	/*
 	 * For good: until it has a session of its own the end of ours sends it
@@ -200,7 +240,7 @@ int proc_end(int code)
 	 */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
-	(void)vclone(&args, VCLONE_END, go_on, &left);
+	(void)vclone(&args, VCLONE_END, go_on, &g);
 	if (VCLONE_SHARES)
 		_exit(code);
 	return code;

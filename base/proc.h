@@ -59,6 +59,13 @@ void proc_keep_only(const int *keep, size_t n);
 bool proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep);
 
 /*
+ * A file of ours of which close(2) takes long, also by our end: the process
+ * that goes on has it until we are gone, and is made for that alone if need be.
+ * One only; -1: none. Who was detached has nobody who waits for its end.
+ */
+void proc_hold(int fd);
+
+/*
  * The last call of each program: 'return proc_end(code)' in main, or before
  * _exit(2). Starts what proc_leave() was given; it runs in our memory then.
  */

@@ -173,6 +173,26 @@ static void what_is_left_goes_on(void **state)
 	(void)close(p[0]);
 }
 
+/* Whoever reads from its other end hears of the end when the process is gone. */
+static void what_is_held_is_closed_by_another(void **state)
+{
+	char c;
+	int p[2];
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	if (pid == 0) {
+		proc_hold(p[1]);
+		_exit(proc_end(5));
+	}
+	(void)close(p[1]);
+	assert_int_equal(read(p[0], &c, 1), 0);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), pid);
+	(void)close(p[0]);
+}
+
 static void nothing_left_is_only_the_code(void **state)
 {
 	(void)state;
@@ -187,6 +207,7 @@ int main(void)
 		cmocka_unit_test(the_parent_waits_for_execve),
 		cmocka_unit_test(an_error_of_the_call),
 		cmocka_unit_test(what_is_left_goes_on),
+		cmocka_unit_test(what_is_held_is_closed_by_another),
 		cmocka_unit_test(nothing_left_is_only_the_code),
 	};
 
