@@ -13,6 +13,7 @@
 #include "base/crash.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/net/nftask.h"
 #include "runtime/net/nftforeign.h"
 #include "runtime/net/nftmsg.h"
 #include "runtime/net/nftrule.h"
@@ -395,101 +396,64 @@ static int publish(const struct nft_endpoint *p, bool network, struct err *e)
 
 /* ---- what the kernel has ----------------------------------------------------------- */
 
-struct found {
-	const struct nft_endpoint *p;
-	struct nft_net net; /* as the kernel has it */
-	const char *chain;  /* of its network */
-	bool others;  /* our network has other members, or there are others */
-	bool member;  /* we are one */
-	bool network; /* ours is there */
-	bool any_target; /* ports, wherever they lead */
-	const char *map;
-	struct nft_elem *ports;
-	size_t n_ports;
-	const char **maps; /* of each of ports */
+/* Of one endpoint: its port elements, and then the one of the map "members". */
+struct mine {
+	struct nft_wanted *v;
+	size_t n;
 };
 
-static int see_member(void *ctx, const struct nft_elem *x)
+static void mine_free(struct mine *m)
 {
-	struct found *const f = ctx;
-
-	if (strcmp(x->chain ? x->chain : "", f->chain) != 0)
-		return 0;
-	if (strncmp((const char *)x->key, f->p->ifname, IFNAMSIZ) == 0)
-		f->member = true;
-	else
-		f->others = true;
-	return 0;
+	own_free(&m->v);
 }
 
-static int see_network(void *ctx, const struct nft_elem *x)
+static void forget(struct mine *m, size_t i)
 {
-	struct found *const f = ctx;
-
-	if (strncmp((const char *)x->key, f->p->net.bridge, IFNAMSIZ) == 0)
-		f->network = true;
-	else
-		f->others = true;
-	return 0;
+	m->v[i] = m->v[--m->n];
 }
 
-/* The way down is told by the container alone, not by its network. */
-static int see_internal(void *ctx, const struct nft_elem *x)
+/* Of the ports that it wants, those that are there. */
+static int find_ports(const struct nft_endpoint *p, struct mine *ret,
+		      struct err *e)
 {
-	struct found *const f = ctx;
+	*ret = (struct mine){.v = xcalloc(p->n_ports + 1, sizeof(*ret->v))};
+	for (size_t i = 0; i < p->n_ports; i++) {
+		struct nft_wanted *const w = &ret->v[ret->n];
 
-	if (strncmp((const char *)x->key, f->p->net.bridge, IFNAMSIZ) == 0)
-		f->net.internal = true;
-	return 0;
-}
-
-static bool same_key(const struct nft_elem *a, const struct nft_elem *b)
-{
-	return a->key_len == b->key_len &&
-	       memcmp(a->key, b->key, a->key_len) == 0;
-}
-
-static int see_port(void *ctx, const struct nft_elem *x)
-{
-	struct found *const f = ctx;
-
-	for (size_t i = 0; i < f->p->n_ports; i++) {
-		struct nft_elem want;
-		const char *const map = port_elem(f->p, &f->p->ports[i], &want);
-
-		if (!map || strcmp(map, f->map) != 0 || !same_key(x, &want))
-			continue;
-		if (!f->any_target && memcmp(x->data, want.data, want.data_len))
-			continue;
-		f->maps[f->n_ports] = map;
-		f->ports[f->n_ports++] = want;
-		return 0;
+		w->map = port_elem(p, &p->ports[i], &w->x);
+		ret->n += w->map != NULL;
 	}
+	if (nft_find(ours, ret->v, ret->n, e) < 0)
+		return -1;
+	for (size_t i = ret->n; i-- > 0;)
+		if (!ret->v[i].there)
+			forget(ret, i);
 	return 0;
 }
 
-static int find_ports(struct found *f, struct err *e)
+/* One that leads elsewhere is somebody else's by now. */
+static void keep_own(struct mine *m)
 {
-	f->ports = xcalloc(f->p->n_ports + 1, sizeof(*f->ports));
-	f->maps = xcalloc(f->p->n_ports + 1, sizeof(*f->maps));
-	for (size_t i = 0; f->p->n_ports && i < ARRAY_LEN(port_maps); i++) {
-		f->map = port_maps[i];
-		if (nft_each_elem(ours, f->map, see_port, f, e) < 0)
-			return -1;
+	for (size_t i = m->n; i-- > 0;)
+		if (memcmp(m->v[i].has.data, m->v[i].x.data,
+			   sizeof(m->v[i].x.data)) != 0)
+			forget(m, i);
+}
+
+static void del_ports(struct nft_tx *tx, const struct mine *m)
+{
+	struct nft_elem *const v = xcalloc(m->n + 1, sizeof(*v));
+
+	for (size_t k = 0; k < ARRAY_LEN(port_maps); k++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < m->n; i++)
+			if (!strcmp(m->v[i].map, port_maps[k]))
+				v[n++] = m->v[i].x;
+		if (n)
+			nft_elems_del(tx, port_maps[k], v, n);
 	}
-	return 0;
-}
-
-static void found_free(struct found *f)
-{
-	free(f->ports);
-	free(f->maps);
-}
-
-static void del_found_ports(struct nft_tx *tx, const struct found *f)
-{
-	for (size_t i = 0; i < f->n_ports; i++)
-		nft_elems_del(tx, f->maps[i], &f->ports[i], 1);
+	free(v);
 }
 
 /* ---- up -------------------------------------------------------------------------------- */
@@ -500,7 +464,7 @@ static void del_found_ports(struct nft_tx *tx, const struct found *f)
  */
 static int take_over(const struct nft_endpoint *p, bool network, struct err *e)
 {
-	struct found f = {.p = p, .any_target = true};
+	struct mine m = {0};
 	struct err why = *e;
 	struct nft_tx tx;
 	int rc;
@@ -509,17 +473,17 @@ static int take_over(const struct nft_endpoint *p, bool network, struct err *e)
 		if (!strcmp(p->ports[i].protocol, "sctp"))
 			return -1;
 	err_clear(e);
-	rc = find_ports(&f, e);
-	if (rc == 0 && f.n_ports == 0) {
+	rc = find_ports(p, &m, e);
+	if (rc == 0 && m.n == 0) {
 		*e = why;
 		rc = -1;
 	}
 	if (rc == 0) {
 		nft_tx_begin(&tx, ours);
-		del_found_ports(&tx, &f);
+		del_ports(&tx, &m);
 		rc = nft_tx_commit(&tx, e);
 	}
-	found_free(&f);
+	mine_free(&m);
 	return rc < 0 ? -1 : publish(p, network, e);
 }
 
@@ -563,25 +527,97 @@ int nft_up(const struct nft_endpoint *p, struct err *e)
 
 /* ---- down ------------------------------------------------------------------------------ */
 
-/* Nobody else is in our network, or in any: these things go too. */
-struct down {
-	bool network;
-	bool table;
+/* Somebody came, or removed the same: nft flush ruleset. */
+static bool has_changed(const struct err *e)
+{
+	return e->sys == ENOENT || e->sys == EBUSY;
+}
+
+static int leave_once(const struct nft_endpoint *p, const char *chain,
+		      struct err *e)
+{
+	struct nft_wanted member = {
+		.map = "members",
+		.x = verdict_at_link(p->ifname, NFT_JUMP, chain)};
+	struct mine m = {0};
+	struct nft_tx tx;
+	int rc = nft_find(ours, &member, 1, e);
+
+	if (rc == 0)
+		rc = find_ports(p, &m, e);
+	if (rc == 0)
+		keep_own(&m);
+	if (rc == 0 && (member.there || m.n)) {
+		nft_tx_begin(&tx, ours);
+		if (member.there)
+			nft_elems_del(&tx, member.map, &member.x, 1);
+		del_ports(&tx, &m);
+		rc = nft_tx_commit(&tx, e);
+	}
+	mine_free(&m);
+	return rc;
+}
+
+static int leave(const struct nft_endpoint *p, const char *chain, struct err *e)
+{
+	int rc = -1;
+
+	for (int i = 0; rc < 0 && i < TRIES; i++) {
+		err_clear(e);
+		rc = leave_once(p, chain, e);
+		if (rc < 0 && !has_changed(e))
+			break;
+	}
+	return rc;
+}
+
+struct look {
+	const char *chain;  /* of our network */
+	struct nft_net net; /* as the kernel has it */
+	bool members;       /* it has some */
+	bool network;       /* it is there */
+	bool others;        /* other networks are */
 };
 
-static int take_down(const struct found *f, struct down d, struct err *e)
+static int see_member(void *ctx, const struct nft_elem *x)
 {
-	const struct nft_elem x =
-		verdict_at_link(f->p->ifname, NFT_JUMP, f->chain);
+	struct look *const l = ctx;
+
+	l->members = l->members || !strcmp(x->chain ? x->chain : "", l->chain);
+	return 0;
+}
+
+static bool is_of(const struct nft_elem *x, const char *link)
+{
+	return strncmp((const char *)x->key, link, IFNAMSIZ) == 0;
+}
+
+static int see_network(void *ctx, const struct nft_elem *x)
+{
+	struct look *const l = ctx;
+
+	*(is_of(x, l->net.bridge) ? &l->network : &l->others) = true;
+	return 0;
+}
+
+/* The way down is told by the container alone, not by its network. */
+static int see_internal(void *ctx, const struct nft_elem *x)
+{
+	struct look *const l = ctx;
+
+	l->net.internal = l->net.internal || is_of(x, l->net.bridge);
+	return 0;
+}
+
+/* Nobody is in our network, or in any: these things go too. */
+static int clear(const struct look *l, bool table, struct err *e)
+{
 	struct nft_tx tx;
 
 	nft_tx_begin(&tx, ours);
-	if (f->member)
-		nft_elems_del(&tx, "members", &x, 1);
-	del_found_ports(&tx, f);
-	if (d.network)
-		del_network(&tx, &f->net);
-	if (d.table) {
+	if (l->network)
+		del_network(&tx, &l->net);
+	if (table) {
 		nft_chain_del(&tx, "inuse");
 		nft_table_del(&tx);
 	}
@@ -589,34 +625,28 @@ static int take_down(const struct found *f, struct down d, struct err *e)
 }
 
 /* One look and one try. 1: it did something, look again; 0: all is done. */
-static int down_once(const struct nft_endpoint *p, const char *chain,
-		     bool *ret_gone, struct err *e)
+static int clear_once(const struct nft_endpoint *p, const char *chain,
+		      bool *ret_gone, struct err *e)
 {
-	struct found f = {.p = p, .chain = chain, .net = p->net};
-	struct down d = {0};
-	bool members;
-	int rc = nft_each_elem(ours, "members", see_member, &f, e);
+	struct look l = {.chain = chain, .net = p->net};
+	int table = 0;
+	int rc = nft_each_elem(ours, "members", see_member, &l, e);
 
-	members = f.others;
-	f.others = false;
-	if (rc == 0)
-		rc = nft_each_elem(ours, "networks", see_network, &f, e);
-	d.network = f.network && !members;
-	f.net.internal = false;
-	if (rc == 0 && d.network)
-		rc = nft_each_elem(ours, "internal", see_internal, &f, e);
-	if (rc == 0 && (d.network || !f.network) && !f.others) {
-		rc = nft_has_chain(ours, "inuse", e);
-		d.table = rc > 0;
-		rc = rc > 0 ? 0 : rc;
-	}
-	if (rc == 0)
-		rc = find_ports(&f, e);
-	*ret_gone = !f.network;
-	if (rc == 0 && (f.member || f.n_ports || d.network || d.table))
-		rc = take_down(&f, d, e) < 0 ? -1 : 1;
-	found_free(&f);
-	return rc;
+	*ret_gone = false;
+	if (rc < 0 || l.members)
+		return rc;
+	l.net.internal = false;
+	rc = nft_each_elem(ours, "networks", see_network, &l, e);
+	if (rc == 0 && l.network)
+		rc = nft_each_elem(ours, "internal", see_internal, &l, e);
+	if (rc == 0 && !l.others)
+		table = nft_has_chain(ours, "inuse", e);
+	if (rc < 0 || table < 0)
+		return -1;
+	*ret_gone = !l.network;
+	if (!l.network && !table)
+		return 0;
+	return clear(&l, table > 0, e) < 0 ? -1 : 1;
 }
 
 /* Whoever came back meanwhile opened them: they are his now. */
@@ -631,8 +661,8 @@ static int close_foreign(const char *bridge, const char *chain, struct err *e)
 }
 
 /*
- * Of two that leave at once each may see the other one and leave the network to
- * him: who has done something looks again, and the last one sees nobody.
+ * Of two that leave at once each may still see the other one: so they look when
+ * they have left, and the last one sees nobody.
  */
 int nft_down(const struct nft_endpoint *p, struct err *e)
 {
@@ -642,11 +672,12 @@ int nft_down(const struct nft_endpoint *p, struct err *e)
 	STEP(e, "firewall", "close %s", p->ifname);
 
 	chain_name(chain, "net", p->net.bridge);
+	if (leave(p, chain, e) < 0)
+		return -1;
 	for (int i = 0; rc != 0 && i < TRIES; i++) {
 		err_clear(e);
-		rc = down_once(p, chain, &gone, e);
-		/* Somebody came, or removed the same: nft flush ruleset. */
-		if (rc < 0 && e->sys != ENOENT && e->sys != EBUSY)
+		rc = clear_once(p, chain, &gone, e);
+		if (rc < 0 && !has_changed(e))
 			return -1;
 	}
 	if (rc < 0)

@@ -11,15 +11,16 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "runtime/net/nftask.h"
 #include "runtime/net/nftmsg.h"
 #include "runtime/net/nftrule.h"
 
 #define CHAIN   "FORWARD"
 #define COMMENT "prism"
 
-static const struct nft_table iptables[] = {
-	{NFPROTO_IPV4, "filter"},
-	{NFPROTO_IPV6, "filter"},
+static const struct nft_place iptables[] = {
+	{.table = {NFPROTO_IPV4, "filter"}, .chain = CHAIN},
+	{.table = {NFPROTO_IPV6, "filter"}, .chain = CHAIN},
 };
 
 /* ---- our rules in iptables' chains ------------------------------------------- */
@@ -75,10 +76,7 @@ static int open_one(struct nft_table t, const char *bridge, struct err *e)
 {
 	struct handles h = {.bridge = bridge};
 	struct nft_tx tx;
-	const int rc = nft_has_chain(t, CHAIN, e);
 
-	if (rc <= 0)
-		return rc;
 	if (nft_each_rule(t, CHAIN, see_rule, &h, e) < 0)
 		return -1;
 	if (h.n)
@@ -91,8 +89,13 @@ static int open_one(struct nft_table t, const char *bridge, struct err *e)
 
 int nftforeign_open(const char *bridge, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_LEN(iptables); i++)
-		if (open_one(iptables[i], bridge, e) < 0)
+	struct nft_place v[ARRAY_LEN(iptables)];
+
+	memcpy(v, iptables, sizeof(v));
+	if (nft_has_chains(v, ARRAY_LEN(v), e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		if (v[i].there && open_one(v[i].table, bridge, e) < 0)
 			return -1;
 	return 0;
 }
@@ -121,7 +124,7 @@ static int close_one(struct nft_table t, const char *bridge, struct err *e)
 int nftforeign_close(const char *bridge, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(iptables); i++)
-		if (close_one(iptables[i], bridge, e) < 0)
+		if (close_one(iptables[i].table, bridge, e) < 0)
 			return -1;
 	return 0;
 }

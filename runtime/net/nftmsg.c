@@ -21,61 +21,20 @@
 
 #include "base/limits.h"
 #include "base/own.h"
-#include "runtime/net/nl.h"
+#include "runtime/net/nftsock.h"
 
-#define MSG_MAX     KIB(64) /* of one message; a netlink attribute's limit */
-#define ANSWER_MAX  KIB(64)
-#define ELEMS_EACH  256 /* elements in one message */
+#define MSG_MAX     KIB(1) /* of one message, but for its elements */
+#define ELEM_MAX    256
+#define ELEMS_EACH  255 /* a list of 64 KiB, a netlink attribute's limit */
+#define ANSWER_MAX  KIB(4)
 #define COMMENT_MAX 126
-
-/* ---- the socket -------------------------------------------------------------- */
-
-static int open_socket(struct err *e)
-{
-	struct nl n;
-
-	if (nl_open(&n, NETLINK_NETFILTER, NULL, 0, e) == 0)
-		return n.fd;
-	if (e->sys == EPROTONOSUPPORT)
-		return err_hint(e, "this kernel has no nf_tables: try "
-				   "'modprobe nf_tables'");
-	return -1;
-}
-
-/* Room for n bytes; without the privilege what the system allows. */
-static void grow_socket(int fd, size_t n)
-{
-	const int size = (int)n;
-
-	if (n > KIB(128))
-		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size,
-				 sizeof(size));
-}
-
-static int say_refusal(const struct nlmsghdr *m, const char *what,
-		       struct err *e)
-{
-	const struct nlmsgerr *const r = NLMSG_DATA(m);
-	const char *const words = nl_words(m);
-
-	(void)err_sysno(e, -r->error, "nf_tables", "%s", what);
-	if (words)
-		(void)err_append(e, ": %s", words);
-	if (r->error == -EPERM)
-		(void)err_hint(e, "changing the firewall needs CAP_NET_ADMIN "
-				  "in the host's network namespace");
-	if (r->error == -EOPNOTSUPP || r->error == -ENOENT)
-		(void)err_hint(e, "the kernel may lack a part of nf_tables "
-				  "(nft_nat, nft_masq, nft_ct, nft_fib_inet)");
-	return -1;
-}
 
 /* ---- a transaction ------------------------------------------------------------ */
 
-static struct nlmsghdr *put(struct nft_tx *tx, int type, int flags,
-			    const char *verb, const char *name)
+static struct nlmsghdr *put_large(struct nft_tx *tx, size_t elems, int type,
+				  int flags, const char *verb, const char *name)
 {
-	char *const room = buf_room(&tx->b, MSG_MAX);
+	char *const room = buf_room(&tx->b, MSG_MAX + elems * ELEM_MAX);
 
 	if (!room)
 		return NULL;
@@ -85,6 +44,12 @@ static struct nlmsghdr *put(struct nft_tx *tx, int type, int flags,
 				     (uint16_t)flags, ++tx->seq);
 }
 
+static struct nlmsghdr *put(struct nft_tx *tx, int type, int flags,
+			    const char *verb, const char *name)
+{
+	return put_large(tx, 0, type, flags, verb, name);
+}
+
 static void done(struct nft_tx *tx, const struct nlmsghdr *m)
 {
 	buf_grew(&tx->b, NLMSG_ALIGN(m->nlmsg_len));
@@ -92,11 +57,10 @@ static void done(struct nft_tx *tx, const struct nlmsghdr *m)
 
 void nft_tx_begin(struct nft_tx *tx, struct nft_table t)
 {
-	*tx = (struct nft_tx){
-		.table = t,
-		.b = buf_make(MIB(64)),
-		.what = buf_make(MIB(8)),
-	};
+	tx->table = t;
+	tx->b = buf_on(tx->mem, sizeof(tx->mem), MIB(64));
+	tx->what = buf_on(tx->words, sizeof(tx->words), MIB(8));
+	tx->seq = 0;
 	done(tx, nftnl_batch_begin(buf_room(&tx->b, MSG_MAX), 0));
 }
 
@@ -114,12 +78,12 @@ static const char *what_of(const struct nft_tx *tx, uint32_t seq)
 /* The first refusal is the cause, the others may follow from it. */
 static int hear(const struct nft_tx *tx, int fd, struct err *e)
 {
-	autofree char *b = xmalloc(ANSWER_MAX);
+	_Alignas(struct nlmsghdr) char b[ANSWER_MAX];
 	bool lost = false;
 
 	for (;;) {
 		const struct nlmsghdr *m = (const void *)b;
-		const ssize_t n = recv(fd, b, ANSWER_MAX, MSG_DONTWAIT);
+		const ssize_t n = recv(fd, b, sizeof(b), MSG_DONTWAIT);
 		size_t left = n > 0 ? (size_t)n : 0;
 
 		if (n < 0 && errno == EINTR)
@@ -141,24 +105,23 @@ static int hear(const struct nft_tx *tx, int fd, struct err *e)
 
 			if (m->nlmsg_type == NLMSG_ERROR && r->error &&
 			    !err_is(e))
-				(void)say_refusal(m, what_of(tx, m->nlmsg_seq),
-						  e);
+				(void)nftsock_refusal(
+					m, what_of(tx, m->nlmsg_seq), e);
 		}
 	}
 }
 
 static int send_batch(const struct nft_tx *tx, struct err *e)
 {
-	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	autoclose int fd = open_socket(e);
+	autoclose int fd = nftsock_take(e);
+	int rc;
 
-	if (fd < 0)
+	if (fd < 0 || nftsock_send(fd, tx->b.p, tx->b.len, e) < 0)
 		return -1;
-	grow_socket(fd, tx->b.len);
-	if (sendto(fd, tx->b.p, tx->b.len, 0, (const struct sockaddr *)&kernel,
-		   sizeof(kernel)) < 0)
-		return err_sys(e, "sendto", "nf_tables, %zu bytes", tx->b.len);
-	return hear(tx, fd, e);
+	rc = hear(tx, fd, e);
+	if (rc == 0)
+		nftsock_put(&fd);
+	return rc;
 }
 
 int nft_tx_commit(struct nft_tx *tx, struct err *e)
@@ -401,8 +364,9 @@ void nft_elems_add(struct nft_tx *tx, const char *map, const struct nft_elem *v,
 		   size_t n)
 {
 	for (; n; v += at_most(n), n -= at_most(n)) {
-		struct nlmsghdr *const m = put(tx, NFT_MSG_NEWSETELEM,
-					       NLM_F_CREATE, "add to map", map);
+		struct nlmsghdr *const m =
+			put_large(tx, at_most(n), NFT_MSG_NEWSETELEM,
+				  NLM_F_CREATE, "add to map", map);
 
 		if (m)
 			some_elems(tx, m, map, v, at_most(n), true);
@@ -414,169 +378,10 @@ void nft_elems_del(struct nft_tx *tx, const char *map, const struct nft_elem *v,
 {
 	for (; n; v += at_most(n), n -= at_most(n)) {
 		struct nlmsghdr *const m =
-			put(tx, NFT_MSG_DELSETELEM, 0, "delete from map", map);
+			put_large(tx, at_most(n), NFT_MSG_DELSETELEM, 0,
+				  "delete from map", map);
 
 		if (m)
 			some_elems(tx, m, map, v, at_most(n), false);
 	}
-}
-
-/* ---- questions ----------------------------------------------------------------------- */
-
-static int ask(int fd, const struct nlmsghdr *m, struct err *e)
-{
-	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-
-	if (sendto(fd, m, m->nlmsg_len, 0, (const struct sockaddr *)&kernel,
-		   sizeof(kernel)) < 0)
-		return err_sys(e, "sendto", "a question to nf_tables");
-	return 0;
-}
-
-/* One piece of an answer: 1: there is more, 0: that was all; or fn's result. */
-static int answer(const char *b, size_t n, nft_fn fn, void *ctx, int *ret,
-		  struct err *e)
-{
-	const struct nlmsghdr *m = (const void *)b;
-
-	for (; NLMSG_OK(m, n); m = NLMSG_NEXT(m, n)) {
-		const struct nlmsgerr *const r = NLMSG_DATA(m);
-
-		if (m->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (m->nlmsg_type == NLMSG_ERROR) {
-			if (r->error == 0 || r->error == -ENOENT)
-				return 0;
-			return say_refusal(m, "a question", e);
-		}
-		*ret = *ret ? *ret : fn(ctx, m);
-		if (!(m->nlmsg_flags & NLM_F_MULTI))
-			return 0;
-	}
-	return 1;
-}
-
-static int ask_all(const struct nlmsghdr *question, nft_fn fn, void *ctx,
-		   struct err *e)
-{
-	autofree char *b = xmalloc(ANSWER_MAX);
-	autoclose int fd = open_socket(e);
-	int ret = 0;
-	int more = 1;
-
-	if (fd < 0 || ask(fd, question, e) < 0)
-		return -1;
-	while (more > 0) {
-		const ssize_t n = recv(fd, b, ANSWER_MAX, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_sys(e, "recv", "answer of nf_tables");
-		more = answer(b, (size_t)n, fn, ctx, &ret, e);
-	}
-	return more < 0 ? -1 : ret;
-}
-
-static int count_one(void *ctx, const struct nlmsghdr *m)
-{
-	(void)ctx;
-	(void)m;
-	return 1;
-}
-
-int nft_has_chain(struct nft_table t, const char *name, struct err *e)
-{
-	_Alignas(struct nlmsghdr) char b[512];
-	struct nlmsghdr *const m = nftnl_nlmsg_build_hdr(
-		b, NFT_MSG_GETCHAIN, t.family, NLM_F_REQUEST, 1);
-	const struct nft_tx tx = {.table = t};
-	struct nftnl_chain *const c = chain_of(&tx, name);
-
-	nftnl_chain_nlmsg_build_payload(m, c);
-	nftnl_chain_free(c);
-	return ask_all(m, count_one, NULL, e);
-}
-
-int nft_each_chain(uint16_t family, nft_fn fn, void *ctx, struct err *e)
-{
-	_Alignas(struct nlmsghdr) char b[64];
-	struct nlmsghdr *const m = nftnl_nlmsg_build_hdr(b, NFT_MSG_GETCHAIN,
-							 family, NLM_F_DUMP, 1);
-
-	return ask_all(m, fn, ctx, e);
-}
-
-int nft_each_rule(struct nft_table t, const char *chain, nft_fn fn, void *ctx,
-		  struct err *e)
-{
-	_Alignas(struct nlmsghdr) char b[512];
-	struct nlmsghdr *const m = nftnl_nlmsg_build_hdr(
-		b, NFT_MSG_GETRULE, t.family, NLM_F_DUMP, 1);
-	struct nftnl_rule *const r = nftnl_rule_alloc();
-
-	(void)nftnl_rule_set_str(r, NFTNL_RULE_TABLE, t.name);
-	if (chain)
-		(void)nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, chain);
-	nftnl_rule_nlmsg_build_payload(m, r);
-	nftnl_rule_free(r);
-	return ask_all(m, fn, ctx, e);
-}
-
-struct each_elem {
-	nft_elem_fn fn;
-	void *ctx;
-	int rc;
-};
-
-static int give_elem(struct nftnl_set_elem *x, void *ctx)
-{
-	struct each_elem *const each = ctx;
-	struct nft_elem v = {0};
-	uint32_t n = 0;
-	const void *p = nftnl_set_elem_get(x, NFTNL_SET_ELEM_KEY, &n);
-
-	if (p && n <= sizeof(v.key)) {
-		memcpy(v.key, p, n);
-		v.key_len = n;
-	}
-	p = nftnl_set_elem_is_set(x, NFTNL_SET_ELEM_DATA)
-		    ? nftnl_set_elem_get(x, NFTNL_SET_ELEM_DATA, &n)
-		    : NULL;
-	if (p && n <= sizeof(v.data)) {
-		memcpy(v.data, p, n);
-		v.data_len = n;
-	}
-	v.chain = nftnl_set_elem_get_str(x, NFTNL_SET_ELEM_CHAIN);
-	/* libnftnl takes only negative results for an end. */
-	if (each->rc == 0)
-		each->rc = each->fn(each->ctx, &v);
-	return 0;
-}
-
-static int give_elems(void *ctx, const struct nlmsghdr *m)
-{
-	struct nftnl_set *const s = nftnl_set_alloc();
-	const struct each_elem *const each = ctx;
-
-	if (nftnl_set_elems_nlmsg_parse(m, s) >= 0)
-		(void)nftnl_set_elem_foreach(s, give_elem, ctx);
-	nftnl_set_free(s);
-	return each->rc;
-}
-
-int nft_each_elem(struct nft_table t, const char *map, nft_elem_fn fn,
-		  void *ctx, struct err *e)
-{
-	_Alignas(struct nlmsghdr) char b[512];
-	struct nlmsghdr *const m = nftnl_nlmsg_build_hdr(
-		b, NFT_MSG_GETSETELEM, t.family, NLM_F_DUMP, 1);
-	struct each_elem each = {.fn = fn, .ctx = ctx};
-	struct nftnl_set *const s = nftnl_set_alloc();
-
-	(void)nftnl_set_set_str(s, NFTNL_SET_TABLE, t.name);
-	(void)nftnl_set_set_str(s, NFTNL_SET_NAME, map);
-	nftnl_set_elems_nlmsg_build_payload(m, s);
-	nftnl_set_free(s);
-	return ask_all(m, give_elems, &each, e);
 }

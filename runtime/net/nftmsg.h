@@ -1,5 +1,5 @@
 /*
- * nftmsg - messages to nf_tables: one transaction, one question
+ * nftmsg - a transaction for nf_tables
  *
  * A transaction collects messages, each with a few words about what it does,
  * and goes to the kernel as one batch: all of it holds or nothing. On a failure
@@ -9,8 +9,8 @@
  * Everything speaks of one table at a time (struct nft_table). Rules are
  * libnftnl's, made in nftrule.h.
  *
- * Life: nft_tx_begin -> nft_..._add/del -> nft_tx_commit. A question
- * (nft_has_chain, nft_each) needs no transaction.
+ * Life: nft_tx_begin -> nft_..._add/del -> nft_tx_commit. Questions are asked
+ * by nftask.h.
  */
 #ifndef RUNTIME_NET_NFTMSG_H
 #define RUNTIME_NET_NFTMSG_H
@@ -23,7 +23,6 @@
 #include <stdint.h>
 
 struct nftnl_rule;
-struct nlmsghdr;
 
 struct nft_table {
 	uint16_t family; /* NFPROTO_INET, ... */
@@ -35,8 +34,12 @@ struct nft_tx {
 	struct buf b;
 	struct buf what; /* "add chain x" NUL ..., in order of sequence */
 	uint32_t seq;
+	/* Enough for what one container says. */
+	_Alignas(4) char mem[4096];
+	char words[256];
 };
 
+/* Where it stands it has to stay. */
 void nft_tx_begin(struct nft_tx *tx, struct nft_table t);
 /* Sends it, and frees tx in any case. ERR_SYS with the first refusal. */
 int nft_tx_commit(struct nft_tx *tx, struct err *e);
@@ -99,23 +102,5 @@ void nft_elems_del(struct nft_tx *tx, const char *map, const struct nft_elem *v,
 void nft_rule_put(struct nft_tx *tx, const char *chain, struct nftnl_rule *r,
 		  bool top);
 void nft_rule_del(struct nft_tx *tx, const char *chain, uint64_t handle);
-
-/* ---- questions -------------------------------------------------------------- */
-
-/* 1, 0, or -1. */
-int nft_has_chain(struct nft_table t, const char *name, struct err *e);
-
-/*
- * All chains, or the rules of one chain, or the elements of one map; messages
- * are given to fn as they came. What is not there has nothing. fn's non-zero
- * result ends it, and is returned.
- */
-typedef int (*nft_fn)(void *ctx, const struct nlmsghdr *m);
-int nft_each_chain(uint16_t family, nft_fn fn, void *ctx, struct err *e);
-int nft_each_rule(struct nft_table t, const char *chain, nft_fn fn, void *ctx,
-		  struct err *e);
-typedef int (*nft_elem_fn)(void *ctx, const struct nft_elem *x);
-int nft_each_elem(struct nft_table t, const char *map, nft_elem_fn fn,
-		  void *ctx, struct err *e);
 
 #endif

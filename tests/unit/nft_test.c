@@ -2,6 +2,8 @@
  * nft and nftforeign, against the kernel, in a network namespace of its own.
  * What packets make of the rules is for tests/cli/net_ports.bats.
  */
+#include <arpa/inet.h>
+#include <dirent.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,9 +21,11 @@
 
 #include "base/own.h"
 #include "runtime/net/nft.h"
+#include "runtime/net/nftask.h"
 #include "runtime/net/nftforeign.h"
 #include "runtime/net/nftmsg.h"
 #include "runtime/net/nftrule.h"
+#include "runtime/net/nftsock.h"
 #include "runtime/net/ports.h"
 
 #define WORLD()                                             \
@@ -29,6 +33,7 @@
 		if (getuid() != 0)                          \
 			skip();                             \
 		assert_int_equal(unshare(CLONE_NEWNET), 0); \
+		nftsock_forget();                           \
 	} while (0)
 
 static const struct nft_table ours = {NFPROTO_INET, "prism"};
@@ -250,7 +255,7 @@ static void two_thousand_ports_in_one_go(void **state)
 	struct port_map *const p = xcalloc(MANY, sizeof(*p));
 
 	(void)state;
-	for (uint16_t i = 0; i < MANY; i++)
+	for (size_t i = 0; i < MANY; i++)
 		p[i] = port("0.0.0.0", (uint16_t)(20000 + i), 80);
 	a.ports = p;
 	a.n_ports = MANY;
@@ -260,6 +265,88 @@ static void two_thousand_ports_in_one_go(void **state)
 	must_down(&a);
 	assert_int_equal(has(ours, "forward"), 0);
 	free(p);
+}
+
+/* More than are asked for at once, with gaps. */
+static void what_is_there_is_found_by_its_key(void **state)
+{
+	enum {
+		MANY = 50
+	};
+	struct nft_endpoint a = end("pr0", "10.88.0.1/16", "vea", "10.88.0.2");
+	struct nft_wanted w[2 * MANY] = {0};
+	struct port_map p[MANY];
+	struct err e = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * (size_t)MANY; i++) {
+		const uint16_t at = htons((uint16_t)(20000 + i));
+
+		w[i] = (struct nft_wanted){.map = "ports4",
+					   .x = {.key = {6}, .key_len = 8}};
+		memcpy(w[i].x.key + 4, &at, sizeof(at));
+		if (i % 2)
+			p[i / 2] = port("0.0.0.0", (uint16_t)(20000 + i), 80);
+	}
+	a.ports = p;
+	a.n_ports = MANY;
+	WORLD();
+	/* There is no table yet. */
+	assert_int_equal(nft_find(ours, w, ARRAY_LEN(w), &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(w); i++)
+		assert_false(w[i].there);
+	must_up(&a);
+	assert_int_equal(nft_find(ours, w, ARRAY_LEN(w), &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		assert_int_equal(w[i].there, i % 2);
+		if (w[i].there)
+			assert_memory_equal(w[i].has.data, a.v4.b, 4);
+	}
+	must_down(&a);
+	assert_int_equal(has(ours, "forward"), 0);
+}
+
+static size_t n_fds(void)
+{
+	DIR *const d = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n;
+}
+
+static int ask_again(void *ctx, const struct nft_elem *x)
+{
+	(void)ctx;
+	(void)x;
+	return n_in("members") == 2 && has(ours, "inuse") ? 0 : -1;
+}
+
+/* Also where a question is asked while another one is answered. */
+static void there_is_one_socket(void **state)
+{
+	const struct nft_endpoint a =
+		end("pr0", "10.88.0.1/16", "vea", "10.88.0.2");
+	const struct nft_endpoint b =
+		end("pr0", "10.88.0.1/16", "veb", "10.88.0.3");
+	struct err e = {0};
+	size_t n;
+
+	(void)state;
+	WORLD();
+	must_up(&a);
+	n = n_fds();
+	must_up(&b);
+	assert_int_equal(nft_each_elem(ours, "members", ask_again, NULL, &e),
+			 0);
+	must_down(&b);
+	must_down(&a);
+	assert_int_equal(n_fds(), n);
+	nftsock_forget();
+	assert_int_equal(n_fds(), n - 1);
 }
 
 static void overlapping_subnets_are_an_error(void **state)
@@ -441,6 +528,8 @@ int main(void)
 		cmocka_unit_test(port_of_a_dead_one_is_taken_over),
 		cmocka_unit_test(sctp_port_is_not_taken_over),
 		cmocka_unit_test(two_thousand_ports_in_one_go),
+		cmocka_unit_test(what_is_there_is_found_by_its_key),
+		cmocka_unit_test(there_is_one_socket),
 		cmocka_unit_test(overlapping_subnets_are_an_error),
 		cmocka_unit_test(iptables_are_opened_and_closed_again),
 		cmocka_unit_test(
