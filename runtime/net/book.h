@@ -2,6 +2,7 @@
  * book - which address of a network is whose
  *
  *   networks/<name>/used/<address>  a symlink; its text is the container's id
+ *                                   (its first digits, the others packed)
  *                                   and, behind spaces, the names by which
  *                                   others in the network know it
  *   networks/<name>/lock            flock'ed while one is chosen; it holds the

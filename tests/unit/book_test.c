@@ -107,8 +107,8 @@ static void addresses_are_given_in_turn(void **state)
 	/* Not the one that was let go just now. */
 	assert_int_equal(reserve(w, '2', NULL, a, &e), 0);
 	assert_string_equal(a, "10.1.2.3");
-	for (char n = '3'; n <= '5'; n++)
-		assert_int_equal(reserve(w, n, NULL, a, &e), 0);
+	for (int n = '3'; n <= '5'; n++)
+		assert_int_equal(reserve(w, (char)n, NULL, a, &e), 0);
 	assert_string_equal(a, "10.1.2.6");
 	assert_int_equal(reserve(w, '6', NULL, a, &e), 0);
 	assert_string_equal(a, "10.1.2.2");
@@ -120,10 +120,10 @@ static void the_last_ones_are_those_of_the_dead(void **state)
 	char a[IP_TEXT_MAX];
 	struct err e = {0};
 
-	for (char n = '1'; n <= '5'; n++) {
-		assert_int_equal(reserve(w, n, NULL, a, &e), 0);
+	for (int n = '1'; n <= '5'; n++) {
+		assert_int_equal(reserve(w, (char)n, NULL, a, &e), 0);
 		if (n != '3')
-			be_alive(w, n);
+			be_alive(w, (char)n);
 	}
 	assert_int_equal(reserve(w, '6', NULL, a, &e), 0);
 	assert_string_equal(a, "10.1.2.4");
@@ -181,6 +181,23 @@ static void who_is_in_it_can_be_read_and_only_the_owner_lets_go(void **state)
 	assert_int_equal(n, 1);
 }
 
+/* Or ext4 takes a block for it. */
+static void an_entry_fits_in_an_inode(void **state)
+{
+	struct world *const w = *state;
+	struct book_ask a = {.net = &w->net, .id = ID "f", .names = ""};
+	struct err e = {0};
+	struct ip ip;
+	struct ip ip6;
+	char text[128];
+
+	assert_int_equal(book_reserve(w->root, &a, &ip, &ip6, &e), 0);
+	assert_in_range(readlinkat(w->root, "networks/web/used/10.1.2.2", text,
+				   sizeof(text)),
+			1, 59);
+	assert_memory_equal(text, ID, 12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +210,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			who_is_in_it_can_be_read_and_only_the_owner_lets_go,
 			make, drop),
+		cmocka_unit_test_setup_teardown(an_entry_fits_in_an_inode, make,
+						drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
