@@ -112,7 +112,7 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 	if (s->n_nets && publish_reserve(s, &places[0].def, st, held, e) < 0)
 		return -1;
 	st->outlives = s->pid_ns != NS_OWN;
-	if (net_state_write(o->container->dir_fd, st, e) < 0)
+	if (net_state_write(o->container->dir_fd, st, true, e) < 0)
 		return -1;
 	crash_point("net-written");
 	for (size_t i = 0; i < st->n_ends; i++)

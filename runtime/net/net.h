@@ -133,7 +133,13 @@ int net_reload(const struct net_of *o, struct buf *warnings, struct err *e);
 
 /* The file of a container; absent is empty. */
 int net_state_read(int dir_fd, struct net_state *ret, struct err *e);
-int net_state_write(int dir_fd, const struct net_state *s, struct err *e);
+/*
+ * empty: it is there with nothing in it, and is filled as it stands. To put
+ * another in its place would make the disk find room for it at once, and take
+ * it back soon (1 ms on ext4 with discard).
+ */
+int net_state_write(int dir_fd, const struct net_state *s, bool empty,
+		    struct err *e);
 void net_state_free(struct net_state *s);
 #define autonetstate __attribute__((cleanup(net_state_free)))
 

@@ -102,7 +102,7 @@ static int come(const struct net_of *o, const struct run_spec *s,
 		!p->def.internal && way_out(o, st) == st->n_ends;
 
 	st->n_ends++;
-	if (net_state_write(dir, st, e) < 0)
+	if (net_state_write(dir, st, false, e) < 0)
 		return -1;
 	crash_point("net-join-written");
 	if (net_place_attach(o, p, &st->ends[st->n_ends - 1], is_default, init,
@@ -130,7 +130,7 @@ static void undo(const struct net_of *o, struct net_state *st)
 	free_end(n);
 	*n = (struct net_end){0};
 	st->n_ends--;
-	(void)net_state_write(o->container->dir_fd, st, &ignored);
+	(void)net_state_write(o->container->dir_fd, st, false, &ignored);
 }
 
 int net_connect(const struct net_of *o, const struct run_spec *s,
@@ -215,7 +215,7 @@ static int leave(const struct net_of *o, const struct run_spec *s,
 	n = take_end(st, i);
 	rc = net_place_end(o, st, &n, e);
 	if (rc == 0)
-		rc = net_state_write(o->container->dir_fd, st, e);
+		rc = net_state_write(o->container->dir_fd, st, false, e);
 	if (rc == 0 && !s->no_hosts)
 		rc = names_leave(o, n.network, e) < 0 ||
 				     names_own(o, s, st, e) < 0

@@ -1,7 +1,10 @@
 /*
  * The file "network" of a container.
  */
+#include <fcntl.h>
+
 #include "base/fs.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
@@ -49,7 +52,23 @@ void net_state_free(struct net_state *s)
 	*s = (struct net_state){0};
 }
 
-int net_state_write(int dir_fd, const struct net_state *s, struct err *e)
+/*
+ * So much is seen by readers (inspect) as a whole or not at all: it is in one
+ * page before the file is said to be longer.
+ */
+#define AT_ONCE 4096
+
+static int fill(int dir_fd, const struct buf *b, struct err *e)
+{
+	autoclose int fd = openat(dir_fd, "network", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "openat", "network");
+	return io_write_all(fd, buf_str(b), b->len, "network", e);
+}
+
+int net_state_write(int dir_fd, const struct net_state *s, bool empty,
+		    struct err *e)
 {
 	char mem[2048];
 	autobuf struct buf b = buf_on(mem, sizeof(mem), STATE_MAX);
@@ -59,7 +78,9 @@ int net_state_write(int dir_fd, const struct net_state *s, struct err *e)
 	if (b.over)
 		return err_set(e, ERR_TOOBIG, "network: larger than %zu bytes",
 			       b.max);
-	/* Whole, for inspect reads it meanwhile; after a reboot it is void. */
+	/* After a reboot it is void: nothing is synced. */
+	if (empty && b.len <= AT_ONCE)
+		return fill(dir_fd, &b, e);
 	return fs_replace_at(dir_fd, "network", buf_str(&b), b.len, 0600, false,
 			     e);
 }
@@ -78,7 +99,7 @@ int net_state_read(int dir_fd, struct net_state *ret, struct err *e)
 		err_clear(e);
 		return 0;
 	}
-	/* Made, and then whoever was at it died. */
+	/* Made, and not filled: there is nothing yet. */
 	if (b.len == 0)
 		return 0;
 	doc = json_parse(buf_str(&b), b.len, "network", e);

@@ -128,7 +128,7 @@ static int start(const struct net_of *o, const struct user_net_conf *c,
 		return -1;
 	st->user_pid = u.pid;
 	crash_point("net-user-started");
-	rc = net_state_write(o->container->dir_fd, st, e);
+	rc = net_state_write(o->container->dir_fd, st, false, e);
 	if (rc == 0)
 		rc = user_net_wait(&u, c, e);
 	if (rc < 0) {
@@ -163,7 +163,7 @@ int net_user_up(const struct net_of *o, const struct run_spec *s, pid_t init,
 	c.n_ports = st->n_ports;
 	(user_net_is_pasta(how) ? warn_of_pasta : warn_of_slirp)(&c, st);
 	st->user = xstrndup(how, strcspn(how, ":"));
-	if (net_state_write(o->container->dir_fd, st, e) < 0)
+	if (net_state_write(o->container->dir_fd, st, false, e) < 0)
 		return -1;
 	crash_point("net-user-written");
 	return start(o, &c, st, e);
