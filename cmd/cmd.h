@@ -88,10 +88,19 @@ int cmd_run_image(const struct globals *g, const char *const args[],
 		  bool silent, struct err *e);
 
 /*
- * The answer to a question that was printed just now, "[y/N]" at its end: true
- * for y and yes alone.
+ * fn for each operand. Where it returns 0 the operand is printed, as it was
+ * typed; errors are printed and make the exit code 1, which is returned.
  */
-bool cmd_confirmed(void);
+typedef int (*cmd_fn)(void *ctx, const char *operand, struct err *e);
+int cmd_each_operand(const char *command, int argc, char **argv, cmd_fn fn,
+		     void *ctx);
+
+/*
+ * Docker's question before a prune, with what will be removed as the text; y
+ * and yes alone are a yes. With force nothing is asked.
+ */
+__attribute__((format(printf, 2, 3))) bool cmd_is_sure(bool force,
+						       const char *fmt, ...);
 
 /* Open the store that the global options name. */
 struct store;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +32,37 @@ void cmd_print_error(const char *command, const struct err *e)
 		(void)fprintf(stderr, "hint: %s\n", e->hint);
 }
 
-bool cmd_confirmed(void)
+int cmd_each_operand(const char *command, int argc, char **argv, cmd_fn fn,
+		     void *ctx)
+{
+	int code = 0;
+
+	for (int i = 0; i < argc; i++) {
+		struct err e = {0};
+
+		if (fn(ctx, argv[i], &e) == 0) {
+			(void)printf("%s\n", argv[i]);
+			(void)fflush(stdout);
+			continue;
+		}
+		cmd_print_error(command, &e);
+		code = 1;
+	}
+	return code;
+}
+
+bool cmd_is_sure(bool force, const char *fmt, ...)
 {
 	char answer[16] = "";
+	va_list ap;
 
+	if (force)
+		return true;
+	(void)printf("WARNING! This will remove ");
+	va_start(ap, fmt);
+	(void)vprintf(fmt, ap);
+	va_end(ap);
+	(void)printf(".\nAre you sure you want to continue? [y/N] ");
 	(void)fflush(stdout);
 	if (!fgets(answer, sizeof(answer), stdin))
 		return false;

@@ -23,16 +23,6 @@ static const struct opt prune_options[] = {
 	{0},
 };
 
-/* Docker's question; anything but a yes is a no. */
-static bool is_sure(const struct prune_opts *o)
-{
-	if (o->force)
-		return true;
-	(void)printf("WARNING! This will remove all stopped containers.\n"
-		     "Are you sure you want to continue? [y/N] ");
-	return cmd_confirmed();
-}
-
 struct prune {
 	const struct ctr *ctr;
 	struct filter filter;
@@ -109,7 +99,7 @@ static int prune_run(const struct globals *g, void *fields, int argc,
 	(void)argv;
 	if (filter_parse(&o->filters, known, &p.filter, e) < 0)
 		return -1;
-	if (!is_sure(o)) {
+	if (!cmd_is_sure(o->force, "all stopped containers")) {
 		filter_free(&p.filter);
 		return 0;
 	}

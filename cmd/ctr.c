@@ -40,25 +40,28 @@ void ctr_close(struct ctr *c)
 	c->store = NULL;
 }
 
+struct each {
+	const struct ctr *ctr;
+	ctr_fn fn;
+	void *ctx;
+};
+
+static int each_one(void *ctx, const char *operand, struct err *e)
+{
+	const struct each *const each = ctx;
+	autocontainer struct container c = CONTAINER_NONE;
+
+	if (container_open(&each->ctr->home, operand, &c, e) < 0)
+		return -1;
+	return each->fn(each->ctx, each->ctr, &c, e);
+}
+
 int ctr_each_operand(const struct ctr *r, const char *command, int argc,
 		     char **argv, ctr_fn fn, void *ctx)
 {
-	int code = 0;
+	struct each each = {.ctr = r, .fn = fn, .ctx = ctx};
 
-	for (int i = 0; i < argc; i++) {
-		autocontainer struct container c = CONTAINER_NONE;
-		struct err e = {0};
-
-		if (container_open(&r->home, argv[i], &c, &e) == 0 &&
-		    fn(ctx, r, &c, &e) == 0) {
-			(void)printf("%s\n", argv[i]);
-			(void)fflush(stdout);
-			continue;
-		}
-		cmd_print_error(command, &e);
-		code = 1;
-	}
-	return code;
+	return cmd_each_operand(command, argc, argv, each_one, &each);
 }
 
 /* Two files for each, one for waiting, and what else is open. */

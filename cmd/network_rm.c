@@ -43,15 +43,25 @@ static int check_unused(const struct ctr *r, const struct netdef *d,
 			users.v[0].name);
 }
 
-static int remove_one(const struct ctr *r, const char *text, struct err *e)
-{
-	autonetdef struct netdef d = {0};
-	autoclose int lock = netdef_lock(r->home.root_fd, FS_LOCK_EXCLUSIVE, e);
+struct removal {
+	const struct ctr *ctr;
+	bool force;
+};
 
-	if (lock < 0 || network_load(r->home.root_fd, text, &d, e) ||
-	    network_check_removable(&d, e) || check_unused(r, &d, e))
+static int remove_one(void *ctx, const char *text, struct err *e)
+{
+	const struct removal *const m = ctx;
+	const struct container_home *const home = &m->ctr->home;
+	autonetdef struct netdef d = {0};
+	autoclose int lock = netdef_lock(home->root_fd, FS_LOCK_EXCLUSIVE, e);
+
+	if (lock < 0)
 		return -1;
-	return net_remove(&r->home, &d, e);
+	if (network_load(home->root_fd, text, &d, e))
+		return m->force && e->kind == ERR_NOTFOUND ? 0 : -1;
+	if (network_check_removable(&d, e) || check_unused(m->ctr, &d, e))
+		return -1;
+	return net_remove(home, &d, e);
 }
 
 static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
@@ -59,22 +69,11 @@ static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
 {
 	const struct rm_opts *const o = fields;
 	autoctr struct ctr r = {0};
-	int code = 0;
+	struct removal m = {.ctr = &r, .force = o->force};
 
 	if (ctr_open(g, &r, e))
 		return -1;
-	for (int i = 0; i < argc; i++) {
-		struct err why = {0};
-
-		if (remove_one(&r, argv[i], &why) == 0 ||
-		    (o->force && why.kind == ERR_NOTFOUND)) {
-			(void)printf("%s\n", argv[i]);
-			continue;
-		}
-		cmd_print_error("network rm", &why);
-		code = 1;
-	}
-	return code;
+	return cmd_each_operand("network rm", argc, argv, remove_one, &m);
 }
 
 extern const struct command cmd_network_rm;
@@ -103,17 +102,6 @@ static const struct opt prune_options[] = {
 	 "Do not ask"},
 	{0},
 };
-
-/* Docker's question; anything but a yes is a no. */
-static bool is_sure(const struct prune_opts *o)
-{
-	if (o->force)
-		return true;
-	(void)printf("WARNING! This will remove all custom networks not used "
-		     "by at least one container.\n"
-		     "Are you sure you want to continue? [y/N] ");
-	return cmd_confirmed();
-}
 
 /* 1: removed. One that a stopped container would be in is used. */
 static int prune_one(const struct ctr *r, const char *name,
@@ -180,7 +168,8 @@ static int prune_run(const struct globals *g, void *fields, int argc,
 	(void)argv;
 	if (filter_parse(&o->filters, known, &f, e))
 		return -1;
-	if (!is_sure(o))
+	if (!cmd_is_sure(o->force, "all custom networks not used by at "
+				   "least one container"))
 		return 0;
 	return ctr_open(g, &r, e) ? -1 : prune_all(&r, &f, e);
 }

@@ -50,18 +50,6 @@ struct prune {
 	struct err *e;
 };
 
-static bool is_sure(const struct prune_opts *o)
-{
-	if (o->force)
-		return true;
-	(void)printf("WARNING! This will remove all %s.\n"
-		     "Are you sure you want to continue? [y/N] ",
-		     o->all ? "images without at least one container "
-			      "associated to them"
-			    : "dangling images");
-	return cmd_confirmed();
-}
-
 static bool fits(const struct prune *p, const struct image *img)
 {
 	autojson json_t *labels = json_object();
@@ -197,7 +185,11 @@ static int prune_run(const struct globals *g, void *fields, int argc,
 	    filter_bool(&p.filter, "dangling", !o->all, &dangling, e) == 0 &&
 	    filter_time(&p.filter, "until", &p.until, e) == 0)
 		rc = 0;
-	if (rc == 0 && is_sure(o)) {
+	if (rc == 0 &&
+	    cmd_is_sure(o->force, "%s",
+			o->all ? "images without at least one container "
+				 "associated to them"
+			       : "dangling images")) {
 		rc = userns_enter_for_store(&map, e) ||
 				     store_open(root, true, &s, e) ||
 				     gc_tmp(s, true, NULL, e)

@@ -41,16 +41,25 @@ static const struct opt rm_options[] = {
 	{0},
 };
 
-static int remove_one(struct store *s, const char *name, struct err *e)
+struct removal {
+	struct store *store;
+	bool force;
+};
+
+static int remove_one(void *ctx, const char *name, struct err *e)
 {
-	const struct container_home home = volume_home(s);
+	const struct removal *const m = ctx;
+	const struct container_home home = volume_home(m->store);
 	autostrv struct strv users = {0};
 	autobuf struct buf ids = buf_make(4096);
 
 	if (container_volumes_users(&home, name, &users, e))
 		return -1;
-	if (users.n == 0)
-		return volume_remove(s, name, e);
+	if (users.n == 0) {
+		const int rc = volume_remove(m->store, name, e);
+
+		return m->force && e->kind == ERR_NOTFOUND ? 0 : rc;
+	}
 	for (size_t i = 0; i < users.n; i++)
 		buf_addf(&ids, "%s%s", i ? ", " : "", users.v[i]);
 	(void)err_set(e, ERR_BUSY, "remove %s: volume is in use - [%.300s]",
@@ -63,23 +72,13 @@ static int rm_run(const struct globals *g, void *fields, int argc, char **argv,
 {
 	const struct rm_opts *const o = fields;
 	autostore struct store *s = NULL;
+	struct removal m = {.force = o->force};
 	autoclose int lock = -1;
-	int code = 0;
 
 	if (open_store(g, &s, &lock, e))
 		return -1;
-	for (int i = 0; i < argc; i++) {
-		struct err why = {0};
-
-		if (remove_one(s, argv[i], &why) == 0 ||
-		    (o->force && why.kind == ERR_NOTFOUND)) {
-			(void)printf("%s\n", argv[i]);
-			continue;
-		}
-		cmd_print_error("volume rm", &why);
-		code = 1;
-	}
-	return code;
+	m.store = s;
+	return cmd_each_operand("volume rm", argc, argv, remove_one, &m);
 }
 
 extern const struct command cmd_volume_rm;
@@ -111,18 +110,6 @@ static const struct opt prune_options[] = {
 	 "Do not ask"},
 	{0},
 };
-
-/* Docker's question; anything but a yes is a no. */
-static bool is_sure(const struct prune_opts *o, bool all)
-{
-	if (o->force)
-		return true;
-	(void)printf("WARNING! This will remove %s volumes not used by at "
-		     "least one container.\n"
-		     "Are you sure you want to continue? [y/N] ",
-		     all ? "all local" : "anonymous local");
-	return cmd_confirmed();
-}
 
 /* 1: removed. */
 static int prune_one(struct store *s, const char *name, const struct filter *f,
@@ -192,7 +179,9 @@ static int prune_run(const struct globals *g, void *fields, int argc,
 	    filter_bool(&f, "all", false, &all, e))
 		return -1;
 	all = all || o->all;
-	if (!is_sure(o, all))
+	if (!cmd_is_sure(o->force,
+			 "%s volumes not used by at least one container",
+			 all ? "all local" : "anonymous local"))
 		return 0;
 	if (open_store(g, &s, &lock, e))
 		return -1;
