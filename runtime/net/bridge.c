@@ -192,6 +192,16 @@ void bridge_mac(const struct ip *ip, uint8_t ret[6])
 	memcpy(ret + 2, ip->b + (ip->len == 16 ? 12 : 0), 4);
 }
 
+/*
+ * Unasked the kernel makes a queue for each processor, and then takes all but
+ * one out of use, which waits for an RCU grace period.
+ */
+static void put_queues(struct nlmsghdr *h)
+{
+	mnl_attr_put_u32(h, IFLA_NUM_TX_QUEUES, 1);
+	mnl_attr_put_u32(h, IFLA_NUM_RX_QUEUES, 1);
+}
+
 static void put_pair(struct nl *n, const struct bridge_end *b,
 		     const struct link *bridge)
 {
@@ -200,6 +210,7 @@ static void put_pair(struct nl *n, const struct bridge_end *b,
 	struct nlattr *data;
 	struct nlattr *other;
 
+	put_queues(h);
 	mnl_attr_put_u32(h, IFLA_MTU, bridge->mtu);
 	mnl_attr_put_u32(h, IFLA_MASTER, bridge->index);
 	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
@@ -209,6 +220,7 @@ static void put_pair(struct nl *n, const struct bridge_end *b,
 	/* It cannot be born up: the kernel makes it before it has a peer. */
 	(void)mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(h, IFLA_IFNAME, b->name);
+	put_queues(h);
 	mnl_attr_put(h, IFLA_ADDRESS, sizeof(b->mac), b->mac);
 	mnl_attr_put_u32(h, IFLA_MTU, bridge->mtu);
 	mnl_attr_put_u32(h, IFLA_NET_NS_PID, (uint32_t)b->pid);
