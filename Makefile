@@ -79,8 +79,9 @@ MUSL_CFLAGS = $(STD) $(CFLAGS) $(WARN) -Wno-undef $(HARDEN) $(MUSL_INC) \
 
 # ---- sources ---------------------------------------------------------------
 
-# The generators and pid1 are programs of their own.
-NOT_LIB  := runtime/seccomp_gen.c $(wildcard runtime/pid1*.c)
+# The generators, pid1 and prism-scope are programs of their own.
+NOT_LIB  := runtime/seccomp_gen.c $(wildcard runtime/pid1*.c) \
+	runtime/cgroup/scope_main.c
 # A crowded layer has wings: runtime/net, runtime/cgroup.
 src       = $(filter-out $(NOT_LIB),$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 obj       = $(patsubst %.c,$(O)/%.o,$(call src,$(1)))
@@ -98,7 +99,7 @@ LIBS_IMAGE := $(shell $(PKG) --libs libcurl libarchive libcrypto libisal \
 
 .PHONY: all install check check-asan check-docker check-vm lint format demo bench \
 	deps clean vars
-all: $(O)/prism $(O)/prism-image
+all: $(O)/prism $(O)/prism-image $(O)/prism-scope
 
 # ---- how things are made ---------------------------------------------------
 
@@ -164,6 +165,12 @@ $(O)/prism-image: $(call cmdobj,$(IMAGE_CMD) $(COMMON_CMD)) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SAN) -pie $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS) \
 		-o $@ $^ $(LIBS_IMAGE)
+
+# Only where an ordinary user asks his systemd for a cgroup.
+$(O)/prism-scope: $(O)/runtime/cgroup/scope_main.o $(O)/libbase.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -pie $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS) \
+		-o $@ $^ $(shell $(PKG) --libs libsystemd)
 
 # PID 1 of a container: a small static musl program whose bytes prism carries.
 PID1_SRC := runtime/pid1.c base/err.c base/vclone.c
@@ -261,8 +268,8 @@ format:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/prism
 	install -m 0755 $(O)/prism $(DESTDIR)$(PREFIX)/bin/prism
-	install -m 0755 $(O)/prism-image \
-		$(DESTDIR)$(PREFIX)/libexec/prism/prism-image
+	install -m 0755 $(O)/prism-image $(O)/prism-scope \
+		$(DESTDIR)$(PREFIX)/libexec/prism/
 
 clean:
 	rm -rf build build-asan build-crash

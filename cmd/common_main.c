@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/libexec.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -123,28 +124,14 @@ static int help_group(const struct command *const *table, const char *group)
 	return fflush(stdout) != 0;
 }
 
-/* Two trees: installed (PREFIX/libexec) and built (beside prism). */
 static int exec_image(char **argv, struct err *e)
 {
-	char self[4096];
-	const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	autofree char *beside = NULL;
-	char *slash;
+	autofree char *path = libexec_find("prism-image", e);
 
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (slash) {
-		*slash = '\0';
-		beside = xasprintf("%s/prism-image", self);
-		(void)execv(beside, argv);
-		free(take_ptr(&beside));
-		beside = xasprintf("%s/../libexec/prism/prism-image", self);
-		(void)execv(beside, argv);
-	}
-	(void)execv(PRISM_LIBEXEC "/prism-image", argv);
-	(void)err_sys(e, "execv", "%s/prism-image", PRISM_LIBEXEC);
-	return err_hint(e, "prism-image is installed beside prism by 'make "
-			   "install'");
+	if (!path)
+		return -1;
+	(void)execv(path, argv);
+	return err_sys(e, "execv", "%s", path);
 }
 
 int cmd_run_image(const struct globals *g, const char *const args[],

@@ -23,6 +23,7 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/scope.h"
 #include "runtime/pid1.h"
 #include "runtime/program.h"
 #include "runtime/signals.h"
@@ -93,8 +94,8 @@ static int take_oom_score(pid_t init, struct err *e)
  * "8:pids:/a/b" or "0::/a/b" to where that hierarchy stands by convention;
  * false for lines that are not of this form.
  */
-static bool cgroup_procs(const char *line, size_t n, bool unified, char *ret,
-			 size_t size)
+static bool cgroup_path(const char *line, size_t n, bool unified, char *ret,
+			size_t size)
 {
 	const char *const end = line + n;
 	const char *const name = memchr(line, ':', n);
@@ -109,11 +110,10 @@ static bool cgroup_procs(const char *line, size_t n, bool unified, char *ret,
 	n_name = (size_t)(path - name - 1);
 	path++;
 	if (n_name > 5 && !memcmp(name + 1, "name=", 5))
-		return snprintf(ret, size,
-				"/sys/fs/cgroup/%.*s%.*s/cgroup.procs",
+		return snprintf(ret, size, "/sys/fs/cgroup/%.*s%.*s",
 				(int)n_name - 5, name + 6, (int)(end - path),
 				path) < (int)size;
-	return snprintf(ret, size, "/sys/fs/cgroup%s%.*s%.*s/cgroup.procs",
+	return snprintf(ret, size, "/sys/fs/cgroup%s%.*s%.*s",
 			n_name    ? "/"
 			: unified ? "/unified"
 				  : "",
@@ -135,6 +135,25 @@ static bool has_line(const struct buf *b, const char *line, size_t n)
 	return false;
 }
 
+static int enter_cgroup(const char *path, int version, struct err *e)
+{
+	autofree char *file =
+		xasprintf("%s/%s", path, cgroup_self_file(version));
+	autoclose int fd = open(file, O_WRONLY | O_CLOEXEC);
+	struct err why = {0};
+
+	if (fd >= 0 && write(fd, "0", 1) == 1)
+		return 0;
+	(void)err_sys(e, fd < 0 ? "open" : "write", "%s", file);
+	if (e->sys != EACCES)
+		return -1;
+	/* It is ours, but what is above it and us is not: ask who may. */
+	if (scope_enter(path, &why) < 0)
+		return err_append(e, "; %s", why.text);
+	err_clear(e);
+	return 0;
+}
+
 /* Each hierarchy in which init is elsewhere; usually there is none. */
 static int take_cgroups(pid_t init, bool must, struct err *e)
 {
@@ -152,11 +171,11 @@ static int take_cgroups(pid_t init, bool must, struct err *e)
 		char path[4096];
 
 		if (!has_line(&ours, p, n) &&
-		    cgroup_procs(p, n, unified, path, sizeof(path))) {
-			autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-			if ((fd < 0 || write(fd, "0", 1) != 1) && must)
-				return err_sys(e, "write", "%s", path);
+		    cgroup_path(p, n, unified, path, sizeof(path)) &&
+		    enter_cgroup(path, str_starts(p, "0::") ? 2 : 1, e) < 0) {
+			if (must)
+				return -1;
+			err_clear(e);
 		}
 		p += n + (p[n] == '\n');
 	}

@@ -21,6 +21,7 @@
 #include "runtime/cgroup/impl.h"
 #include "runtime/cgroup/limits.h"
 #include "runtime/cgroup/place.h"
+#include "runtime/cgroup/scope.h"
 
 /* v1: no limit, but `stats` reads them; where they may be made. */
 #define COUNTERS \
@@ -31,7 +32,7 @@ bool cgroup_is_wanted(const struct run_spec *s)
 	const struct limits_spec *const l = &s->limits;
 
 	return l->memory_bytes || l->memory_reservation_bytes || l->nano_cpus ||
-	       l->cpu_period_us || l->cpu_quota_us || l->cpu_shares ||
+	       l->cpu_period_us || l->cpu_quota_us > 0 || l->cpu_shares ||
 	       l->pids > 0 || l->blkio_weight || l->cpuset_cpus ||
 	       l->cpuset_mems || l->cgroup_parent || l->has_swappiness ||
 	       l->oom_kill_disable || l->read_bps.n || l->write_bps.n ||
@@ -269,6 +270,8 @@ struct making {
 	struct layout layout;
 	struct settings settings;
 	unsigned need;            /* controllers with limits */
+	bool begin;               /* by the monitor, before there is init */
+	struct err no_scope;      /* why systemd gave none */
 	const struct cgroup *old; /* of a running container; NULL: none */
 };
 
@@ -302,6 +305,22 @@ static int plan(struct making *m, struct err *e)
 			       "that rules devices");
 	m->need |= 1U << CG_DEVICES;
 	return 0;
+}
+
+/*
+ * An ordinary user in a session has nothing, but his systemd gives a scope to
+ * whoever asks; once in it, all is as if we had been started there.
+ */
+static int find_scope(struct making *m, struct err *e)
+{
+	const struct hierarchy *const h = layout_v2(&m->layout);
+
+	if (!m->begin || geteuid() == 0 || m->spec->limits.cgroup_parent ||
+	    !h || !(h->controllers & m->need) || place_is_given(h) ||
+	    scope_make(m->id, &m->no_scope) < 0)
+		return 0;
+	layout_free(&m->layout);
+	return layout_read(&m->layout, e);
 }
 
 /* Does it get one in this hierarchy, and must it? */
@@ -346,7 +365,9 @@ static int plan_dirs(const struct making *m, struct cgroup *g, struct err *e)
 			continue;
 		parent = place_find(h, m->spec->limits.cgroup_parent, e);
 		if (!parent && must)
-			return -1;
+			return err_is(&m->no_scope)
+				       ? err_append(e, "; %s", m->no_scope.text)
+				       : -1;
 		if (!parent) {
 			if (!err_is(&why))
 				why = *e;
@@ -414,7 +435,7 @@ static int rule_devices(const struct making *m, const struct cgroup *g,
 
 static int make(struct making *m, int dir_fd, struct cgroup *g, struct err *e)
 {
-	if (plan(m, e) < 0)
+	if (plan(m, e) < 0 || find_scope(m, e) < 0)
 		return -1;
 	/* What was best effort, and could not be had. */
 	if (plan_dirs(m, g, e) < 0)
@@ -433,7 +454,7 @@ static int make(struct making *m, int dir_fd, struct cgroup *g, struct err *e)
 int cgroup_make(int dir_fd, const char *id, const struct run_spec *s,
 		struct cgroup **ret, struct err *e)
 {
-	struct making m = {.spec = s, .id = id};
+	struct making m = {.spec = s, .id = id, .begin = true};
 	struct cgroup *g = xcalloc(1, sizeof(*g));
 	struct err ignored = {0};
 	int rc;
@@ -473,16 +494,21 @@ bool cgroup_clone_into(const struct cgroup *g, struct clone_args *args)
 	return false;
 }
 
-static int put(const struct cgroup_dir *d, const char *pid, struct err *e)
+static int put(const struct cgroup_dir *d, const char *file, const char *pid,
+	       struct err *e)
 {
-	autoclose int fd = openat(d->fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	autoclose int fd = openat(d->fd, file, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(e, "openat", "%s/cgroup.procs", d->path);
+		return err_sys(e, "openat", "%s/%s", d->path, file);
 	if (write(fd, pid, strlen(pid)) < 0)
-		return err_sys(e, "write", "%s to %s/cgroup.procs", pid,
-			       d->path);
+		return err_sys(e, "write", "%s to %s/%s", pid, d->path, file);
 	return 0;
+}
+
+const char *cgroup_self_file(int version)
+{
+	return version == 2 ? "cgroup.procs" : "tasks";
 }
 
 int cgroup_enter(const struct cgroup *g, bool born, struct err *e)
@@ -491,8 +517,10 @@ int cgroup_enter(const struct cgroup *g, bool born, struct err *e)
 
 	for (size_t i = 0; i < g->n; i++)
 		if (!(born && g->v[i].version == 2) &&
-		    put(&g->v[i], "0", e) < 0)
+		    put(&g->v[i], cgroup_self_file(g->v[i].version), "0", e) <
+			    0)
 			return -1;
+	crash_point("cgroup-entered");
 	return 0;
 }
 
@@ -502,7 +530,7 @@ int cgroup_move(const struct cgroup *g, pid_t pid, struct err *e)
 
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
 	for (size_t i = 0; i < g->n; i++)
-		if (put(&g->v[i], text, e) < 0)
+		if (put(&g->v[i], "cgroup.procs", text, e) < 0)
 			return -1;
 	return 0;
 }

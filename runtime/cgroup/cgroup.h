@@ -46,6 +46,12 @@ void cgroup_free(struct cgroup *g);
  */
 struct clone_args;
 bool cgroup_clone_into(const struct cgroup *g, struct clone_args *args);
+/*
+ * Where a process of one thread writes "0" to enter. By "cgroup.procs" the
+ * kernel stops all forks of the machine meanwhile and waits for an RCU grace
+ * period, 5 to 20 ms; by v1's "tasks" it need not (5.5).
+ */
+const char *cgroup_self_file(int version);
 /* By a process for itself; born: clone3 put it into the v2 one already. */
 int cgroup_enter(const struct cgroup *g, bool born, struct err *e);
 /* Put another process into all of them. */

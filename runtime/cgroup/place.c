@@ -19,10 +19,11 @@
 /* Others remove an empty parent while we make a child in it. */
 #define ROUNDS_MAX 100
 
-#define DELEGATE                                                             \
-	"run it in a scope of your own: systemd-run --user --scope "         \
-	"-p Delegate=yes prism ...; or let root give you the cgroup: chown " \
-	"it, its cgroup.procs and its cgroup.subtree_control"
+#define DELEGATE                                                               \
+	"your own systemd gives one: it runs while you are logged in, or for " \
+	"good after 'loginctl enable-linger %u' by root; or let root give "    \
+	"you the cgroup: chown it, its cgroup.procs and its "                  \
+	"cgroup.subtree_control"
 
 /* ---- where ---------------------------------------------------------------- */
 
@@ -78,6 +79,16 @@ static char *delegated(const struct hierarchy *h)
 	return dir && may_write(dir) ? take_ptr(&dir) : NULL;
 }
 
+bool place_is_given(const struct hierarchy *h)
+{
+	autofree char *dir = NULL;
+
+	if (may_write(h->mount))
+		return true;
+	dir = delegated(h);
+	return dir != NULL;
+}
+
 char *place_find(const struct hierarchy *h, const char *cgroup_parent,
 		 struct err *e)
 {
@@ -104,7 +115,7 @@ char *place_find(const struct hierarchy *h, const char *cgroup_parent,
 			      "to write",
 			      h->own ? h->own : h->mount);
 		if (h->version == 2)
-			(void)err_hint(e, DELEGATE);
+			(void)err_hint(e, DELEGATE, (unsigned)geteuid());
 		else
 			(void)err_hint(e,
 				       "cgroup v1 is delegated by root "

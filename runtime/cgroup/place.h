@@ -19,6 +19,9 @@
 /* The parent of containers where nobody names another (--cgroup-parent). */
 #define PLACE_PARENT "prism"
 
+/* Is there a place for us in it, without --cgroup-parent? */
+bool place_is_given(const struct hierarchy *h);
+
 /* The directory to make it in, malloced; it need not exist. */
 char *place_find(const struct hierarchy *h, const char *cgroup_parent,
 		 struct err *e);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The two programs themselves: what they link, and how they are installed.
+# The programs themselves: what they link, and how they are installed.
 load ../lib/common
 
 @test "prism links neither libcurl nor libarchive nor libcrypto" {
@@ -21,13 +21,24 @@ load ../lib/common
 	grep -q libcrypto "$T/ldd"
 }
 
-@test "both are hardened: PIE, RELRO, BIND_NOW, no executable stack" {
-	for p in "$PRISM_BIN" "$FT/bin/prism-image"; do
+@test "all are hardened: PIE, RELRO, BIND_NOW, no executable stack" {
+	for p in "$FT"/bin/{prism,prism-image,prism-scope}; do
 		readelf -hW "$p" | grep -q 'Type: *DYN'
 		readelf -lW "$p" | grep -q GNU_RELRO
 		[ "$(readelf -lW "$p" | grep GNU_STACK | grep -c RWE)" = 0 ]
 		readelf -dW "$p" | grep -qE 'BIND_NOW|FLAGS_1.*NOW'
 	done
+}
+
+@test "prism-scope says that no systemd answers" {
+	unset DBUS_SESSION_BUS_ADDRESS
+	XDG_RUNTIME_DIR=$T capture "$FT/bin/prism-scope" prism-x.scope $$
+	[ "$status" = 1 ] || explain "with a 1"
+	says "^no systemd of user 0 answers in $T: connect: No such file"
+	XDG_RUNTIME_DIR=$T capture "$FT/bin/prism-scope" prism-x.scope x
+	says usage
+	ldd "$FT/bin/prism-scope" >"$T/ldd"
+	grep -q libsystemd "$T/ldd"
 }
 
 @test "installed: prism finds prism-image in libexec" {

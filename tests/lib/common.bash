@@ -66,7 +66,7 @@ file_setup()
 	# A checkout may lie where the ordinary user cannot go.
 	mkdir "$FT/bin" "$FT/keep" "$FT/san"
 	chmod 1777 "$FT/san"
-	cp "$PRISM_TEST_BUILD/prism" "$PRISM_TEST_BUILD/prism-image" "$FT/bin/"
+	cp "$PRISM_TEST_BUILD"/{prism,prism-image,prism-scope} "$FT/bin/"
 	PRISM_BIN=$FT/bin/prism
 	ASAN_OPTIONS=$SANITIZER_OPTIONS:log_path=$FT/san/report
 	ASAN_OPTIONS+=:detect_leaks=${PRISM_TEST_LEAKS:-1}

@@ -33,6 +33,7 @@ libraries=(
 	'libdeflate.h=store/*'
 	'openssl/*=base/hash.c'
 	'seccomp.h=runtime/*'
+	'systemd/*=runtime/cgroup/scope_main.c'
 	'libmnl/*=runtime/*'
 	'libnftnl/*=runtime/*'
 	# The unpack worker drops its capabilities too.
