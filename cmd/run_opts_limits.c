@@ -176,8 +176,6 @@ static int processors(const struct run_opts *o, struct limits_spec *l,
 			       "--cpu-period: from 1000 to 1000000 us");
 	if (l->cpu_quota_us > 0 && l->cpu_quota_us < 1000)
 		return err_set(e, ERR_USAGE, "--cpu-quota: at least 1000 us");
-	if (l->cpu_quota_us < 0)
-		l->cpu_quota_us = 0;
 	if (o->cpuset_cpus &&
 	    check_set("cpuset-cpus", o->cpuset_cpus,
 		      sysconf(_SC_NPROCESSORS_CONF), &l->cpuset_cpus, e) < 0)

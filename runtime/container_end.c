@@ -259,6 +259,13 @@ static bool is_unfinished(const struct container_state *s)
 	return s->status == CONTAINER_EXITED && s->finished_ns == 0;
 }
 
+/* What its monitor died over, perhaps before there was anything to finish. */
+static bool has_leftover(const struct container *c)
+{
+	return faccessat(c->dir_fd, "cgroup", F_OK, 0) == 0 ||
+	       faccessat(c->dir_fd, "network", F_OK, 0) == 0;
+}
+
 static int end_kept(const struct container_home *h, struct container *c,
 		    struct err *e)
 {
@@ -267,16 +274,16 @@ static int end_kept(const struct container_home *h, struct container *c,
 
 	if (state_get(c->dir_fd, c->lock_fd, &before, e) < 0)
 		return -1;
-	if (before.alive || !is_unfinished(&before))
+	if (before.alive || (!is_unfinished(&before) && !has_leftover(c)))
 		return 0;
 	if (container_lock_dead(c, e) < 0 ||
 	    state_get(c->dir_fd, c->lock_fd, &s, e) < 0)
 		return -1;
-	if (!is_unfinished(&s))
-		return 0;
 	container_cgroup_end(c);
 	if (end_network(h, c, e) < 0)
 		return -1;
+	if (!is_unfinished(&s))
+		return 0;
 	s.finished_ns = clock_now();
 	return container_state_put(c, &s, e);
 }
@@ -351,6 +358,17 @@ static bool is_fresh(const struct container_home *h, const char *path)
 	return age_s >= 0 && age_s < REMOVER_SECONDS;
 }
 
+/* Soon done, and nobody may count on its remover: it may have been killed. */
+static void drop_cgroups(const struct container_home *h, const char *gone)
+{
+	autoclose int fd =
+		openat(h->root_fd, gone, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err ignored = {0};
+
+	if (fd >= 0)
+		(void)cgroup_remove(fd, false, &ignored);
+}
+
 /* What a killed remover left: nobody uses it, anybody may remove it. */
 static void sweep_gone(const struct container_home *h)
 {
@@ -371,8 +389,10 @@ static void sweep_gone(const struct container_home *h)
 			continue;
 		path = xasprintf("tmp/%s", de->d_name);
 		g.name = path;
-		if (is_fresh(h, path))
+		if (is_fresh(h, path)) {
+			drop_cgroups(h, path);
 			continue;
+		}
 		if (remove_gone(&g, &e) < 0)
 			log_warn("ignoring: %s", e.text);
 	}

@@ -1,6 +1,7 @@
 #include "container.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "base/trace.h"
@@ -55,7 +56,10 @@ int container_update(const struct container *c, const struct run_spec *spec,
 	if (fd < 0 && e->kind != ERR_NOTFOUND)
 		return -1;
 	err_clear(e);
-	if (fd >= 0 && cgroup_is_wanted(spec) &&
+	/* No limit any more is written as well, where there was one. */
+	if (fd >= 0 &&
+	    (cgroup_is_wanted(spec) ||
+	     faccessat(c->dir_fd, "cgroup", F_OK, 0) == 0) &&
 	    limit_now(c, spec, init, e) < 0)
 		return -1;
 	return spec_file_write_update(c->dir_fd, spec, e);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/crash.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
@@ -154,6 +155,7 @@ int cgroup_remove(int dir_fd, bool patient, struct err *e)
 		const int one = remove_one(&g->v[i], patient, e);
 
 		rc = one < 0 ? -1 : rc | one;
+		crash_point("cgroup-removed");
 	}
 	cgroup_free(g);
 	if (rc == 0 && unlinkat(dir_fd, "cgroup", 0) < 0 && errno != ENOENT)
