@@ -52,14 +52,16 @@ static int volumes_from(const struct container_home *h, const char *text,
 	return rc;
 }
 
-/* Known before there is a container that could not start. */
+/* Known before there is a container that could not start; one always is. */
 static int find_networks(const struct container_home *h,
 			 const struct run_spec *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n_nets; i++) {
+		const char *const name = s->nets[i].network;
 		autonetdef struct netdef d = {0};
 
-		if (netdef_load(h->root_fd, s->nets[i].network, &d, e) < 0)
+		if (strcmp(name, NETDEF_DEFAULT) != 0 &&
+		    netdef_load(h->root_fd, name, &d, e) < 0)
 			return -1;
 	}
 	return 0;
