@@ -286,62 +286,58 @@ static int kernel_is(const struct jval *o, const char *want, bool *ret,
 	return 0;
 }
 
-static int check_includes(const struct profile *p, const struct jval *rule,
-			  bool *ret, struct err *e)
-{
-	struct jval inc;
-	struct jval caps;
-	struct jval arch;
-	const char *kernel = NULL;
-	bool native = false;
-	bool new_enough = true;
-	size_t kept = 0;
-	size_t n_caps = 0;
-	size_t n_arch = 0;
+/* What "includes" and "excludes" of a rule ask for, and how much of it holds. */
+struct condition {
+	bool present;
+	size_t n_caps;
+	size_t n_caps_kept;
+	size_t n_arches;
+	bool native; /* ours is one of the arches */
+	bool has_kernel;
+	bool new_enough;
+};
 
-	*ret = true;
-	if (jget(rule, "includes", &inc, e) < 0)
+static int read_condition(const struct profile *p, const struct jval *rule,
+			  const char *key, struct condition *ret, struct err *e)
+{
+	struct condition c = {0};
+	struct jval all;
+	struct jval caps;
+	struct jval arches;
+	const char *kernel = NULL;
+
+	*ret = c;
+	if (jget(rule, key, &all, e) < 0)
 		return -1;
-	if (!jval_present(&inc))
+	if (!jval_present(&all))
 		return 0;
-	if (jget(&inc, "caps", &caps, e) < 0 ||
-	    jget(&inc, "arches", &arch, e) < 0 ||
-	    jget_str_opt(&inc, "minKernel", &kernel, e) < 0 ||
-	    count_caps(p, &caps, &kept, &n_caps, e) < 0 ||
-	    lists_native(&arch, &native, &n_arch, e) < 0)
+	c.present = true;
+	if (jget(&all, "caps", &caps, e) < 0 ||
+	    jget(&all, "arches", &arches, e) < 0 ||
+	    jget_str_opt(&all, "minKernel", &kernel, e) < 0 ||
+	    count_caps(p, &caps, &c.n_caps_kept, &c.n_caps, e) < 0 ||
+	    lists_native(&arches, &c.native, &c.n_arches, e) < 0)
 		return -1;
-	if (!str_empty(kernel) && kernel_is(&inc, kernel, &new_enough, e) < 0)
+	c.has_kernel = !str_empty(kernel);
+	if (c.has_kernel && kernel_is(&all, kernel, &c.new_enough, e) < 0)
 		return -1;
-	*ret = kept == n_caps && (native || n_arch == 0) && new_enough;
+	*ret = c;
 	return 0;
 }
 
-static int check_excludes(const struct profile *p, const struct jval *rule,
-			  bool *ret, struct err *e)
+/* All that is included must hold, nothing that is excluded may. */
+static int is_meant(const struct profile *p, const struct jval *rule, bool *ret,
+		    struct err *e)
 {
-	struct jval exc;
-	struct jval caps;
-	struct jval arch;
-	const char *kernel = NULL;
-	bool native = false;
-	bool new_enough = false;
-	size_t kept = 0;
-	size_t n = 0;
+	struct condition in;
+	struct condition ex;
 
-	*ret = false;
-	if (jget(rule, "excludes", &exc, e) < 0)
+	if (read_condition(p, rule, "includes", &in, e) < 0 ||
+	    read_condition(p, rule, "excludes", &ex, e) < 0)
 		return -1;
-	if (!jval_present(&exc))
-		return 0;
-	if (jget(&exc, "caps", &caps, e) < 0 ||
-	    jget(&exc, "arches", &arch, e) < 0 ||
-	    jget_str_opt(&exc, "minKernel", &kernel, e) < 0 ||
-	    count_caps(p, &caps, &kept, &n, e) < 0 ||
-	    lists_native(&arch, &native, &n, e) < 0)
-		return -1;
-	if (!str_empty(kernel) && kernel_is(&exc, kernel, &new_enough, e) < 0)
-		return -1;
-	*ret = kept > 0 || native || new_enough;
+	*ret = in.n_caps_kept == in.n_caps && (in.native || in.n_arches == 0) &&
+	       (in.new_enough || !in.has_kernel) && ex.n_caps_kept == 0 &&
+	       !ex.native && !ex.new_enough;
 	return 0;
 }
 
@@ -481,14 +477,12 @@ static int add_entry(struct profile *p, const struct jval *rule, struct err *e)
 	struct jval names;
 	const char *name = NULL;
 	uint32_t action = 0;
-	bool included = false;
-	bool excluded = false;
+	bool meant = false;
 	int64_t n;
 
 	if (get_action(rule, "action", "errnoRet", &action, e) < 0 ||
 	    parse_args(rule, &args, e) < 0 ||
-	    check_includes(p, rule, &included, e) < 0 ||
-	    check_excludes(p, rule, &excluded, e) < 0 ||
+	    is_meant(p, rule, &meant, e) < 0 ||
 	    jget_str_opt(rule, "name", &name, e) < 0 ||
 	    jget(rule, "names", &names, e) < 0)
 		return -1;
@@ -499,12 +493,11 @@ static int add_entry(struct profile *p, const struct jval *rule, struct err *e)
 		return err_set(e, ERR_INVALID, "%s: %s", rule->path,
 			       n == 0 ? "names no call"
 				      : "name and names exclude each other");
-	included = included && !excluded;
 	if (n == 0)
-		return add_name(p, name, action, included, &args, e);
+		return add_name(p, name, action, meant, &args, e);
 	for (size_t i = 0; i < (size_t)n; i++) {
 		if (jat_str(&names, i, &name, e) < 0 ||
-		    add_name(p, name, action, included, &args, e) < 0)
+		    add_name(p, name, action, meant, &args, e) < 0)
 			return -1;
 	}
 	return 0;
