@@ -303,7 +303,7 @@ static int read_condition(const struct profile *p, const struct jval *rule,
 	struct condition c = {0};
 	struct jval all;
 	struct jval caps;
-	struct jval arches;
+	struct jval list;
 	const char *kernel = NULL;
 
 	*ret = c;
@@ -313,10 +313,10 @@ static int read_condition(const struct profile *p, const struct jval *rule,
 		return 0;
 	c.present = true;
 	if (jget(&all, "caps", &caps, e) < 0 ||
-	    jget(&all, "arches", &arches, e) < 0 ||
+	    jget(&all, "arches", &list, e) < 0 ||
 	    jget_str_opt(&all, "minKernel", &kernel, e) < 0 ||
 	    count_caps(p, &caps, &c.n_caps_kept, &c.n_caps, e) < 0 ||
-	    lists_native(&arches, &c.native, &c.n_arches, e) < 0)
+	    lists_native(&list, &c.native, &c.n_arches, e) < 0)
 		return -1;
 	c.has_kernel = !str_empty(kernel);
 	if (c.has_kernel && kernel_is(&all, kernel, &c.new_enough, e) < 0)
