@@ -18,18 +18,13 @@
 
 /* ---- the bridge ---------------------------------------------------------------- */
 
-static void owner_text(const char *root_path, char ret[256])
-{
-	(void)snprintf(ret, 256, "prism %.200s", root_path);
-}
-
 /* It is there: is it ours to use? */
 static int check(const struct link *l, const struct netdef *d,
 		 const char *root_path, struct err *e)
 {
-	char own[256];
+	char own[LINK_OWNER_MAX];
 
-	owner_text(root_path, own);
+	link_owner(root_path, own);
 	if (strcmp(l->kind, "bridge") != 0)
 		return err_set(e, ERR_EXISTS, "interface %s is not a bridge",
 			       d->link);
@@ -52,13 +47,13 @@ static int configure(struct nl *n, const struct netdef *d,
 		     const char *root_path, struct err *e)
 {
 	const uint32_t index = link_index(n, d->link);
-	char own[256];
+	char own[LINK_OWNER_MAX];
 	struct nlmsghdr *h;
 
 	put_address(n, index, &d->v4);
 	put_address(n, index, &d->v6);
 	h = link_put_change(n, index, true, "bridge up");
-	owner_text(root_path, own);
+	link_owner(root_path, own);
 	mnl_attr_put_strz(h, IFLA_IFALIAS, own);
 	return nl_talk(n, e);
 }
@@ -130,13 +125,13 @@ int bridge_remove(const struct netdef *d, const char *root_path, struct err *e)
 	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
 	autonl struct nl n = {.fd = -1};
 	struct link l;
-	char own[256];
+	char own[LINK_OWNER_MAX];
 	STEP(e, "bridge", "remove %s", d->link);
 
 	if (nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0 ||
 	    link_find(&n, d->link, &l, e) < 0)
 		return -1;
-	owner_text(root_path, own);
+	link_owner(root_path, own);
 	if (l.index == 0 || strcmp(l.alias, own) != 0)
 		return 0;
 	link_put_delete(&n, d->link);

@@ -101,6 +101,11 @@ void link_put_delete(struct nl *n, const char *name)
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
 }
 
+void link_owner(const char *root_path, char ret[LINK_OWNER_MAX])
+{
+	(void)snprintf(ret, LINK_OWNER_MAX, "prism %.200s", root_path);
+}
+
 /* ---- addresses and routes ---------------------------------------------------- */
 
 static uint8_t family(const struct ip *a)

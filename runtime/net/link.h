@@ -42,6 +42,10 @@ void link_put_address(struct nl *n, uint32_t index, const struct ip *a,
 /* By a gateway; one of zeros: all is a neighbour. */
 void link_put_default(struct nl *n, uint32_t index, const struct ip *gateway);
 
+/* The alias of an interface on the host that a store has made. */
+#define LINK_OWNER_MAX 256
+void link_owner(const char *root_path, char ret[LINK_OWNER_MAX]);
+
 /* MTU of the interface that has the host's default route; 0: there is none. */
 uint32_t link_default_mtu(struct nl *n);
 

@@ -257,7 +257,7 @@ int net_remove(const struct container_home *h, const struct netdef *d,
 	struct err why = {0};
 	const int rc = d->driver == NETDEF_BRIDGE
 			       ? bridge_remove(d, h->root_path, &why)
-			       : vlan_remove(d, h->root_path, &why);
+			       : vlan_remove(d, h->root_fd, h->root_path, &why);
 
 	/* It is a name on the disk first of all. */
 	if (rc < 0)

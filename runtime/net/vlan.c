@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +11,14 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "base/trace.h"
-#include "runtime/net/book.h"
 #include "runtime/net/link.h"
+
+/*
+ * What a container had on the parent is there until the kernel has taken its
+ * namespace apart, some 20 ms after its end; a busy machine needs more.
+ */
+#define PAUSE_MS   20
+#define ROUNDS_MAX 150
 
 bool vlan_has_mac(const struct netdef *d)
 {
@@ -20,11 +27,6 @@ bool vlan_has_mac(const struct netdef *d)
 }
 
 /* ---- the parent ----------------------------------------------------------------- */
-
-static void owner_text(const char *root_path, char ret[256])
-{
-	(void)snprintf(ret, 256, "prism %.200s", root_path);
-}
 
 /* "eth0.10": 10 and eth0. */
 static bool is_tagged(const char *name, char ret_of[IFNAMSIZ], uint32_t *ret_id)
@@ -38,25 +40,43 @@ static bool is_tagged(const char *name, char ret_of[IFNAMSIZ], uint32_t *ret_id)
 	return true;
 }
 
-static int make_tagged(struct nl *n, const char *name, uint32_t of, uint32_t id,
-		       const char *root_path, struct err *e)
+static void put_tagged(struct nl *n, const char *name, bool up, uint32_t of,
+		       uint32_t id)
 {
+	struct nlmsghdr *const h = link_put_new(n, name, up, "vlan");
 	struct nlattr *info;
 	struct nlattr *data;
-	struct nlmsghdr *h;
-	char own[256];
-	STEP(e, "vlan", "make %s", name);
 
-	owner_text(root_path, own);
-	h = link_put_new(n, name, true, "vlan");
 	mnl_attr_put_u32(h, IFLA_LINK, of);
-	mnl_attr_put_strz(h, IFLA_IFALIAS, own);
 	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
 	mnl_attr_put_strz(h, IFLA_INFO_KIND, "vlan");
 	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
 	mnl_attr_put_u16(h, IFLA_VLAN_ID, (uint16_t)id);
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
+}
+
+static int make_tagged(struct nl *n, const char *name, uint32_t of, uint32_t id,
+		       const char *root_path, struct err *e)
+{
+	struct nlmsghdr *h;
+	char own[LINK_OWNER_MAX];
+	STEP(e, "vlan", "make %s", name);
+
+	put_tagged(n, name, true, of, id);
+	if (nl_talk(n, e) < 0) {
+		if (e->sys != ENETDOWN)
+			return -1;
+		/* It comes up by itself when what it is on does. */
+		err_clear(e);
+		put_tagged(n, name, false, of, id);
+		if (nl_talk(n, e) < 0)
+			return -1;
+	}
+	/* The kernel takes none with the message that makes one. */
+	h = link_put_change(n, link_index(n, name), false, "whose it is");
+	link_owner(root_path, own);
+	mnl_attr_put_strz(h, IFLA_IFALIAS, own);
 	return nl_talk(n, e);
 }
 
@@ -76,7 +96,6 @@ static int find_parent(struct nl *n, const struct bridge_end *b,
 	char name[IFNAMSIZ];
 	struct link of;
 	uint32_t id;
-	autoclose int lock = -1;
 
 	if (link_find(n, d->link, ret, e) < 0)
 		return -1;
@@ -84,32 +103,61 @@ static int find_parent(struct nl *n, const struct bridge_end *b,
 		return 0;
 	if (!is_tagged(d->link, name, &id))
 		return no_parent(d, e);
-	lock = book_lock(b->root_fd, d->name, e);
-	if (lock < 0 || link_find(n, d->link, ret, e) < 0 ||
-	    link_find(n, name, &of, e) < 0)
+	if (link_find(n, name, &of, e) < 0)
 		return -1;
-	if (ret->index)
-		return 0;
 	if (!of.index)
 		return no_parent(d, e);
-	if (make_tagged(n, d->link, of.index, id, b->root_path, e) < 0)
-		return -1;
+	if (make_tagged(n, d->link, of.index, id, b->root_path, e) < 0) {
+		if (e->sys != EEXIST)
+			return e->sys == EOPNOTSUPP
+				       ? err_hint(e, "this kernel has no VLANs "
+						     "(module 8021q)")
+				       : -1;
+		/* Of another start, at the same time. */
+		err_clear(e);
+	}
 	return link_find(n, d->link, ret, e);
 }
 
-int vlan_remove(const struct netdef *d, const char *root_path, struct err *e)
+/* Is another network of the store on the same interface? */
+static int is_shared(int root_fd, const struct netdef *d, struct err *e)
+{
+	autostrv struct strv names = {0};
+
+	if (netdef_names(root_fd, &names, e) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		autonetdef struct netdef other = {0};
+
+		if (!strcmp(names.v[i], d->name))
+			continue;
+		if (netdef_load(root_fd, names.v[i], &other, e) < 0)
+			return -1;
+		if (other.driver != NETDEF_BRIDGE &&
+		    !strcmp(other.link, d->link))
+			return 1;
+	}
+	return 0;
+}
+
+int vlan_remove(const struct netdef *d, int root_fd, const char *root_path,
+		struct err *e)
 {
 	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
 	autonl struct nl n = {.fd = -1};
 	struct link l;
-	char own[256];
+	char own[LINK_OWNER_MAX];
+	int shared;
 
 	if (nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0 ||
 	    link_find(&n, d->link, &l, e) < 0)
 		return -1;
-	owner_text(root_path, own);
+	link_owner(root_path, own);
 	if (!l.index || strcmp(l.alias, own) != 0)
 		return 0;
+	shared = is_shared(root_fd, d, e);
+	if (shared)
+		return shared < 0 ? -1 : 0;
 	link_put_delete(&n, d->link);
 	return nl_talk(&n, e);
 }
@@ -170,6 +218,12 @@ static void put_link(struct nl *n, const struct bridge_end *b,
 	mnl_attr_nest_end(h, info);
 }
 
+/* Or a mode that does not go with that of those who are there. */
+static bool is_taken(int sys)
+{
+	return sys == EBUSY || sys == EINVAL || sys == EADDRINUSE;
+}
+
 static int make_link(struct nl *n, const struct bridge_end *b, struct err *e)
 {
 	const struct netdef *const d = b->net;
@@ -182,10 +236,17 @@ static int make_link(struct nl *n, const struct bridge_end *b, struct err *e)
 		log_warn("%s is down: network %s carries nothing until it is "
 			 "put up",
 			 d->link, d->name);
-	put_link(n, b, &parent);
-	if (nl_talk(n, e) == 0)
-		return 0;
-	if (e->sys == EBUSY || e->sys == EINVAL)
+	for (int i = 0; i < ROUNDS_MAX; i++) {
+		if (i)
+			(void)poll(NULL, 0, PAUSE_MS);
+		err_clear(e);
+		put_link(n, b, &parent);
+		if (nl_talk(n, e) == 0)
+			return 0;
+		if (!is_taken(e->sys))
+			break;
+	}
+	if (is_taken(e->sys))
 		return err_hint(e,
 				"%s may be a bridge's port, or carry the other "
 				"of macvlan and ipvlan, or something of "

@@ -11,7 +11,7 @@
  *
  * A parent "eth0.10" that is not there is made, as Docker does: the VLAN 10 of
  * eth0. Its ifalias says which store made it, like that of a bridge; it stays
- * until its network is removed.
+ * until the last network on it is removed.
  *
  * Errors: ERR_NOTFOUND, there is no such parent; ERR_BUSY, it carries the other
  * kind.
@@ -30,7 +30,11 @@ bool vlan_has_mac(const struct netdef *d);
 
 int vlan_attach(const struct bridge_end *b, struct err *e);
 
-/* The parent of a network that is removed, if this store made it. */
-int vlan_remove(const struct netdef *d, const char *root_path, struct err *e);
+/*
+ * The parent of a network that is removed, if this store made it and no other
+ * of its networks is on it.
+ */
+int vlan_remove(const struct netdef *d, int root_fd, const char *root_path,
+		struct err *e);
 
 #endif

@@ -405,54 +405,6 @@ two'
 	says 'network two not found'
 }
 
-@test "macvlan: a neighbour of the outside, with an address of its own" {
-	need ROOT NETNS OVERLAY MACVLAN
-	world
-	hprism network create -d macvlan -o parent=up0 --subnet 192.0.2.0/24 \
-		--gateway 192.0.2.1 --ip-range 192.0.2.128/25 lan
-	hprism run -d --name web --network lan busybox sleep 300
-	[ "$(addresses_of web)" = 192.0.2.128/24 ]
-	must_work hprism exec web ping -c 1 -W 2 192.0.2.1
-	must_work out busybox ping -c 1 -W 2 192.0.2.128
-	must_work out ip neigh show 192.0.2.128
-	has 'lladdr 02:42:c0:00:02:80'
-	must_work hprism exec web ip route
-	has '^default via 192.0.2.1 dev eth0'
-	# Two on one parent see each other.
-	must_work hprism run --rm --network lan busybox ping -c 1 -W 2 web
-	must_work hprism network disconnect lan web
-	must_work hprism exec web ip -o link
-	has_not eth0
-	must_work hprism network connect lan web
-	must_work hprism exec web ping -c 1 -W 2 192.0.2.1
-	hprism rm -f web
-	must_work hprism network rm lan
-	must_work host ip link show up0
-	hprism network create -d macvlan -o parent=nosuch0 lost
-	must_fail 125 hprism run --rm --network lost busybox true
-	says 'there is no interface nosuch0 on this host'
-}
-
-@test "ipvlan: layer 2 and 3, with the parent's MAC address" {
-	need ROOT NETNS OVERLAY IPVLAN
-	world
-	hprism network create -d ipvlan -o parent=up0 --subnet 192.0.2.0/24 \
-		--gateway 192.0.2.1 --ip-range 192.0.2.128/25 lan
-	hprism run -d --name web --network lan busybox sleep 300
-	must_work out busybox ping -c 1 -W 2 192.0.2.128
-	must_work hprism exec web cat /sys/class/net/eth0/address
-	[ "$output" = "$(host cat /sys/class/net/up0/address)" ]
-	must_fail 125 hprism run --rm --network lan \
-		--mac-address 02:00:00:00:00:01 busybox true
-	says 'not for network lan'
-	hprism rm -f web
-	hprism network rm lan
-	hprism network create -d ipvlan -o parent=up0 -o mode=l3 \
-		--subnet 198.18.3.0/24 far
-	out ip route add 198.18.3.0/24 dev out0
-	must_work hprism run --rm --network far busybox ping -c 1 -W 2 192.0.2.1
-}
-
 @test "--link: a name of another container" {
 	need ROOT NETNS OVERLAY
 	world

@@ -111,3 +111,8 @@ need_IPVLAN()
 {
 	need_link ipvlan mode l2
 }
+
+need_VLAN()
+{
+	need_link vlan id 10
+}
