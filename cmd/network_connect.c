@@ -97,11 +97,14 @@ struct connect_opts {
 	const char *ip;
 	const char *ip6;
 	const char *mac;
+	const char *gw_priority;
 };
 
 static const struct opt connect_options[] = {
 	{0, "alias", OPT_LIST, offsetof(struct connect_opts, aliases), "NAME",
 	 "Another name in the network"},
+	{0, "gw-priority", OPT_STR, offsetof(struct connect_opts, gw_priority),
+	 "N", "The network with the highest one has the default route"},
 	{0, "ip", OPT_STR, offsetof(struct connect_opts, ip), "ADDRESS",
 	 "IPv4 address"},
 	{0, "ip6", OPT_STR, offsetof(struct connect_opts, ip6), "ADDRESS",
@@ -113,7 +116,6 @@ static const struct opt connect_options[] = {
 
 static const struct opt_refused connect_refused[] = {
 	{"driver-opt", "prism's networks have no options of one container"},
-	{"gw-priority", "the first network has the default route"},
 	{"link", "--alias gives a name in the network"},
 	{"link-local-ip", "use 'ip addr add' in the container with --cap-add "
 			  "NET_ADMIN"},
@@ -124,7 +126,10 @@ static int fill(const struct connect_opts *o, const struct netdef *d,
 		struct net_attach *n, struct err *e)
 {
 	n->network = xstrdup(d->name);
-	if (run_opts_attach_flags(n, o->ip, o->ip6, o->mac, &o->aliases, e) < 0)
+	if (run_opts_attach_flags(n, o->ip, o->ip6, o->mac, &o->aliases, e) <
+		    0 ||
+	    (o->gw_priority && run_opts_attach_priority(n, "--gw-priority",
+							o->gw_priority, e) < 0))
 		return -1;
 	if (n->aliases.n > 0 && !strcmp(d->name, NETDEF_DEFAULT))
 		return err_set(e, ERR_USAGE,
@@ -148,6 +153,7 @@ static int come_in(struct pair *p, const struct net_attach *n, struct err *e)
 	copy.ip = n->ip ? xstrdup(n->ip) : NULL;
 	copy.ip6 = n->ip6 ? xstrdup(n->ip6) : NULL;
 	copy.mac = n->mac ? xstrdup(n->mac) : NULL;
+	copy.gw_priority = n->gw_priority;
 	for (size_t i = 0; i < n->aliases.n; i++)
 		strv_add(&copy.aliases, n->aliases.v[i]);
 	spec_add_net(&p->s, &copy);

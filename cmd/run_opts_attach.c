@@ -69,6 +69,19 @@ int run_opts_attach_alias(struct net_attach *n, const char *name, struct err *e)
 	return 0;
 }
 
+int run_opts_attach_priority(struct net_attach *n, const char *key,
+			     const char *number, struct err *e)
+{
+	const bool minus = *number == '-';
+	uint32_t u;
+
+	if (!str_to_u32(number + minus, INT32_MAX, &u))
+		return err_set(e, ERR_USAGE, "%s '%s': not a number", key,
+			       number);
+	n->gw_priority = minus ? -(int)u : (int)u;
+	return 0;
+}
+
 static int set_pair(struct net_attach *n, const char *key, const char *value,
 		    struct err *e)
 {
@@ -82,17 +95,18 @@ static int set_pair(struct net_attach *n, const char *key, const char *value,
 		return run_opts_attach_mac(n, key, value, e);
 	if (!strcmp(key, "alias"))
 		return run_opts_attach_alias(n, value, e);
-	if (!strcmp(key, "gw-priority") || !strcmp(key, "driver-opt") ||
-	    !strcmp(key, "interface_name") || !strcmp(key, "link-local-ip")) {
+	if (!strcmp(key, "gw-priority"))
+		return run_opts_attach_priority(n, key, value, e);
+	if (!strcmp(key, "driver-opt") || !strcmp(key, "interface_name") ||
+	    !strcmp(key, "link-local-ip")) {
 		(void)err_set(e, ERR_UNSUPPORTED, "%s=: prism has no such",
 			      key);
-		return err_hint(e, "name, ip, ip6, mac-address and alias are "
-				   "known; the first network has the default "
-				   "route");
+		return err_hint(e, "name, ip, ip6, mac-address, alias and "
+				   "gw-priority are known");
 	}
 	return err_set(e, ERR_USAGE,
-		       "'%s' is not one of name, ip, ip6, "
-		       "mac-address, alias",
+		       "'%s' is not one of name, ip, ip6, mac-address, alias, "
+		       "gw-priority",
 		       key);
 }
 

@@ -91,6 +91,7 @@ struct net_attach {
 	char *ip6;
 	char *mac;
 	struct strv aliases;
+	int gw_priority; /* the highest one has the default route */
 };
 
 /* Limits as Docker checks them; 0: not asked for (cgroup/cgroup.h). */
@@ -183,7 +184,7 @@ struct run_spec {
 	char *domainname;
 
 	/* Of the network; nothing here without one of its own. */
-	struct net_attach *nets; /* the first one has the default route */
+	struct net_attach *nets;
 	size_t n_nets;
 	bool net_chosen; /* by us: where it cannot be had, none will do */
 	char *net_user;  /* pasta[:OPTIONS], slirp4netns...; NULL: any */

@@ -59,9 +59,13 @@ static const struct record_field port_fields[] = {
 };
 
 static const struct record_field net_fields[] = {
-	RECORD(struct net_attach, network), RECORD(struct net_attach, ip),
-	RECORD(struct net_attach, ip6),     RECORD(struct net_attach, mac),
-	RECORD(struct net_attach, aliases), {0},
+	RECORD(struct net_attach, network),
+	RECORD(struct net_attach, ip),
+	RECORD(struct net_attach, ip6),
+	RECORD(struct net_attach, mac),
+	RECORD(struct net_attach, aliases),
+	RECORD(struct net_attach, gw_priority),
+	{0},
 };
 
 static const struct record_field limits_fields[] = {

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/crash.h"
@@ -39,6 +40,8 @@
 
 struct net_live {
 	struct forward *forward;
+	int dir_fd;       /* of the container */
+	struct stat seen; /* the file "network", as it was read */
 };
 
 /* ---- up ----------------------------------------------------------------------------- */
@@ -59,15 +62,6 @@ static int mark(const struct net_of *o, struct err *e)
 			return -1;
 	}
 	return err_sys(e, "openat", "network");
-}
-
-/* The first one that leads anywhere has the default route. */
-static size_t default_of(const struct net_place *places, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!places[i].def.internal)
-			return i;
-	return n;
 }
 
 static void warn_of_others(const char *bridge)
@@ -104,12 +98,16 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 		     struct net_place *places, struct net_state *st,
 		     struct ports *held, pid_t init, int pidfd, struct err *e)
 {
+	size_t by;
+
 	for (size_t i = 0; i < s->n_nets; i++, st->n_ends++)
 		if (net_place_find(o, s, &s->nets[i], i, &places[i],
 				   &st->ends[i], e) < 0)
 			return -1;
 	crash_point("net-reserved");
-	if (s->n_nets && publish_reserve(s, &places[0].def, st, held, e) < 0)
+	by = publish_by(st);
+	if (by < st->n_ends &&
+	    publish_reserve(s, &places[by].def, st, held, e) < 0)
 		return -1;
 	st->outlives = s->pid_ns != NS_OWN;
 	if (net_state_write(o->container->dir_fd, st, true, e) < 0)
@@ -117,8 +115,7 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 	crash_point("net-written");
 	for (size_t i = 0; i < st->n_ends; i++)
 		if (net_place_attach(o, &places[i], &st->ends[i],
-				     i == default_of(places, st->n_ends), init,
-				     pidfd, e) < 0)
+				     i == net_way_out(st), init, pidfd, e) < 0)
 			return -1;
 	crash_point("net-linked");
 	if (open_firewall(o, places, st, e) < 0)
@@ -134,16 +131,17 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 	return 0;
 }
 
-static int carry(const struct net_state *st, struct ports *held,
-		 struct net_live **ret, struct err *e)
+static int carry(const struct net_of *o, const struct net_state *st,
+		 struct ports *held, struct net_live **ret, struct err *e)
 {
 	struct forward *f;
 
 	if (publish_carry(st, held, &f, e) < 0)
 		return -1;
 	if (f) {
-		*ret = xmalloc(sizeof(**ret));
+		*ret = xcalloc(1, sizeof(**ret));
 		(*ret)->forward = f;
+		(*ret)->dir_fd = o->container->dir_fd;
 	}
 	return 0;
 }
@@ -166,7 +164,7 @@ static int up(const struct net_of *o, const struct run_spec *s, pid_t init,
 					: raise_all(o, s, places, &st, &held,
 						    init, pidfd, e);
 	if (rc == 0)
-		rc = carry(&st, &held, ret, e);
+		rc = carry(o, &st, &held, ret, e);
 	for (size_t i = 0; i < s->n_nets; i++)
 		netdef_free(&places[i].def);
 	free(places);
@@ -203,8 +201,27 @@ int net_live_fd(const struct net_live *l)
 	return l ? forward_fd(l->forward) : -1;
 }
 
+/* network connect and disconnect tell us nothing: the file does (replaced). */
+static void follow(struct net_live *l)
+{
+	autonetstate struct net_state st = {0};
+	struct err ignored = {0};
+	struct stat now;
+
+	if (fstatat(l->dir_fd, "network", &now, 0) < 0 ||
+	    (now.st_ino == l->seen.st_ino &&
+	     now.st_ctim.tv_sec == l->seen.st_ctim.tv_sec &&
+	     now.st_ctim.tv_nsec == l->seen.st_ctim.tv_nsec))
+		return;
+	if (net_state_read(l->dir_fd, &st, &ignored) < 0)
+		return;
+	l->seen = now;
+	publish_follow(&st, l->forward);
+}
+
 void net_live_turn(struct net_live *l)
 {
+	follow(l);
 	forward_turn(l->forward);
 }
 

@@ -48,6 +48,8 @@ struct net_end {
 	uint32_t prefix;
 	uint32_t prefix6;
 	struct strv aliases;
+	bool internal;   /* its network leads nowhere */
+	int gw_priority; /* of net_attach */
 };
 
 /* A published port, as it really is. */
@@ -130,6 +132,12 @@ int net_down(const struct net_of *o, struct err *e);
  * for each firewall that may cut it off. 1: done; 0: it has no such network.
  */
 int net_reload(const struct net_of *o, struct buf *warnings, struct err *e);
+
+/*
+ * The interface with the default route: of those that lead out one with the
+ * highest gw_priority, and of these the first. n_ends: none leads out.
+ */
+size_t net_way_out(const struct net_state *s);
 
 /* The file of a container; absent is empty. */
 int net_state_read(int dir_fd, struct net_state *ret, struct err *e);

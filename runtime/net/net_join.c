@@ -65,19 +65,16 @@ static void free_end(struct net_end *n)
 	net_state_free(&st);
 }
 
-/* The first interface that leads out of its network; n_ends: none. */
-static size_t way_out(const struct net_of *o, const struct net_state *st)
+/* What the firewall is to know of an interface that stays. */
+static int say(const struct net_of *o, const struct net_state *st, size_t i,
+	       struct err *e)
 {
-	for (size_t i = 0; i < st->n_ends; i++) {
-		autonetdef struct netdef d = {0};
-		struct err ignored = {0};
+	autonetdef struct netdef d = {0};
 
-		if (netdef_load(o->home->root_fd, st->ends[i].network, &d,
-				&ignored) == 0 &&
-		    !d.internal)
-			return i;
-	}
-	return st->n_ends;
+	if (netdef_load(o->home->root_fd, st->ends[i].network, &d, e) < 0 ||
+	    publish_up(st, i, &d, o->container->name, e) < 0)
+		return -1;
+	return 0;
 }
 
 static int tell(const struct net_of *o, const struct run_spec *s,
@@ -93,23 +90,39 @@ static int tell(const struct net_of *o, const struct run_spec *s,
 
 /* ---- coming ------------------------------------------------------------------ */
 
+/* The last one is new: are the ports its own from now on? */
+static int take_ports(const struct net_of *o, struct net_state *st,
+		      struct err *e)
+{
+	const size_t now = publish_by(st);
+	size_t was;
+	int rc;
+
+	st->n_ends--;
+	was = publish_by(st);
+	rc = st->n_ports && was < st->n_ends && was != now
+		     ? publish_down(st, was, e)
+		     : 1;
+	st->n_ends++;
+	return rc ? rc : say(o, st, was, e);
+}
+
 static int come(const struct net_of *o, const struct run_spec *s,
 		const struct net_place *p, struct net_state *st, pid_t init,
 		int pidfd, struct err *e)
 {
 	const int dir = o->container->dir_fd;
-	const bool is_default =
-		!p->def.internal && way_out(o, st) == st->n_ends;
+	const size_t at = st->n_ends++;
 
-	st->n_ends++;
 	if (net_state_write(dir, st, false, e) < 0)
 		return -1;
 	crash_point("net-join-written");
-	if (net_place_attach(o, p, &st->ends[st->n_ends - 1], is_default, init,
+	if (net_place_attach(o, p, &st->ends[at], net_way_out(st) == at, init,
 			     pidfd, e) < 0)
 		return -1;
 	crash_point("net-join-linked");
-	if (publish_up(st, st->n_ends - 1, &p->def, o->container->name, e) < 0)
+	if (take_ports(o, st, e) < 0 ||
+	    publish_up(st, at, &p->def, o->container->name, e) < 0)
 		return -1;
 	return tell(o, s, st, p->def.name, e);
 }
@@ -119,6 +132,7 @@ static void undo(const struct net_of *o, struct net_state *st)
 {
 	struct net_end *const n = &st->ends[st->n_ends - 1];
 	struct err ignored = {0};
+	size_t by;
 
 	(void)publish_down(st, st->n_ends - 1, &ignored);
 	err_clear(&ignored);
@@ -131,6 +145,10 @@ static void undo(const struct net_of *o, struct net_state *st)
 	*n = (struct net_end){0};
 	st->n_ends--;
 	(void)net_state_write(o->container->dir_fd, st, false, &ignored);
+	err_clear(&ignored);
+	by = publish_by(st);
+	if (by < st->n_ends)
+		(void)say(o, st, by, &ignored);
 }
 
 int net_connect(const struct net_of *o, const struct run_spec *s,
@@ -185,10 +203,9 @@ static void put_default(struct nl *inside, uint32_t index, const char *gateway)
 }
 
 /* Another one leads out now; in vain if none does. */
-static void choose_way_out(const struct net_of *o, const struct net_state *st,
-			   struct nl *inside)
+static void choose_way_out(const struct net_state *st, struct nl *inside)
 {
-	const size_t i = way_out(o, st);
+	const size_t i = net_way_out(st);
 	struct err why = {0};
 	uint32_t index;
 
@@ -201,10 +218,20 @@ static void choose_way_out(const struct net_of *o, const struct net_state *st,
 		log_warn("ignoring: %s", why.text);
 }
 
+/* And another one publishes what the one that has left did. */
+static int give_ports(const struct net_of *o, const struct net_state *st,
+		      bool published, struct err *e)
+{
+	const size_t by = publish_by(st);
+
+	return published && by < st->n_ends ? say(o, st, by, e) : 0;
+}
+
 static int leave(const struct net_of *o, const struct run_spec *s,
 		 struct net_state *st, size_t i, struct nl *inside,
 		 struct err *e)
 {
+	const bool published = st->n_ports && publish_by(st) == i;
 	struct net_end n;
 	int rc;
 
@@ -216,12 +243,14 @@ static int leave(const struct net_of *o, const struct run_spec *s,
 	rc = net_place_end(o, st, &n, e);
 	if (rc == 0)
 		rc = net_state_write(o->container->dir_fd, st, false, e);
+	if (rc == 0)
+		rc = give_ports(o, st, published, e);
 	if (rc == 0 && !s->no_hosts)
 		rc = names_leave(o, n.network, e) < 0 ||
 				     names_own(o, s, st, e) < 0
 			     ? -1
 			     : 0;
-	choose_way_out(o, st, inside);
+	choose_way_out(st, inside);
 	free_end(&n);
 	return rc;
 }

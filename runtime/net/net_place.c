@@ -92,6 +92,8 @@ static void write_down(const struct net_of *o, const struct net_attach *a,
 		.mac = has_mac(&p->def) ? xstrdup(mac_text(p->mac, mac)) : NULL,
 		.prefix = p->ip.len ? p->def.v4.subnet.prefix : 0,
 		.prefix6 = p->ip6.len ? p->def.v6.subnet.prefix : 0,
+		.internal = p->def.internal,
+		.gw_priority = a->gw_priority,
 	};
 	/*
 	 * The run is part of it: the kernel may still be taking apart the one

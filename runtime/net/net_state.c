@@ -26,6 +26,8 @@ static const struct record_field end_fields[] = {
 	RECORD(struct net_end, prefix),
 	RECORD(struct net_end, prefix6),
 	RECORD(struct net_end, aliases),
+	RECORD(struct net_end, internal),
+	RECORD(struct net_end, gw_priority),
 	{0},
 };
 
@@ -50,6 +52,18 @@ void net_state_free(struct net_state *s)
 {
 	record_free(state_fields, s);
 	*s = (struct net_state){0};
+}
+
+size_t net_way_out(const struct net_state *s)
+{
+	size_t best = s->n_ends;
+
+	for (size_t i = 0; i < s->n_ends; i++)
+		if (!s->ends[i].internal &&
+		    (best == s->n_ends ||
+		     s->ends[i].gw_priority > s->ends[best].gw_priority))
+			best = i;
+	return best;
 }
 
 /*

@@ -24,14 +24,19 @@ static bool is_bridge(const struct net_end *n)
 	       !strcmp(n->driver, netdef_driver_name(NETDEF_BRIDGE));
 }
 
-/* The one that publishes; n_ends when there is none. */
-static size_t first_bridge(const struct net_state *st)
+size_t publish_by(const struct net_state *st)
 {
-	size_t i = 0;
+	const size_t out = net_way_out(st);
+	size_t inner = st->n_ends;
 
-	while (i < st->n_ends && !is_bridge(&st->ends[i]))
-		i++;
-	return i;
+	if (out < st->n_ends && is_bridge(&st->ends[out]))
+		return out;
+	for (size_t i = st->n_ends; i-- > 0;)
+		if (is_bridge(&st->ends[i]) &&
+		    (inner == st->n_ends || !st->ends[i].internal ||
+		     st->ends[inner].internal))
+			inner = i;
+	return inner;
 }
 
 /* ---- reserved ------------------------------------------------------------------ */
@@ -51,19 +56,17 @@ static void write_down(const struct ports *p, struct net_state *st)
 	}
 }
 
-int publish_reserve(const struct run_spec *s, const struct netdef *first,
+int publish_reserve(const struct run_spec *s, const struct netdef *by,
 		    struct net_state *st, struct ports *ret, struct err *e)
 {
 	const struct ports_wish w = {
 		.ports = s->ports,
 		.n_ports = s->n_ports,
 		.exposed = s->publish_all ? &s->exposed : NULL,
-		.ip = first->host_ip,
+		.ip = by->host_ip,
 	};
 
 	if (!s->n_ports && !s->publish_all)
-		return 0;
-	if (first->driver != NETDEF_BRIDGE)
 		return 0;
 	if (ports_reserve(&w, ret, e) < 0)
 		return -1;
@@ -84,7 +87,7 @@ static struct nft_endpoint endpoint(const struct net_state *st, size_t i)
 		p.net.v4 = (struct ip_net){p.v4, (uint8_t)n->prefix};
 	if (n->ip6 && ip_parse(n->ip6, &p.v6))
 		p.net.v6 = (struct ip_net){p.v6, (uint8_t)n->prefix6};
-	if (i != first_bridge(st) || !st->n_ports)
+	if (i != publish_by(st) || !st->n_ports)
 		return p;
 	v = xcalloc(st->n_ports, sizeof(*v));
 	for (size_t k = 0; k < st->n_ports; k++) {
@@ -181,19 +184,26 @@ int publish_down(const struct net_state *st, size_t i, struct err *e)
 
 /* ---- carried ------------------------------------------------------------------------- */
 
+void publish_follow(const struct net_state *st, struct forward *f)
+{
+	const size_t i = publish_by(st);
+	struct nft_endpoint to = {0};
+
+	if (i < st->n_ends)
+		to = endpoint(st, i);
+	forward_to(f, &to.v4, &to.v6);
+	endpoint_free(&to);
+}
+
 int publish_carry(const struct net_state *st, struct ports *p,
 		  struct forward **ret, struct err *e)
 {
-	const size_t i = first_bridge(st);
-	struct nft_endpoint to;
-
 	*ret = NULL;
-	if (p->n == 0 || i == st->n_ends)
+	if (p->n == 0)
 		return 0;
 	if (forward_make(p, ret, e) < 0)
 		return -1;
-	to = endpoint(st, i);
-	forward_to(*ret, &to.v4, &to.v6);
-	endpoint_free(&to);
+	if (*ret)
+		publish_follow(st, *ret);
 	return 0;
 }

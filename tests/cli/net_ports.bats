@@ -137,7 +137,8 @@ address6_of()
 
 @test "with IPv6 the outside comes through by rules, with its own address" {
 	must_work hprism network create --ipv6 --subnet 10.77.0.0/24 --subnet fd77::/64 six
-	peer web --network six -p 8080:80 -p 8080:80/udp
+	peer web --network six --ip6 fd77::42 -p 8080:80 -p 8080:80/udp
+	[ "$(address6_of web)" = fd77::42 ]
 	for protocol in tcp udp; do
 		from in_out $protocol 2001:db8:1::2 8080
 		prints 'web 2001:db8:1::1'
@@ -146,6 +147,15 @@ address6_of()
 		asks web $protocol 2001:db8:1::1 5000
 		prints 'out 2001:db8:1::2'
 	done
+	for ip6 in fd77::42 fd77::1 fd78::1 10.77.0.9; do
+		must_fail 125 hprism run --rm --network six --ip6 $ip6 \
+			busybox true
+		says "$ip6"
+	done
+	peer db --network bridge
+	must_work hprism network connect --ip6 fd77::43 six db
+	asks db tcp fd77::42 80
+	prints 'web fd77::43'
 }
 
 @test "containers reach a published port by the host's address, their own too" {
@@ -253,6 +263,56 @@ address6_of()
 	# A monitor that was killed: the next command takes the rules back.
 	kill -9 "$(pgrep -f "$PRISM_BIN run -d --name web|$PRISM_BIN start web" | head -1)"
 	wait_for bash -c "in_host() { nsenter --net=/run/netns/$WORLD_HOST \"\$@\"; }; in_host '$PRISM_BIN' ps -a >/dev/null; [ -z \"\$(in_host nft list tables)\" ]"
+}
+
+@test "published ports go along when networks come and go" {
+	must_work hprism network create --subnet 10.77.1.0/24 one
+	must_work hprism network create --subnet 10.77.2.0/24 two
+	peer web --network one --network two -p 8080:80 -p 8080:80/udp
+	published()
+	{
+		for protocol in tcp udp; do
+			from in_out $protocol 198.51.100.2 8080
+			prints 'web 198.51.100.1'
+			# By the monitor, which is told nothing.
+			from in_host $protocol 127.0.0.1 8080
+			has "^web $1"
+			from in_out $protocol 2001:db8:1::2 8080
+			has "^web $1"
+		done
+		must_work hprism exec web ip route
+		has "^default via $1"
+		[ "$(grep -c ^default <<<"$output")" = 1 ]
+	}
+	published '10\.77\.1\.'
+	must_work hprism network disconnect one web
+	published '10\.77\.2\.'
+	must_work hprism network connect one web
+	published '10\.77\.2\.'
+	must_work hprism network disconnect one web
+	# This one takes the default route, and the ports with it.
+	must_work hprism network connect --gw-priority 1 one web
+	published '10\.77\.1\.'
+	must_work hprism restart -t 0 web
+	wait_for in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+	published '10\.77\.1\.'
+	must_work hprism network disconnect two web
+	published '10\.77\.1\.'
+	must_work hprism network disconnect one web
+	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+	cut_off in_host "$FT/bin/netpeer" ask tcp 127.0.0.1 8080
+	must_work hprism network connect two web
+	published '10\.77\.2\.'
+}
+
+@test "an internal network publishes nothing that another one could" {
+	must_work hprism network create --internal --subnet 10.77.1.0/24 inner
+	must_work hprism network create --subnet 10.77.2.0/24 outer
+	peer web --network inner --network outer -p 8080:80
+	from in_out tcp 198.51.100.2 8080
+	prints 'web 198.51.100.1'
+	must_fail 1 hprism network connect --gw-priority x inner web
+	says "gw-priority 'x': not a number"
 }
 
 # ---- beside others ----------------------------------------------------------------

@@ -290,6 +290,12 @@ two'
 	has '^198.18.2.0/24 dev eth1'
 	must_work hprism exec web cat /sys/class/net/eth1/address
 	prints 02:00:00:00:00:77
+	must_work hprism run --rm --network one \
+		--network name=two,gw-priority=3 busybox ip route
+	has '^default via 198.18.2.1 dev eth1'
+	must_work hprism run --rm --network name=one,gw-priority=-1 \
+		--network two busybox ip route
+	has '^default via 198.18.2.1 dev eth1'
 	must_work hprism ps --filter network=two --format '{{.Names}} {{.Networks}}'
 	prints 'web one,two'
 	must_work hprism ps -q --filter network=bridge
