@@ -1,14 +1,22 @@
 #include "layout.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/str.h"
+
+#define USUAL "/sys/fs/cgroup"
+#define USUAL_ALL                                                         \
+	(1U << CG_CPU | 1U << CG_CPUSET | 1U << CG_MEMORY | 1U << CG_IO | \
+	 1U << CG_PIDS)
 
 static const struct {
 	const char *v1;
@@ -216,13 +224,39 @@ void layout_parse(const char *mountinfo, const char *self, struct layout *ret)
 
 static int ask_v2(struct hierarchy *h, struct err *e)
 {
-	autobuf struct buf b = buf_make(KIB(4));
+	autobuf struct buf b = buf_make(KIB(16));
 	autofree char *path = xasprintf("%s/cgroup.controllers", h->mount);
 
 	if (fs_read_at(AT_FDCWD, path, &b, e) < 0)
 		return -1;
 	h->controllers = layout_controllers(buf_str(&b));
 	return 0;
+}
+
+/*
+ * Most hosts have all in one hierarchy, whose root (inode 1) is where everybody
+ * looks: there mountinfo, which costs more than to make a cgroup, need not be
+ * read.
+ */
+static bool is_usual(const char *self, struct layout *l)
+{
+	struct hierarchy h = {.version = 2, .mount = xstrdup(USUAL)};
+	struct err ignored = {0};
+	autofree char *path = own_path(self, &h);
+	struct statfs fs;
+	struct stat st;
+
+	if (statfs(USUAL, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC ||
+	    stat(USUAL, &st) < 0 || st.st_ino != 1 ||
+	    ask_v2(&h, &ignored) < 0 ||
+	    (h.controllers & USUAL_ALL) != USUAL_ALL) {
+		free(h.mount);
+		return false;
+	}
+	h.controllers |= CG_V2_CORE;
+	h.own = own_dir(h.mount, "/", path);
+	l->v[l->n++] = h;
+	return true;
 }
 
 int layout_read(struct layout *ret, struct err *e)
@@ -232,8 +266,12 @@ int layout_read(struct layout *ret, struct err *e)
 	autolayout struct layout l = {0};
 	unsigned taken = 0;
 
-	if (fs_read_at(AT_FDCWD, "/proc/self/mountinfo", &mounts, e) < 0 ||
-	    fs_read_at(AT_FDCWD, "/proc/self/cgroup", &self, e) < 0)
+	*ret = (struct layout){0};
+	if (fs_read_at(AT_FDCWD, "/proc/self/cgroup", &self, e) < 0)
+		return -1;
+	if (is_usual(buf_str(&self), ret))
+		return 0;
+	if (fs_read_at(AT_FDCWD, "/proc/self/mountinfo", &mounts, e) < 0)
 		return -1;
 	layout_parse(buf_str(&mounts), buf_str(&self), &l);
 	for (size_t i = 0; i < l.n; i++)

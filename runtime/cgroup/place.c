@@ -132,7 +132,7 @@ char *place_find(const struct hierarchy *h, const char *cgroup_parent,
 static int read_bits(const char *dir, const char *file, unsigned *ret,
 		     struct err *e)
 {
-	autobuf struct buf b = buf_make(KIB(4));
+	autobuf struct buf b = buf_make(KIB(16));
 	autofree char *path = xasprintf("%s/%s", dir, file);
 
 	if (fs_read_at(AT_FDCWD, path, &b, e) < 0)

@@ -192,7 +192,7 @@ bool cgroup_is_frozen(const struct cgroup *g)
 
 static bool is_frozen(int fd, bool frozen)
 {
-	autobuf struct buf b = buf_make(KIB(4));
+	autobuf struct buf b = buf_make(KIB(16));
 	struct err ignored = {0};
 
 	return fs_read_at(fd, "cgroup.events", &b, &ignored) == 0 &&
@@ -247,7 +247,7 @@ static bool read_text(const struct cgroup_dir *d, const char *v1,
 static int64_t read_number(const struct cgroup_dir *d, const char *v1,
 			   const char *v2)
 {
-	autobuf struct buf b = buf_make(KIB(4));
+	autobuf struct buf b = buf_make(KIB(16));
 	int64_t n;
 
 	if (!read_text(d, v1, v2, &b))

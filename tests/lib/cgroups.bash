@@ -2,14 +2,31 @@
 # `load ../lib/cgroups`, behind common.
 # shellcheck shell=bash
 
-# What prism made and nobody else: /prism of each hierarchy, and what --parent
-# of a test named.
+# cgroups_of NAME: those of a container that is there.
 cgroups_of()
 {
-	find /sys/fs/cgroup -type d \
-		\( -path '*/prism/*' -o -path '*/prism-test*' \) 2>/dev/null |
-		grep -E '/(prism|prism-test[^/]*)(/|$)' |
-		grep -E '/[0-9a-f]{64}$|/prism-test'
+	find /sys/fs/cgroup -type d -name "$(prism inspect -f '{{.Id}}' "$1")" \
+		2>/dev/null
+}
+
+# Those of no container: without a process. Others may make containers on this
+# machine meanwhile, so it is looked for a while until there is none.
+no_cgroups_left()
+{
+	local i dir left procs
+
+	for ((i = 1; i <= 40; i++)); do
+		left=
+		for dir in /sys/fs/cgroup{,/*}/prism{,-test*}/[0-9a-f]*; do
+			[ -e "$dir/cgroup.procs" ] || continue
+			take procs "$dir/cgroup.procs" 2>/dev/null || continue
+			[ -n "$procs" ] || left+=" $dir"
+		done
+		[ -n "$left" ] || return 0
+		sleep 0.05
+	done
+	printf 'cgroups left:%s\n' "$left"
+	return 1
 }
 
 # has_controller V1 V2: mounted somewhere.
