@@ -114,6 +114,7 @@ static int make_joiner(const struct exec_request *r, struct exec_child *c,
 		.exit_signal = SIGCHLD,
 	};
 	struct join_args a = {.request = r};
+	autoclose int cgroup = -1;
 	autoclose int theirs = -1;
 	int pair[2];
 	long pid;
@@ -123,7 +124,18 @@ static int make_joiner(const struct exec_request *r, struct exec_child *c,
 		return -1;
 	*ret_sync = pair[0];
 	theirs = pair[1];
+	cgroup = exec_birthplace(r->init);
+	if (cgroup >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (__u64)cgroup;
+	}
 	pid = syscall(SYS_clone3, &args, sizeof(args));
+	/* Not by us, or it is full: the joiner has other ways, or says why. */
+	if (pid < 0 && cgroup >= 0) {
+		args.flags &= ~(__u64)CLONE_INTO_CGROUP;
+		args.cgroup = 0;
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+	}
 	if (pid < 0)
 		return err_sys(e, "clone3", "the joiner");
 	if (pid == 0) {

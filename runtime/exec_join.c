@@ -154,32 +154,85 @@ static int enter_cgroup(const char *path, int version, struct err *e)
 	return 0;
 }
 
-/* Each hierarchy in which init is elsewhere; usually there is none. */
-static int take_cgroups(pid_t init, bool must, struct err *e)
+/* The hierarchies in which init is elsewhere; usually there is none. */
+struct elsewhere {
+	struct buf theirs;
+	struct buf ours;
+	bool unified; /* v1 is there, and v2 at a place of its own */
+	const char *at;
+};
+
+static int elsewhere_read(pid_t init, struct elsewhere *w, struct err *e)
 {
-	autobuf struct buf theirs = buf_make(KIB(64));
-	autobuf struct buf ours = buf_make(KIB(64));
-	const bool unified =
+	w->theirs = buf_make(KIB(64));
+	w->ours = buf_make(KIB(64));
+	w->unified =
 		faccessat(AT_FDCWD, "/sys/fs/cgroup/unified", F_OK, 0) == 0;
-	STEP(e, "cgroup", "join those of the container");
-
-	if (read_proc(init, "cgroup", &theirs, e) < 0 ||
-	    read_proc(getpid(), "cgroup", &ours, e) < 0)
+	if (read_proc(init, "cgroup", &w->theirs, e) < 0 ||
+	    read_proc(getpid(), "cgroup", &w->ours, e) < 0)
 		return -1;
-	for (const char *p = buf_str(&theirs); *p;) {
-		const size_t n = strcspn(p, "\n");
-		char path[4096];
+	w->at = buf_str(&w->theirs);
+	return 0;
+}
 
-		if (!has_line(&ours, p, n) &&
-		    cgroup_path(p, n, unified, path, sizeof(path)) &&
-		    enter_cgroup(path, str_starts(p, "0::") ? 2 : 1, e) < 0) {
-			if (must)
-				return -1;
-			err_clear(e);
-		}
-		p += n + (p[n] == '\n');
+static void elsewhere_free(struct elsewhere *w)
+{
+	buf_free(&w->theirs);
+	buf_free(&w->ours);
+}
+
+/* The next of them, and its version; 0 at the end. */
+static int elsewhere_next(struct elsewhere *w, char path[4096])
+{
+	while (*w->at) {
+		const char *const p = w->at;
+		const size_t n = strcspn(p, "\n");
+
+		w->at += n + (p[n] == '\n');
+		if (!has_line(&w->ours, p, n) &&
+		    cgroup_path(p, n, w->unified, path, 4096))
+			return str_starts(p, "0::") ? 2 : 1;
 	}
 	return 0;
+}
+
+static int take_cgroups(pid_t init, bool must, struct err *e)
+{
+	struct elsewhere w = {0};
+	char path[4096];
+	int rc;
+	STEP(e, "cgroup", "join those of the container");
+
+	rc = elsewhere_read(init, &w, e);
+	while (rc == 0) {
+		const int version = elsewhere_next(&w, path);
+
+		if (!version)
+			break;
+		rc = enter_cgroup(path, version, e);
+		if (rc < 0 && !must) {
+			err_clear(e);
+			rc = 0;
+		}
+	}
+	elsewhere_free(&w);
+	return rc;
+}
+
+int exec_birthplace(pid_t init)
+{
+	struct elsewhere w = {0};
+	struct err ignored = {0};
+	char path[4096];
+	int version = 0;
+
+	if (elsewhere_read(init, &w, &ignored) == 0)
+		do {
+			version = elsewhere_next(&w, path);
+		} while (version == 1);
+	elsewhere_free(&w);
+	return version == 2 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+			    : -1;
 }
 
 static int take_over(const struct exec_request *r, struct err *e)

@@ -13,6 +13,12 @@ struct join_args {
 	int sync;
 };
 
+/*
+ * The v2 cgroup of init, for clone3 to put the joiner into: to enter it later
+ * costs 10 ms (cgroup_self_file). -1: it is ours too, or out of sight.
+ */
+int exec_birthplace(pid_t init);
+
 _Noreturn void exec_join(const struct join_args *a);
 
 #endif
