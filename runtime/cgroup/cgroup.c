@@ -352,6 +352,17 @@ static bool keep_dir(const struct making *m, const struct hierarchy *h,
 	return false;
 }
 
+static int no_place(const struct making *m, struct err *e)
+{
+	if (err_is(&m->no_scope))
+		return err_append(e, "; %s", m->no_scope.text);
+	if (m->begin || geteuid() == 0)
+		return -1;
+	/* Those of another session may not even be moved to where we may. */
+	e->hint[0] = '\0';
+	return err_hint(e, "start it with a limit, which can then be changed");
+}
+
 static int plan_dirs(const struct making *m, struct cgroup *g, struct err *e)
 {
 	struct err why = {0};
@@ -365,9 +376,7 @@ static int plan_dirs(const struct making *m, struct cgroup *g, struct err *e)
 			continue;
 		parent = place_find(h, m->spec->limits.cgroup_parent, e);
 		if (!parent && must)
-			return err_is(&m->no_scope)
-				       ? err_append(e, "; %s", m->no_scope.text)
-				       : -1;
+			return no_place(m, e);
 		if (!parent) {
 			if (!err_is(&why))
 				why = *e;

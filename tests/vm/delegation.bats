@@ -102,6 +102,10 @@ run()
 @test "the life of a detached one is that of any other" {
 	local p=(in_login "$PRISM_BIN")
 
+	must_work "${p[@]}" run -d --name c --network none busybox sleep 1000
+	must_fail 1 "${p[@]}" update --pids-limit 20 c
+	says 'start it with a limit'
+	must_work "${p[@]}" rm -f c
 	must_work "${p[@]}" run -d --name c --network none --pids-limit 6 busybox \
 		sleep 1000
 	# From another session, into the same cgroup.
