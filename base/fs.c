@@ -221,10 +221,11 @@ static int remove_level(int fd, struct err *e)
 		const long n = syscall(SYS_getdents64, fd, buf, sizeof(buf));
 		size_t at = 0;
 
+		/* Another one removes it too, and was first. */
+		if (n == 0 || (n < 0 && errno == ENOENT))
+			return 0;
 		if (n < 0)
 			return err_sys(e, "getdents64", "directory");
-		if (n == 0)
-			return 0;
 		while (at < (size_t)n) {
 			const struct dirent *const de =
 				(const void *)(buf + at);
