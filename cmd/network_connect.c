@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/own.h"
 #include "cmd/network.h"
@@ -57,25 +58,38 @@ static int check(const struct pair *p, struct err *e)
 	return 0;
 }
 
+/*
+ * It begins or ends at this moment when it is neither free nor running: what
+ * it is then is known soon.
+ */
+static int lock_or_pidfd(struct pair *p, struct err *e)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+
+	for (int i = 0;; i++) {
+		if (container_lock(&p->c, e) == 0)
+			return 0;
+		if (e->kind != ERR_BUSY)
+			return -1;
+		err_clear(e);
+		p->pidfd = container_pidfd(&p->c, &p->init, e);
+		if (p->pidfd >= 0)
+			return 0;
+		if (e->kind != ERR_NOTFOUND || i == 250)
+			return -1;
+		err_clear(e);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 /* Found, and if it does not run locked, so that it is not started meanwhile. */
 static int pair_open(const struct globals *g, char **argv, struct pair *p,
 		     struct err *e)
 {
-	struct err why = {0};
-
 	if (ctr_open(g, &p->r, e) < 0 ||
-	    container_open(&p->r.home, argv[1], &p->c, e) < 0)
-		return -1;
-	if (container_lock(&p->c, &why) < 0) {
-		if (why.kind != ERR_BUSY) {
-			*e = why;
-			return -1;
-		}
-		p->pidfd = container_pidfd(&p->c, &p->init, e);
-		if (p->pidfd < 0)
-			return -1;
-	}
-	if (network_load(p->r.home.root_fd, argv[0], &p->d, e) < 0 ||
+	    container_open(&p->r.home, argv[1], &p->c, e) < 0 ||
+	    lock_or_pidfd(p, e) < 0 ||
+	    network_load(p->r.home.root_fd, argv[0], &p->d, e) < 0 ||
 	    container_load(&p->r.home, &p->c, &p->s, NULL, e) < 0)
 		return -1;
 	return check(p, e);
