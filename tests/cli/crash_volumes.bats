@@ -74,7 +74,8 @@ each_point()
 	again()
 	{
 		[ "$output" = "content more" ] || explain 'the whole content'
-		must_work prism volume rm named
+		# The killed one holds it until the last of it is dead.
+		wait_for prism volume rm named
 		# Made, and not yet named by a container that is there: an
 		# anonymous one that nobody uses, as any other.
 		must_work prism volume prune -f

@@ -234,12 +234,12 @@ up'
 		bg "s$i" busybox sh -c 'trap : TERM; while :; do sleep 0.1; done'
 	done
 	SECONDS=0
-	must_fail 1 prism stop -t 2 s1 nope s2 s3
+	must_fail 1 prism stop -t 5 s1 nope s2 s3
 	says 'No such container: nope'
 	prints 's1
 s2
 s3'
-	[ $SECONDS -lt 6 ] || explain "not one after the other"
+	[ $SECONDS -lt 15 ] || explain "not one after the other"
 	gone s1 s2 s3
 }
 

@@ -104,9 +104,11 @@ run()
 # start_in_background [OPTION...] -- CMD...: $pid; waits for "ready".
 start_in_background()
 {
+	# What the last one said is not this one's word.
+	rm -f "$T/o"
 	"$PRISM_BIN" run --rm "$@" >"$T/o" 2>"$T/e" 3>&- &
 	pid=$!
-	wait_for grep -q ready "$T/o"
+	wait_for grep -qs ready "$T/o"
 }
 
 @test "signals go to the program, its exit code comes back" {
@@ -157,9 +159,14 @@ inside()
 		[ "$(inside "sleep $mark")" = 0 ]
 	}
 	wait_for gone
-	# The next command ends what the dead one left.
-	must_work run busybox true
-	[ -z "$(find "$PRISM_ROOT/containers" -mindepth 1 -not -name by-name)" ]
+	# The next command ends what the dead one left, when all of it is dead.
+	ended()
+	{
+		run busybox true &&
+			[ -z "$(find "$PRISM_ROOT/containers" -mindepth 1 \
+				-not -name by-name)" ]
+	}
+	wait_for ended
 }
 
 @test "what the program leaves running ends with it" {
