@@ -43,7 +43,7 @@ setup_file()
 	has '^Usage: prism rmi '
 	must_work prism help image
 	has '^Usage: prism image '
-	run -1 prism
+	must_exit 1 prism
 }
 
 @test "a mistyped command is answered with the nearest" {

@@ -62,6 +62,10 @@ file_setup()
 		return 1
 	fi
 	FT=$(mktemp -d /tmp/prism-test.XXXXXX)
+	# tests/run gave this file a mount namespace of its own.
+	if [ "${PRISM_TEST_RAM:-}" = 1 ]; then
+		mount -t tmpfs ram "$FT"
+	fi
 	chmod 0711 "$FT"
 	# A checkout may lie where the ordinary user cannot go.
 	mkdir "$FT/bin" "$FT/keep" "$FT/san"
@@ -83,6 +87,9 @@ file_teardown()
 {
 	[ -n "${FT:-}" ] || return 0
 	registry_end "$FT/keep/registry"
+	if [ "${PRISM_TEST_RAM:-}" = 1 ]; then
+		umount "$FT"
+	fi
 	rm -rf "$FT"
 }
 
@@ -146,8 +153,6 @@ test_setup()
 		export PRISM_ROOT=$T/root
 	fi
 	MAY_LEAVE_TMP=
-	# bats' own watchdog of BATS_TEST_TIMEOUT.
-	JOBS_BEFORE=" $(jobs -rp | tr '\n' ' ') "
 	unset TERM DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_RUNTIME_DIR \
 		XDG_DATA_HOME XDG_CONFIG_HOME
 	cd "$T" || return 1
@@ -187,8 +192,8 @@ teardown()
 
 # ---- what must not be left ----------------------------------------------------
 
-# Children of the subreaper are orphans of the tests (tests/lib/reaper), but
-# for bats itself and for what a test file keeps running.
+# Children of the subreaper are orphans of the tests (tests/lib/reaper), but for
+# tests/lib/tap and for what a test file keeps running.
 orphans()
 {
 	local pid pids f keep
@@ -256,18 +261,16 @@ nothing_left()
 		cut -d' ' -f1 <<<"$left" | xargs -r kill -9
 		return 1
 	fi
-	left=$(for i in $(jobs -rp); do
-		[[ $JOBS_BEFORE == *" $i "* ]] || printf '%s\n' "$i"
-	done)
+	left=$(jobs -rp)
 	if [ -n "$left" ]; then
 		printf 'background jobs of the test still run: %s\n' "$left"
 		xargs -r kill -9 <<<"$left"
 		return 1
 	fi
 	take left /proc/self/mountinfo
-	if [[ $left == *"$FT"* ]]; then
+	if [[ $left == *"$FT/"* ]]; then
 		printf 'mounts left:\n'
-		grep -F "$FT" /proc/self/mountinfo
+		grep -F "$FT/" /proc/self/mountinfo
 		return 1
 	fi
 	left=$(store_left "$PRISM_ROOT"
