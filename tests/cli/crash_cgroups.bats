@@ -10,7 +10,7 @@ setup_file()
 	file_setup
 	file_store busybox
 	# Others use /prism at the same time.
-	export PARENT=prism-test-$$
+	export PARENT=prism-deaths-$$
 }
 
 limited()
