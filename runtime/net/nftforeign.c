@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "runtime/net/iptlegacy.h"
 #include "runtime/net/nftask.h"
 #include "runtime/net/nftmsg.h"
 #include "runtime/net/nftrule.h"
@@ -228,4 +229,5 @@ void nftforeign_warn(const char *bridge, struct buf *ret)
 
 	(void)nft_each_chain(NFPROTO_UNSPEC, see_chain, (void *)(uintptr_t)&l,
 			     &ignored);
+	iptlegacy_warn(bridge, ret);
 }

@@ -9,7 +9,8 @@
  * to it is accepted there, because what may go is said by our own table. They
  * have the comment "prism", and iptables(8) shows them as its own.
  *
- * Tables of others (an administrator's own, firewalld's) are left as they are:
+ * Tables of others (an administrator's own, firewalld's, those of
+ * iptables-legacy: iptlegacy.h) are left as they are:
  * what drops there was meant. nftforeign_warn says what to add.
  */
 #ifndef RUNTIME_NET_NFTFOREIGN_H

@@ -38,6 +38,12 @@ teardown()
 		bad=1
 	fi
 	in_host nft flush ruleset
+	if [ -e "$T/legacy" ]; then
+		for tool in iptables-legacy ip6tables-legacy; do
+			in_host $tool -P FORWARD ACCEPT
+			in_host $tool -F FORWARD
+		done
+	fi
 	rm -rf "$PRISM_ROOT/networks"
 	for link in $(in_host ip -o link show type bridge | cut -d: -f2); do
 		in_host ip link delete "$link"
@@ -362,6 +368,31 @@ address6_of()
 -A FORWARD -j DROP'
 	must_work in_host ip6tables-nft -S FORWARD
 	prints '-P FORWARD DROP'
+}
+
+@test "a policy DROP of iptables-legacy is told, with what to do" {
+	need IPTABLES_LEGACY
+	local tool
+
+	must_work hprism network create --ipv6 --subnet 10.77.0.0/24 \
+		--subnet fd77::/64 -o com.docker.network.bridge.name=six0 six
+	touch "$T/legacy"
+	in_host iptables-legacy -P FORWARD DROP
+	in_host ip6tables-legacy -P FORWARD DROP
+	peer web --network six -p 8080:80
+	for tool in iptables-legacy ip6tables-legacy; do
+		in_host "$PRISM_BIN" network reload 2>&1 >/dev/null |
+			grep "chain FORWARD of $tool drops what it does not know, and does not know six0: $tool -I FORWARD -i six0 -j ACCEPT; $tool -I FORWARD -o six0 -j ACCEPT\$"
+	done
+	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+	for tool in iptables-legacy ip6tables-legacy; do
+		in_host $tool -I FORWARD -i six0 -j ACCEPT
+		in_host $tool -I FORWARD -o six0 -j ACCEPT
+	done
+	from in_out tcp 198.51.100.2 8080
+	from in_out tcp 2001:db8:1::2 8080
+	must_work hprism network reload
+	says '^$'
 }
 
 @test "an administrator's own chain that drops is told, with what to do" {

@@ -116,3 +116,9 @@ need_VLAN()
 {
 	need_link vlan id 10
 }
+
+need_IPTABLES_LEGACY()
+{
+	unshare -n sh -c 'iptables-legacy -P FORWARD ACCEPT &&
+		ip6tables-legacy -P FORWARD ACCEPT' 2>&1
+}
