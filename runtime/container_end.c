@@ -79,19 +79,18 @@ int container_remove_files(const struct container_home *h, const char *name,
 	return proc_wait(&w, e);
 }
 
-/* Its cgroups first: they are known from its files alone. */
+/*
+ * Its cgroups first: they are known from its files alone. 1: they are still
+ * busy (patient: after a second or two), and the files stay.
+ */
 static int remove_all_of(const struct container_home *h, const char *gone,
-			 int userns_fd, struct err *e)
+			 int userns_fd, bool patient, struct err *e)
 {
 	autoclose int fd =
 		openat(h->root_fd, gone, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int rc = fd < 0 ? 0 : cgroup_remove(fd, patient, e);
 
-	if (fd >= 0 && cgroup_remove(fd, true, e) != 0)
-		return err_is(e) ? -1
-				 : err_set(e, ERR_BUSY,
-					   "%s: its cgroup is still in use",
-					   gone);
-	return container_remove_files(h, gone, userns_fd, e);
+	return rc ? rc : container_remove_files(h, gone, userns_fd, e);
 }
 
 static int release_name(const struct container_home *h,
@@ -146,26 +145,11 @@ static int end_network(const struct container_home *h,
 	return net_down(&o, e);
 }
 
-int container_teardown(const struct container_home *h,
-		       const struct container *c, bool volumes, int userns_fd,
-		       struct err *e)
-{
-	autofree char *gone = gone_path(c->id);
-	STEP(e, "teardown", "remove container %.12s", c->id);
-
-	if (end_network(h, c, e) < 0)
-		return -1;
-	if (volumes && container_volumes_drop(h, c->id, userns_fd, e) < 0)
-		return -1;
-	if (hide(h, c, e) < 0)
-		return -1;
-	return remove_all_of(h, gone, userns_fd, e);
-}
-
 struct gone {
 	struct container_home home;
 	char *name;
 	int userns_fd;
+	bool patient; /* nobody waits for us */
 	int keep[2];
 };
 
@@ -178,7 +162,7 @@ static int remove_gone(void *arg, struct err *e)
 
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
-	return remove_all_of(&g->home, g->name, g->userns_fd, e);
+	return remove_all_of(&g->home, g->name, g->userns_fd, g->patient, e);
 }
 
 static int remove_and_sweep(void *arg, struct err *e)
@@ -199,11 +183,46 @@ static struct gone *gone_make(const struct container_home *h, const char *path,
 	g->home.root_path = xstrdup(h->root_path);
 	g->home.root_fd = fcntl(h->root_fd, F_DUPFD_CLOEXEC, 3);
 	g->name = xstrdup(path);
+	g->patient = true;
 	g->userns_fd =
 		userns_fd < 0 ? -1 : fcntl(userns_fd, F_DUPFD_CLOEXEC, 3);
 	g->keep[0] = g->home.root_fd;
 	g->keep[1] = g->userns_fd;
 	return g;
+}
+
+/* By a process that begins when ours ends; false: it has one to begin with. */
+static bool remove_later(const struct container_home *h, const char *path,
+			 int userns_fd)
+{
+	/* Not freed: it is needed until the very end. */
+	static struct gone *g;
+
+	if (g)
+		return false;
+	g = gone_make(h, path, userns_fd);
+	(void)proc_leave(remove_and_sweep, g, g->keep, ARRAY_LEN(g->keep));
+	return true;
+}
+
+int container_teardown(const struct container_home *h,
+		       const struct container *c, bool volumes, int userns_fd,
+		       struct err *e)
+{
+	autofree char *gone = gone_path(c->id);
+	int rc;
+	STEP(e, "teardown", "remove container %.12s", c->id);
+
+	if (end_network(h, c, e) < 0)
+		return -1;
+	if (volumes && container_volumes_drop(h, c->id, userns_fd, e) < 0)
+		return -1;
+	if (hide(h, c, e) < 0)
+		return -1;
+	rc = remove_all_of(h, gone, userns_fd, false, e);
+	if (rc > 0)
+		(void)remove_later(h, gone, userns_fd);
+	return rc < 0 ? -1 : 0;
 }
 
 /*
@@ -217,18 +236,14 @@ int container_teardown_later(const struct container_home *h,
 			     int userns_fd, struct err *e)
 {
 	autofree char *path = gone_path(c->id);
-	/* Not freed: it is needed until the very end. */
-	static struct gone *g;
 
 	if (volumes && container_volumes_drop(h, c->id, userns_fd, e) < 0)
 		return -1;
 	if (hide(h, c, e) < 0)
 		return -1;
-	if (g)
-		return remove_all_of(h, path, userns_fd, e);
-	g = gone_make(h, path, userns_fd);
-	(void)proc_leave(remove_and_sweep, g, g->keep, ARRAY_LEN(g->keep));
-	return 0;
+	if (remove_later(h, path, userns_fd))
+		return 0;
+	return remove_all_of(h, path, userns_fd, false, e) < 0 ? -1 : 0;
 }
 
 static int remove_cgroup(void *arg, struct err *e)
@@ -241,10 +256,11 @@ void container_cgroup_end(const struct container *c)
 	/* Needed until the very end, as above. */
 	static int fd = -1;
 	struct err e = {0};
-	const int rc = cgroup_remove(c->dir_fd, fd >= 0, &e);
+	const int rc = cgroup_remove(c->dir_fd, false, &e);
 
 	if (rc < 0)
 		log_warn("ignoring: %s", e.text);
+	/* What a second one has left, the next command finds (has_leftover). */
 	if (rc != 1 || fd >= 0)
 		return;
 	fd = fcntl(c->dir_fd, F_DUPFD_CLOEXEC, 3);
@@ -514,6 +530,19 @@ static int remove_share(void *arg, struct err *e)
 	return err_is(e) ? -1 : 0;
 }
 
+/* Of those whose cgroup is busy one has a remover, who looks at the others. */
+static void leave_busy(const struct container_home *h,
+		       const struct container *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		autofree char *path = gone_path(v[i].id);
+
+		if (faccessat(h->root_fd, path, F_OK, 0) == 0 &&
+		    remove_later(h, path, -1))
+			return;
+	}
+}
+
 int container_remove_hidden(const struct container_home *h,
 			    const struct container *v, size_t n, struct err *e)
 {
@@ -536,5 +565,6 @@ int container_remove_hidden(const struct container_home *h,
 		if (w[i].pid && proc_wait(&w[i], &one) < 0 && !err_is(e))
 			*e = one;
 	}
+	leave_busy(h, v, n);
 	return err_is(e) ? -1 : 0;
 }

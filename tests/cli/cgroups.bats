@@ -325,6 +325,49 @@ refuse()
 	must_work prism rm -f c
 }
 
+# hold NAME: a process in its cgroup that cannot be killed before it is let go.
+hold()
+{
+	mkdir "$frozen"
+	sleep 1000 &
+	held=$!
+	echo $held >"$(cgroup_of "$1" pids)/cgroup.procs"
+	echo $held >"$frozen/cgroup.procs"
+	echo FROZEN >"$frozen/freezer.state"
+	wait_for grep -qx FROZEN "$frozen/freezer.state"
+}
+
+let_go()
+{
+	echo THAWED >"$frozen/freezer.state"
+	wait "$held" || true
+	rmdir "$frozen"
+}
+
+@test "a cgroup that is still busy is removed in the background" {
+	need ROOT PIDSCG CGROUP1
+	local frozen=/sys/fs/cgroup/freezer/prism-test-$$ held dir
+
+	must_work prism run --network none -d --name c --pids-limit 50 busybox \
+		sleep 60
+	dir=$(cgroup_of c pids)
+	hold c
+	must_work prism stop -t 0 c
+	[ -d "$dir" ] || explain "nobody holds it"
+	let_go
+	wait_for eval '[ ! -e "$dir" ]'
+	must_work prism start c
+	dir=$(cgroup_of c pids)
+	hold c
+	must_work prism rm -f c
+	[ -z "$stderr" ] || explain "no word about it"
+	[ -d "$dir" ] || explain "nobody holds it"
+	must_work prism ps -a -q
+	prints ''
+	let_go
+	wait_for eval '[ ! -e "$dir" ]'
+}
+
 @test "exec is in the container's cgroup" {
 	need ROOT PIDSCG
 	must_work prism run --network none -d --name c --pids-limit 6 \

@@ -59,6 +59,12 @@ need_CGROUP2()
 		! echo "no cgroup v2 on /sys/fs/cgroup"
 }
 
+need_CGROUP1()
+{
+	grep -q ' - cgroup [^ ]* .*freezer' /proc/self/mountinfo ||
+		! echo "no freezer of cgroup v1"
+}
+
 need_ALPINE()
 {
 	[ "${HAVE_ALPINE:-no}" = yes ] || ! echo "the real layers are not here"
