@@ -104,7 +104,10 @@ static int take_ports(const struct net_of *o, struct net_state *st,
 		     ? publish_down(st, was, e)
 		     : 1;
 	st->n_ends++;
-	return rc ? rc : say(o, st, was, e);
+	if (rc)
+		return rc;
+	crash_point("net-join-ports");
+	return say(o, st, was, e);
 }
 
 static int come(const struct net_of *o, const struct run_spec *s,
@@ -240,11 +243,12 @@ static int leave(const struct net_of *o, const struct run_spec *s,
 		return -1;
 	crash_point("net-leave-unlinked");
 	n = take_end(st, i);
-	rc = net_place_end(o, st, &n, e);
+	rc = give_ports(o, st, published, e);
+	crash_point("net-leave-ports");
+	if (rc == 0)
+		rc = net_place_end(o, st, &n, e);
 	if (rc == 0)
 		rc = net_state_write(o->container->dir_fd, st, false, e);
-	if (rc == 0)
-		rc = give_ports(o, st, published, e);
 	if (rc == 0 && !s->no_hosts)
 		rc = names_leave(o, n.network, e) < 0 ||
 				     names_own(o, s, st, e) < 0

@@ -64,29 +64,42 @@ one_death()
 	[ "$n" -ge 12 ]
 }
 
+# The port, and whose it is.
+leads_to()
+{
+	in_host nft list table inet prism | grep -qE "8081.*$1\." ||
+		explain "$1 does not publish: $(in_host nft list table inet prism)"
+}
+
 @test "at every point of connect and disconnect" {
 	need ROOT OVERLAY
 	local what point n=0
 	must_work prism network create --subnet 10.78.0.0/24 red
-	must_work prism run -d --name c --network blue busybox sleep 1000
+	must_work prism run -d --name c --network blue -p 8081:80 busybox sleep 1000
+	connect=(prism network connect --gw-priority 1 red c)
+	disconnect=(prism network disconnect red c)
 	for what in connect disconnect; do
 		: >"$T/list"
-		[ $what = connect ] || must_work prism network connect red c
-		PRISM_CRASH_LIST=$T/list must_work prism network $what red c
-		[ $what = disconnect ] || must_work prism network disconnect red c
+		local -n words=$what
+		[ $what = connect ] || must_work "${connect[@]}"
+		PRISM_CRASH_LIST=$T/list must_work "${words[@]}"
+		grep -q ports "$T/list"
+		[ $what = disconnect ] || must_work "${disconnect[@]}"
 		for point in $(points "$T/list"); do
-			[ $what = connect ] || must_work prism network connect red c
-			PRISM_CRASH_AT=$point capture prism network $what red c
+			[ $what = connect ] || must_work "${connect[@]}"
+			PRISM_CRASH_AT=$point capture "${words[@]}"
 			[ "$status" = 137 ] || explain "nobody died at $point"
 			# Whichever it is now, it can be made the other.
-			capture prism network disconnect red c
-			must_work prism network connect red c
+			capture "${disconnect[@]}"
+			must_work "${connect[@]}"
 			must_work prism exec c ip -o -4 addr show
 			has 10.78.0
 			has 10.77.0
-			must_work prism network disconnect red c
+			leads_to 10.78.0
+			must_work "${disconnect[@]}"
 			must_work prism exec c ip -o -4 addr show
 			has_not 10.78.0
+			leads_to 10.77.0
 			n=$((n + 1))
 		done
 	done
