@@ -66,8 +66,11 @@ STD     := -std=gnu17
 ifeq ($(BUILD),asan)
 SAN     := -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined -DPRISM_CRASH_POINTS
+# Each pointer to be relocated is in a page that a start has to touch.
+PIE     := -no-pie
 else
 SAN     :=
+PIE     := -pie
 FORTIFY := -D_FORTIFY_SOURCE=3
 endif
 ifeq ($(BUILD),crash)
@@ -136,7 +139,7 @@ ifeq ($(BUILD),asan)
 $(O)/prism: $(call cmdobj,$(PRISM_CMD) $(COMMON_CMD)) $(O)/libstore.a \
 		$(O)/libruntime.a $(O)/libbase.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SAN) -pie $(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(LIBS_PRISM:%nftnl=-l:libnftnl.a)
+	$(Q)$(CC) $(SAN) $(PIE) $(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(LIBS_PRISM:%nftnl=-l:libnftnl.a)
 else
 # What is for layers and HTTP is prism-image's alone.
 MUSL_NOT := base/hash.c $(addprefix store/,confine.c decomp.c fsck% ingest.c \
@@ -170,13 +173,13 @@ $(O)/prism-image: $(call cmdobj,$(IMAGE_CMD) $(COMMON_CMD)) \
 		$(O)/libregistry.a $(O)/libstore.a $(O)/libruntime.a \
 		$(O)/libbase.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SAN) -pie $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS) \
+	$(Q)$(CC) $(SAN) $(PIE) $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS) \
 		-o $@ $^ $(LIBS_IMAGE)
 
 # Only where an ordinary user asks his systemd for a cgroup.
 $(O)/prism-scope: $(O)/runtime/cgroup/scope_main.o $(O)/libbase.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SAN) -pie $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS) \
+	$(Q)$(CC) $(SAN) $(PIE) $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS) \
 		-o $@ $^ $(shell $(PKG) --libs libsystemd)
 
 # PID 1 of a container: a small static musl program whose bytes prism carries.
@@ -222,7 +225,7 @@ $(O)/unit/%: tests/unit/%.c $(O)/libcmd.a $(O)/libstore.a $(O)/libregistry.a \
 		$(O)/libruntime.a $(O)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie $(HARDEN_LD) $(LDFLAGS) \
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(PIE) $(HARDEN_LD) $(LDFLAGS) \
 		-MF $@.d -o $@ $< $(filter %.a,$^) -lcmocka $(LIBS_IMAGE) \
 		-lseccomp
 
@@ -233,7 +236,7 @@ $(O)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/libstore.a \
 		$(O)/libregistry.a $(O)/libruntime.a $(O)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie $(HARDEN_LD) $(LDFLAGS) \
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(PIE) $(HARDEN_LD) $(LDFLAGS) \
 		-MF $@.d -o $@ $(filter %.c,$^) $(filter %.a,$^) \
 		$(LIBS_IMAGE) -lseccomp
 
