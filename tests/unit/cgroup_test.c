@@ -5,6 +5,7 @@
 #include "runtime/cgroup/layout.h"
 #include "runtime/cgroup/limits.h"
 #include "runtime/cgroup/place.h"
+#include "runtime/cgroup/scope.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -399,6 +400,24 @@ static void the_program_answers_by_the_rules(void **state)
 	spec_free(&s);
 }
 
+static void only_scopes_of_prism_are_entered(void **state)
+{
+	const char *const foreign[] = {
+		"/sys/fs/cgroup/user.slice/session-1.scope/a",
+		"/sys/fs/cgroup/prism/a",
+		"/sys/fs/cgroup/a/prism-1.scope",
+		"/sys/fs/cgroup/prism-a/b.scope/c",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+		struct err e = {0};
+
+		assert_int_equal(scope_enter(foreign[i], &e), -1);
+		assert_int_equal(e.kind, ERR_UNSUPPORTED);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +433,7 @@ int main(void)
 		cmocka_unit_test(the_file_of_paths_comes_back),
 		cmocka_unit_test(rules_are_read),
 		cmocka_unit_test(the_program_answers_by_the_rules),
+		cmocka_unit_test(only_scopes_of_prism_are_entered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
