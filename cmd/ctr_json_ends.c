@@ -33,6 +33,7 @@ static json_t *one_json(const struct net_attach *a, const struct net_end *n)
 {
 	json_t *const o = json_object();
 	json_t *ipam = json_null();
+	json_t *driver = json_null();
 
 	if (a && (a->ip || a->ip6)) {
 		ipam = json_object();
@@ -49,7 +50,12 @@ static json_t *one_json(const struct net_attach *a, const struct net_end *n)
 		   : json_null());
 	cj_str(o, "NetworkID", n ? n->network_id : NULL);
 	add_addresses(o, n);
-	cj_put(o, "DriverOpts", json_null());
+	if (a && a->ifname) {
+		driver = json_object();
+		cj_str(driver, NETDEF_IFNAME_OPT, a->ifname);
+	}
+	cj_put(o, "DriverOpts", driver);
+	cj_int(o, "GwPriority", a ? a->gw_priority : 0);
 	return o;
 }
 

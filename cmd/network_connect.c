@@ -112,11 +112,14 @@ struct connect_opts {
 	const char *ip6;
 	const char *mac;
 	const char *gw_priority;
+	struct strv driver_opts;
 };
 
 static const struct opt connect_options[] = {
 	{0, "alias", OPT_LIST, offsetof(struct connect_opts, aliases), "NAME",
 	 "Another name in the network"},
+	{0, "driver-opt", OPT_LIST, offsetof(struct connect_opts, driver_opts),
+	 "K=V", "Name its interface: com.docker.network.endpoint.ifname=NAME"},
 	{0, "gw-priority", OPT_STR, offsetof(struct connect_opts, gw_priority),
 	 "N", "The network with the highest one has the default route"},
 	{0, "ip", OPT_STR, offsetof(struct connect_opts, ip), "ADDRESS",
@@ -129,7 +132,6 @@ static const struct opt connect_options[] = {
 };
 
 static const struct opt_refused connect_refused[] = {
-	{"driver-opt", "prism's networks have no options of one container"},
 	{"link", "--alias gives a name in the network"},
 	{"link-local-ip", "use 'ip addr add' in the container with --cap-add "
 			  "NET_ADMIN"},
@@ -145,6 +147,9 @@ static int fill(const struct connect_opts *o, const struct netdef *d,
 	    (o->gw_priority && run_opts_attach_priority(n, "--gw-priority",
 							o->gw_priority, e) < 0))
 		return -1;
+	for (size_t i = 0; i < o->driver_opts.n; i++)
+		if (run_opts_attach_driver_opt(n, o->driver_opts.v[i], e) < 0)
+			return -1;
 	if (n->aliases.n > 0 && !strcmp(d->name, NETDEF_DEFAULT))
 		return err_set(e, ERR_USAGE,
 			       "network-scoped alias is supported only for "
@@ -167,6 +172,7 @@ static int come_in(struct pair *p, const struct net_attach *n, struct err *e)
 	copy.ip = n->ip ? xstrdup(n->ip) : NULL;
 	copy.ip6 = n->ip6 ? xstrdup(n->ip6) : NULL;
 	copy.mac = n->mac ? xstrdup(n->mac) : NULL;
+	copy.ifname = n->ifname ? xstrdup(n->ifname) : NULL;
 	copy.gw_priority = n->gw_priority;
 	for (size_t i = 0; i < n->aliases.n; i++)
 		strv_add(&copy.aliases, n->aliases.v[i]);

@@ -209,6 +209,8 @@ int run_opts_attach_ip6(struct net_attach *n, const char *key, const char *ip,
 			struct err *e);
 int run_opts_attach_mac(struct net_attach *n, const char *key, const char *mac,
 			struct err *e);
+int run_opts_attach_driver_opt(struct net_attach *n, const char *text,
+			       struct err *e);
 int run_opts_attach_priority(struct net_attach *n, const char *key,
 			     const char *number, struct err *e);
 int run_opts_attach_alias(struct net_attach *n, const char *name,

@@ -82,6 +82,28 @@ int run_opts_attach_priority(struct net_attach *n, const char *key,
 	return 0;
 }
 
+static int set_ifname(struct net_attach *n, const char *key, const char *name,
+		      struct err *e)
+{
+	ERR_IN(e, "%s", key);
+
+	return netdef_check_interface(name, e) < 0
+		       ? -1
+		       : set_text(&n->ifname, key, name, e);
+}
+
+int run_opts_attach_driver_opt(struct net_attach *n, const char *text,
+			       struct err *e)
+{
+	const char *const name = str_after(text, NETDEF_IFNAME_OPT "=");
+
+	if (name)
+		return set_ifname(n, NETDEF_IFNAME_OPT, name, e);
+	(void)err_set(e, ERR_UNSUPPORTED, "driver-opt '%s': prism has no such",
+		      text);
+	return err_hint(e, "there is " NETDEF_IFNAME_OPT "=NAME");
+}
+
 static int set_pair(struct net_attach *n, const char *key, const char *value,
 		    struct err *e)
 {
@@ -97,16 +119,16 @@ static int set_pair(struct net_attach *n, const char *key, const char *value,
 		return run_opts_attach_alias(n, value, e);
 	if (!strcmp(key, "gw-priority"))
 		return run_opts_attach_priority(n, key, value, e);
-	if (!strcmp(key, "driver-opt") || !strcmp(key, "interface_name") ||
-	    !strcmp(key, "link-local-ip")) {
-		(void)err_set(e, ERR_UNSUPPORTED, "%s=: prism has no such",
-			      key);
-		return err_hint(e, "name, ip, ip6, mac-address, alias and "
-				   "gw-priority are known");
-	}
+	if (!strcmp(key, "driver-opt"))
+		return run_opts_attach_driver_opt(n, value, e);
+	if (!strcmp(key, "interface_name"))
+		return set_ifname(n, key, value, e);
+	if (!strcmp(key, "link-local-ip"))
+		return err_set(e, ERR_UNSUPPORTED, "%s=: prism has no such",
+			       key);
 	return err_set(e, ERR_USAGE,
 		       "'%s' is not one of name, ip, ip6, mac-address, alias, "
-		       "gw-priority",
+		       "gw-priority, driver-opt, interface_name",
 		       key);
 }
 
@@ -148,6 +170,7 @@ void run_opts_attach_free(struct net_attach *n)
 	free(n->ip);
 	free(n->ip6);
 	free(n->mac);
+	free(n->ifname);
 	strv_free(&n->aliases);
 	*n = (struct net_attach){0};
 }

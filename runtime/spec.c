@@ -80,6 +80,7 @@ static void free_lists(struct run_spec *s)
 		free(s->nets[i].ip);
 		free(s->nets[i].ip6);
 		free(s->nets[i].mac);
+		free(s->nets[i].ifname);
 		strv_free(&s->nets[i].aliases);
 	}
 	free(s->nets);

@@ -91,6 +91,7 @@ struct net_attach {
 	char *ip6;
 	char *mac;
 	struct strv aliases;
+	char *ifname;    /* of its interface; NULL: eth0, eth1... */
 	int gw_priority; /* the highest one has the default route */
 };
 

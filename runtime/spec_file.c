@@ -64,6 +64,7 @@ static const struct record_field net_fields[] = {
 	RECORD(struct net_attach, ip6),
 	RECORD(struct net_attach, mac),
 	RECORD(struct net_attach, aliases),
+	RECORD(struct net_attach, ifname),
 	RECORD(struct net_attach, gw_priority),
 	{0},
 };

@@ -48,6 +48,7 @@ struct net_end {
 	uint32_t prefix;
 	uint32_t prefix6;
 	struct strv aliases;
+	uint32_t number; /* among those of the container */
 	bool internal;   /* its network leads nowhere */
 	int gw_priority; /* of net_attach */
 };

@@ -31,14 +31,15 @@ static size_t find_end(const struct net_state *st, const char *network)
 	return i;
 }
 
-/* The first number that no interface of it has. */
+/* The first number that no interface of it has, nor stands in its name. */
 static size_t free_number(const struct net_state *st)
 {
 	for (size_t k = 0;; k++) {
 		autofree char *name = xasprintf("eth%zu", k);
 		size_t i = 0;
 
-		while (i < st->n_ends && strcmp(st->ends[i].name, name) != 0)
+		while (i < st->n_ends && st->ends[i].number != k &&
+		       strcmp(st->ends[i].name, name) != 0)
 			i++;
 		if (i == st->n_ends)
 			return k;

@@ -12,23 +12,15 @@
 #include "runtime/record.h"
 
 static const struct record_field end_fields[] = {
-	RECORD(struct net_end, network),
-	RECORD(struct net_end, network_id),
-	RECORD(struct net_end, driver),
-	RECORD(struct net_end, name),
-	RECORD(struct net_end, host),
-	RECORD(struct net_end, link),
-	RECORD(struct net_end, ip),
-	RECORD(struct net_end, gateway),
-	RECORD(struct net_end, ip6),
-	RECORD(struct net_end, gateway6),
-	RECORD(struct net_end, mac),
-	RECORD(struct net_end, prefix),
-	RECORD(struct net_end, prefix6),
-	RECORD(struct net_end, aliases),
-	RECORD(struct net_end, internal),
-	RECORD(struct net_end, gw_priority),
-	{0},
+	RECORD(struct net_end, network),     RECORD(struct net_end, network_id),
+	RECORD(struct net_end, driver),      RECORD(struct net_end, name),
+	RECORD(struct net_end, host),        RECORD(struct net_end, link),
+	RECORD(struct net_end, ip),          RECORD(struct net_end, gateway),
+	RECORD(struct net_end, ip6),         RECORD(struct net_end, gateway6),
+	RECORD(struct net_end, mac),         RECORD(struct net_end, prefix),
+	RECORD(struct net_end, prefix6),     RECORD(struct net_end, aliases),
+	RECORD(struct net_end, number),      RECORD(struct net_end, internal),
+	RECORD(struct net_end, gw_priority), {0},
 };
 
 static const struct record_field port_fields[] = {

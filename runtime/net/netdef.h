@@ -140,6 +140,12 @@ bool netdef_reserved(const struct netdef_pool *p, const struct ip *a);
 /* ERR_USAGE unless Docker would take this name; ERR_EXISTS for none, host. */
 int netdef_check_name(const char *name, struct err *e);
 
+/* Docker's option of one container: what its interface is called. */
+#define NETDEF_IFNAME_OPT "com.docker.network.endpoint.ifname"
+
+/* ERR_USAGE unless the kernel would take it for an interface. */
+int netdef_check_interface(const char *name, struct err *e);
+
 /* Read options (parent, mode, mtu, com.docker.network...) into d. */
 int netdef_read_options(struct netdef *d, struct err *e);
 

@@ -73,7 +73,7 @@ int netdef_check_name(const char *name, struct err *e)
 
 /* ---- options ------------------------------------------------------------------ */
 
-static int set_link(struct netdef *d, const char *value, struct err *e)
+int netdef_check_interface(const char *value, struct err *e)
 {
 	const size_t n = strlen(value);
 
@@ -83,6 +83,13 @@ static int set_link(struct netdef *d, const char *value, struct err *e)
 			       "'%s' is not a name for an interface: 1 to %d "
 			       "characters",
 			       value, IFNAMSIZ - 1);
+	return 0;
+}
+
+static int set_link(struct netdef *d, const char *value, struct err *e)
+{
+	if (netdef_check_interface(value, e) < 0)
+		return -1;
 	(void)snprintf(d->link, sizeof(d->link), "%s", value);
 	return 0;
 }

@@ -293,6 +293,17 @@ two'
 	must_work hprism run --rm --network one \
 		--network name=two,gw-priority=3 busybox ip route
 	has '^default via 198.18.2.1 dev eth1'
+	must_work hprism run --rm --network one:interface_name=lan0 --network \
+		name=two,driver-opt=com.docker.network.endpoint.ifname=up9 \
+		busybox ls /sys/class/net
+	prints 'lan0
+lo
+up9'
+	must_fail 125 hprism run --rm --network name=one,driver-opt=a.b=c \
+		busybox true
+	says "driver-opt 'a\.b=c'"
+	must_fail 125 hprism run --rm --network one:interface_name=a/b busybox true
+	says "'a/b' is not a name for an interface"
 	must_work hprism run --rm --network name=one,gw-priority=-1 \
 		--network two busybox ip route
 	has '^default via 198.18.2.1 dev eth1'
@@ -356,6 +367,14 @@ two'
 	hprism network create --subnet 198.18.2.0/24 two
 	hprism run -d --name web --network one busybox sleep 300
 	hprism run -d --name db --network two busybox sleep 300
+	must_work hprism network connect --driver-opt \
+		com.docker.network.endpoint.ifname=up9 --gw-priority -2 two web
+	must_work hprism inspect web -f \
+		'{{with .NetworkSettings.Networks.two}}{{.DriverOpts}} {{.GwPriority}}{{end}}'
+	prints 'map[com.docker.network.endpoint.ifname:up9] -2'
+	must_work hprism exec web ip -o -4 addr show dev up9
+	has '198\.18\.2\.'
+	must_work hprism network disconnect two web
 	must_work hprism network connect --alias www --ip 198.18.2.50 two web
 	must_work hprism exec db ping -c 1 -W 2 www
 	has '198.18.2.50'
