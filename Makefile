@@ -5,7 +5,7 @@
 #   make BUILD=crash   with crash points, for the crash tests, into build-crash/
 #   make check         all tests          make lint    all linters
 #   make check-asan    all of them under the sanitizers
-#   make check-vm      limits and networks on Debian's stock kernel, in qemu
+#   make check-vm      of them those on Debian's stock kernel, in qemu
 #   make check-docker  all command lines that docker runs too, compared
 #   make demo          pull an image and run it
 #   make bench         the figures, next to the peers that are installed
