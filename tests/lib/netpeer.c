@@ -21,6 +21,11 @@
 
 #define SOCKETS_MAX 32
 
+/* The answer to a question must be there by then. */
+#ifndef ASK_SECONDS
+#define ASK_SECONDS 3
+#endif
+
 static int die(const char *what)
 {
 	perror(what);
@@ -153,7 +158,7 @@ static int ask(const char *protocol, const char *host, const char *port)
 {
 	const int type = !strcmp(protocol, "udp") ? SOCK_DGRAM : SOCK_STREAM;
 	const struct addrinfo want = {.ai_socktype = type};
-	const struct timeval limit = {.tv_sec = 3};
+	const struct timeval limit = {.tv_sec = ASK_SECONDS};
 	struct addrinfo *found;
 	char buf[600];
 	ssize_t n;
