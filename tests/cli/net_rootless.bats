@@ -9,6 +9,9 @@ setup_file()
 	[ -n "${TEST_USER:-}" ] || return 0
 	file_store_user busybox
 	world_up
+	# The first packet waits for a neighbour to be found, and Debian 12's pasta
+	# resets what takes longer than a second to connect.
+	wait_for in_host "$FT/bin/netpeer" ask tcp 2001:db8:1::1 80
 	world_user_setup
 	# The default network is what is tested.
 	printf '{}\n' >"$FT/user.json"
