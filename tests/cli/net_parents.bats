@@ -133,6 +133,13 @@ reached()
 	done
 	wait_for hprism exec web /netpeer ask tcp 198.51.100.1 80
 	must_work hprism rm -f web
+	# Ports are the bridge's, whichever comes first.
+	serve web --network lan --network bridge -p 8080:80
+	must_work in_host "$FT/bin/netpeer" ask tcp 127.0.0.1 8080
+	has '^web 10\.88\.'
+	must_work hprism exec web ip route
+	has '^default via 198.51.100.1 dev eth0'
+	must_work hprism rm -f web
 	must_work hprism network rm lan
 	must_work in_host ip link show up0
 	create lost -d macvlan -o parent=nosuch0
