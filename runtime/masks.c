@@ -19,6 +19,24 @@ extern int mount(const char *source, const char *target, const char *type,
 
 #define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
+/*
+ * The first directory that is masked; the others show the same empty tmpfs: a
+ * machine with many processors masks one for each of them.
+ */
+struct empty {
+	char at[80];
+};
+
+static int mask_dir(struct empty *m, const char *path)
+{
+	if (m->at[0])
+		return mount(m->at, path, NULL, MS_BIND, NULL);
+	if (mount("tmpfs", path, "tmpfs", SAFE | MS_RDONLY, "nr_inodes=2") < 0)
+		return -1;
+	(void)snprintf(m->at, sizeof(m->at), "%s", path);
+	return 0;
+}
+
 /* unmask=: a path, a pattern, or a directory above it. */
 static bool is_open(const struct run_spec *s, const char *path)
 {
@@ -29,7 +47,7 @@ static bool is_open(const struct run_spec *s, const char *path)
 }
 
 /* As docker masks them; sched_debug and timer_stats are gone since 5.13. */
-static int mask_paths(const struct run_spec *s, struct err *e)
+static int mask_paths(const struct run_spec *s, struct empty *m, struct err *e)
 {
 	static const char *const files[] = {
 		"/proc/interrupts",    "/proc/kcore",      "/proc/keys",
@@ -49,16 +67,14 @@ static int mask_paths(const struct run_spec *s, struct err *e)
 		    errno != ENOENT)
 			return err_sys(e, "mount", "/dev/null on %s", files[i]);
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (!is_open(s, dirs[i]) &&
-		    mount("tmpfs", dirs[i], "tmpfs", SAFE | MS_RDONLY,
-			  "nr_inodes=2") < 0 &&
+		if (!is_open(s, dirs[i]) && mask_dir(m, dirs[i]) < 0 &&
 		    errno != ENOENT)
-			return err_sys(e, "mount", "tmpfs on %s", dirs[i]);
+			return err_sys(e, "mount", "a mask on %s", dirs[i]);
 	return 0;
 }
 
 /* Each processor has a directory of its own; none has it or all. */
-static int mask_throttle(struct err *e)
+static int mask_throttle(struct empty *m, struct err *e)
 {
 	for (int cpu = 0;; cpu++) {
 		char path[80];
@@ -66,12 +82,11 @@ static int mask_throttle(struct err *e)
 		(void)snprintf(path, sizeof(path),
 			       "/sys/devices/system/cpu/cpu%d/thermal_throttle",
 			       cpu);
-		if (mount("tmpfs", path, "tmpfs", SAFE | MS_RDONLY,
-			  "nr_inodes=2") == 0)
+		if (mask_dir(m, path) == 0)
 			continue;
 		if (errno == ENOENT)
 			return 0;
-		return err_sys(e, "mount", "tmpfs on %s", path);
+		return err_sys(e, "mount", "a mask on %s", path);
 	}
 }
 
@@ -102,9 +117,12 @@ static int readonly_paths(const struct run_spec *s, struct err *e)
 }
 
 /* mask=PATH: whatever it is. */
-static int mask_more(const struct run_spec *s, struct err *e)
+static int mask_more(const struct run_spec *s, const struct empty *m,
+		     struct err *e)
 {
 	for (size_t i = 0; i < s->mask.n; i++) {
+		/* Not kept: the name of an fd says nothing later. */
+		struct empty once = *m;
 		const char *const path = s->mask.v[i];
 		autoclose int fd = fs_open_in_root(AT_FDCWD, path, O_PATH, 0);
 		char at[40];
@@ -117,8 +135,7 @@ static int mask_more(const struct run_spec *s, struct err *e)
 			return err_sys(e, "openat2", "%s", path);
 		(void)snprintf(at, sizeof(at), "/proc/self/fd/%d", fd);
 		rc = S_ISDIR(st.st_mode)
-			     ? mount("tmpfs", at, "tmpfs", SAFE | MS_RDONLY,
-				     "nr_inodes=2")
+			     ? mask_dir(&once, at)
 			     : mount("/dev/null", at, NULL, MS_BIND, NULL);
 		if (rc < 0)
 			return err_sys(e, "mount", "a mask on %s", path);
@@ -128,10 +145,12 @@ static int mask_more(const struct run_spec *s, struct err *e)
 
 int masks_apply(const struct run_spec *s, struct err *e)
 {
+	struct empty m = {0};
 	STEP(e, "mask", "hide and protect parts of /proc and /sys");
 
-	if (!s->no_masks && (mask_paths(s, e) < 0 || mask_throttle(e) < 0 ||
-			     readonly_paths(s, e) < 0))
+	if (!s->no_masks &&
+	    (mask_paths(s, &m, e) < 0 || mask_throttle(&m, e) < 0 ||
+	     readonly_paths(s, e) < 0))
 		return -1;
-	return mask_more(s, e);
+	return mask_more(s, &m, e);
 }
