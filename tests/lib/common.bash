@@ -250,15 +250,16 @@ store_left()
 	shopt -u nullglob dotglob
 }
 
-# The end of a container is not the end of its last process to the day: give
-# it two seconds.
+# The end of a container is not the end of its last process to the day, nor of
+# the prism that waits for it: give them two seconds.
 nothing_left()
 {
-	local i left=
+	local i left= running=
 
 	for ((i = 1; i <= 40; i++)); do
 		left=$(orphans)
-		[ -n "$left" ] || break
+		running=$(jobs -rp)
+		[ -n "$left$running" ] || break
 		sleep 0.05
 	done
 	if [ -n "$left" ]; then
@@ -266,10 +267,9 @@ nothing_left()
 		cut -d' ' -f1 <<<"$left" | xargs -r kill -9
 		return 1
 	fi
-	left=$(jobs -rp)
-	if [ -n "$left" ]; then
-		printf 'background jobs of the test still run: %s\n' "$left"
-		xargs -r kill -9 <<<"$left"
+	if [ -n "$running" ]; then
+		printf 'background jobs of the test still run: %s\n' "$running"
+		xargs -r kill -9 <<<"$running"
 		return 1
 	fi
 	take left /proc/self/mountinfo
