@@ -254,7 +254,7 @@ store_left()
 # the prism that waits for it: give them two seconds.
 nothing_left()
 {
-	local i left= running=
+	local i left='' running=''
 
 	for ((i = 1; i <= 40; i++)); do
 		left=$(orphans)
