@@ -97,11 +97,23 @@ int cgroup_parse(const char *text, struct cgroup *ret, struct err *e)
 	return 0;
 }
 
+/*
+ * Nothing is made before it is written: one that was cut short is empty, and
+ * there is nothing of it to remove.
+ */
 static int write_file(int dir_fd, const struct cgroup *g, struct err *e)
 {
 	autobuf struct buf b = buf_make(KIB(64));
+	autoclose int fd =
+		openat(dir_fd, "cgroup",
+		       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	cgroup_text(g, &b);
+	if (fd >= 0)
+		return io_write_all(fd, buf_str(&b), b.len, "cgroup", e);
+	if (errno != EEXIST)
+		return err_sys(e, "openat", "cgroup");
+	/* One of an earlier run that is still busy. */
 	return fs_replace_at(dir_fd, "cgroup", buf_str(&b), b.len, 0600, false,
 			     e);
 }
