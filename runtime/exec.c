@@ -163,8 +163,39 @@ static int take_terminal(const struct exec_request *r, int sync,
 	return sync_send(sync, SYNC_GO, e);
 }
 
-int exec_start(const struct exec_request *r, struct exec_child *ret,
-	       struct err *e)
+/* Signals that are blocked, and how to hear of them. */
+struct caught {
+	int fd;
+	sigset_t all;
+	sigset_t old;
+};
+
+/*
+ * Until the program runs, ^C ends us, and with us the joiner; from its first
+ * instruction on a signal is the program's. So what comes before the end of
+ * file of the sync socket does what it does by itself.
+ */
+static int heed_signals(const struct caught *s, int sync, struct err *e)
+{
+	for (;;) {
+		struct pollfd p[] = {
+			{.fd = sync, .events = POLLIN},
+			{.fd = s->fd, .events = POLLIN},
+		};
+
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+			return err_sys(e, "poll", "end of the start");
+		if (p[0].revents)
+			return 0;
+		if (p[1].revents) {
+			(void)sigprocmask(SIG_SETMASK, &s->old, NULL);
+			(void)sigprocmask(SIG_BLOCK, &s->all, NULL);
+		}
+	}
+}
+
+static int start(const struct exec_request *r, const struct caught *signals,
+		 struct exec_child *ret, struct err *e)
 {
 	struct exec_child c = EXEC_CHILD_NONE;
 	autoclose int sync = -1;
@@ -172,12 +203,19 @@ int exec_start(const struct exec_request *r, struct exec_child *ret,
 
 	if (make_joiner(r, &c, &sync, e) < 0 ||
 	    (r->spec->tty && take_terminal(r, sync, &c, e) < 0) ||
+	    (signals && heed_signals(signals, sync, e) < 0) ||
 	    sync_wait_exec(sync, e) < 0) {
 		exec_kill(&c);
 		return -1;
 	}
 	*ret = c;
 	return 0;
+}
+
+int exec_start(const struct exec_request *r, struct exec_child *ret,
+	       struct err *e)
+{
+	return start(r, NULL, ret, e);
 }
 
 int exec_wait(struct exec_child *c, int *ret_code, struct err *e)
@@ -249,19 +287,18 @@ static int run_direct(const struct exec_request *r, int *ret_code,
 		      struct err *e)
 {
 	struct exec_child c = EXEC_CHILD_NONE;
-	autoclose int signals = -1;
-	sigset_t all, old;
+	struct caught s = {.fd = -1};
 	int rc = -1;
 
-	/* Until it runs, ^C ends us, and with us the joiner. */
-	if (exec_start(r, &c, e) < 0)
+	if (signals_block(&s.all, &s.old, e) < 0)
 		return -1;
-	if (signals_block(&all, &old, e) == 0)
-		signals = signals_open(&all, e);
-	if (signals >= 0 && see_through(&c, signals, e) == 0)
+	s.fd = signals_open(&s.all, e);
+	if (s.fd >= 0 && start(r, &s, &c, e) == 0 &&
+	    see_through(&c, s.fd, e) == 0)
 		rc = exec_wait(&c, ret_code, e);
 	exec_kill(&c);
-	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	own_close(&s.fd);
+	(void)sigprocmask(SIG_SETMASK, &s.old, NULL);
 	return rc;
 }
 
