@@ -380,6 +380,7 @@ stays'
 @test "top and port" {
 	need ROOT OVERLAY
 	bg t busybox sh -c 'sleep 999; true'
+	wait_for eval 'prism top t | grep -q " sleep 999$"'
 	must_work prism top t
 	has '^UID +PID +PPID +C +STIME +TTY +TIME +CMD$'
 	has '^root +[0-9]+ .* sleep 999$'
