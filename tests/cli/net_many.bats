@@ -11,12 +11,6 @@ setup_file()
 	world_blue
 }
 
-teardown_file()
-{
-	world_down
-	file_teardown
-}
-
 prism()
 {
 	${WORLD_HOST:+in_host} "$PRISM_BIN" "$@"

@@ -19,14 +19,6 @@ setup_file()
 	fi
 }
 
-teardown_file()
-{
-	if [ -n "${WORLD_HOST:-}" ]; then
-		world_down
-	fi
-	file_teardown
-}
-
 setup()
 {
 	test_setup

@@ -13,14 +13,6 @@ setup_file()
 	fi
 }
 
-teardown_file()
-{
-	if [ -n "${WORLD_HOST:-}" ]; then
-		world_down
-	fi
-	file_teardown
-}
-
 setup()
 {
 	test_setup

@@ -17,14 +17,6 @@ setup_file()
 	printf '{}\n' >"$FT/user.json"
 }
 
-teardown_file()
-{
-	if [ -n "${WORLD_HOST:-}" ]; then
-		world_down
-	fi
-	file_teardown
-}
-
 setup()
 {
 	test_setup

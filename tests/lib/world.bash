@@ -103,6 +103,14 @@ world_down()
 	ip netns delete "$WORLD_OUT" || true
 }
 
+teardown_file()
+{
+	if [ -n "${WORLD_HOST:-}" ]; then
+		world_down
+	fi
+	file_teardown
+}
+
 # What goes before a command of run_as: the host of this world, and a
 # /dev/net/tun that everybody may open (TUN_MODE: another mode; none: no file).
 # RESOLV: the host's resolv.conf; UPSTREAM: systemd-resolved's own.
