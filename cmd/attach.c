@@ -54,16 +54,11 @@ static int connect_to(const struct container *c, struct err *e)
 
 static int attached(const struct attach_client *c, struct err *e)
 {
-	enum attach_end end = ATTACH_LOST;
 	int code = 0;
 
 	if (attach_client_hello(c, e) < 0 ||
-	    attach_client_run(c, &end, &code, e) < 0)
+	    attach_client_follow(c, &code, e) < 0)
 		return -1;
-	if (end == ATTACH_LOST)
-		return err_set(e, ERR_GONE,
-			       "the monitor of the container was killed, and "
-			       "the container with it");
 	return code;
 }
 

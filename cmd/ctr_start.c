@@ -25,7 +25,7 @@ static int start_locked(const struct ctr *r, const struct ctr_start *how,
 			.home = &r->home,
 			.container = c,
 			.client = -1,
-			.keep = {-1, -1}},
+			.keep = -1},
 		.attached = RUN_STDOUT | RUN_STDERR |
 			    (how->interactive ? RUN_STDIN : 0U),
 		.survives = true,
@@ -38,7 +38,7 @@ static int start_locked(const struct ctr *r, const struct ctr_start *how,
 		return -1;
 	if (take_range(how->g, spec, &range, e) < 0)
 		return -1;
-	s.job.keep[0] = range;
+	s.job.keep = range;
 	*ret_code = 0;
 	return how->attach ? run_start_attached(&s, ret_code, e)
 			   : container_run_detached(&s.job, e);

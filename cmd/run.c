@@ -49,7 +49,7 @@ static int start(struct run *r, struct run_start *s, int *ret_code,
 	s->job.container = &r->container;
 	s->job.running = while_running;
 	s->job.ctx = r;
-	s->job.keep[0] = r->range;
+	s->job.keep = r->range;
 	/* The container's own files now say what it needs. */
 	store_unlock(r->store);
 	if (!r->o->detach)

@@ -12,7 +12,7 @@ int run_start_from(const struct run_opts *o, const struct run_spec *s,
 		   struct run_start *ret, struct err *e)
 {
 	struct run_start r = {
-		.job = {.client = -1, .keep = {-1, -1}},
+		.job = {.client = -1, .keep = -1},
 		.survives = s->restart.when != RESTART_NO,
 	};
 
@@ -31,42 +31,9 @@ int run_start_from(const struct run_opts *o, const struct run_spec *s,
 	return 0;
 }
 
-/*
- * The monitor holds the other end of this pipe: with --rm nothing shall be left
- * when we return.
- */
-static void wait_for_monitor(int fd)
-{
-	char byte;
-
-	while (read(fd, &byte, 1) < 0 && errno == EINTR)
-		;
-}
-
-static int end_of(enum attach_end end, int code, int life, bool keep,
-		  int *ret_code, struct err *e)
-{
-	switch (end) {
-	case ATTACH_EXITED:
-		if (!keep)
-			wait_for_monitor(life);
-		*ret_code = code;
-		return 0;
-	case ATTACH_DETACHED:
-		*ret_code = code;
-		return 0;
-	case ATTACH_LOST:
-		break;
-	}
-	return err_set(e, ERR_GONE,
-		       "the monitor of the container was killed, and the "
-		       "container with it");
-}
-
 static int by_client(struct run_start *r, int *ret_code, struct err *e)
 {
 	autoclose int sock = -1;
-	autoclose int life = -1;
 	autoclose int dir = -1;
 	struct attach_client c = {
 		.want_in =
@@ -76,34 +43,18 @@ static int by_client(struct run_start *r, int *ret_code, struct err *e)
 		.sig_proxy = r->sig_proxy,
 		.keys = r->keys,
 	};
-	const bool keep = r->job.spec->keep;
-	enum attach_end end = ATTACH_LOST;
 	int pair[2];
-	int life_pair[2];
-	int code = 0;
 
-	if (pipe2(life_pair, O_CLOEXEC) < 0)
-		return err_sys(e, "pipe2", "to the monitor");
-	life = life_pair[0];
-	r->job.keep[1] = life_pair[1];
-	if (attach_pair(pair, e) < 0) {
-		(void)close(life_pair[1]);
+	if (attach_pair(pair, e) < 0)
 		return -1;
-	}
 	c.sock = sock = pair[0];
 	r->job.client = pair[1];
 	c.dir_fd = dir = fcntl(r->job.container->dir_fd, F_DUPFD_CLOEXEC, 3);
 	/* Said before the start, so that no output is missed. */
-	if (attach_client_hello(&c, e) < 0)
+	if (attach_client_hello(&c, e) < 0 ||
+	    container_run_detached(&r->job, e) < 0)
 		return -1;
-	if (container_run_detached(&r->job, e) < 0) {
-		(void)close(life_pair[1]);
-		return -1;
-	}
-	(void)close(life_pair[1]);
-	if (attach_client_run(&c, &end, &code, e) < 0)
-		return -1;
-	return end_of(end, code, life, keep, ret_code, e);
+	return attach_client_follow(&c, ret_code, e);
 }
 
 int run_start_attached(struct run_start *r, int *ret_code, struct err *e)

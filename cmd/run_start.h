@@ -13,7 +13,7 @@
 #include "runtime/start.h"
 
 struct run_start {
-	struct container_job job; /* client and keep[1] are set here */
+	struct container_job job; /* client is set here */
 	unsigned int attached;    /* enum run_stdio */
 	bool survives;
 	bool sig_proxy;

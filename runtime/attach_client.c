@@ -339,3 +339,17 @@ int attach_client_run(const struct attach_client *c, enum attach_end *ret,
 	*ret_code = s->code;
 	return rc;
 }
+
+int attach_client_follow(const struct attach_client *c, int *ret_code,
+			 struct err *e)
+{
+	enum attach_end end = ATTACH_LOST;
+
+	if (attach_client_run(c, &end, ret_code, e) < 0)
+		return -1;
+	if (end != ATTACH_LOST)
+		return 0;
+	return err_set(e, ERR_GONE,
+		       "the monitor of the container was killed, and the "
+		       "container with it");
+}

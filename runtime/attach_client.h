@@ -38,4 +38,8 @@ int attach_client_hello(const struct attach_client *c, struct err *e);
 int attach_client_run(const struct attach_client *c, enum attach_end *ret,
 		      int *ret_code, struct err *e);
 
+/* The same for the program of a container: without a word is an error. */
+int attach_client_follow(const struct attach_client *c, int *ret_code,
+			 struct err *e);
+
 #endif

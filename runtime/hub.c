@@ -98,17 +98,23 @@ static void close_ends(struct hub *h)
 	}
 }
 
-void hub_free(struct hub *h)
+void hub_shut(struct hub *h)
 {
-	if (!h)
-		return;
 	close_ends(h);
-	for (int i = 0; i < h->n_clients; i++)
-		own_close(&h->clients[i].fd);
 	if (h->listen_fd >= 0)
 		(void)unlinkat(h->conf.dir_fd, ATTACH_NAME, 0);
 	own_close(&h->listen_fd);
 	log_writer_close(h->conf.log);
+	h->conf.log = NULL;
+}
+
+void hub_free(struct hub *h)
+{
+	if (!h)
+		return;
+	hub_shut(h);
+	for (int i = 0; i < h->n_clients; i++)
+		own_close(&h->clients[i].fd);
 	free(h);
 }
 

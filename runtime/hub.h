@@ -15,7 +15,8 @@
  *
  * Life: hub_make -> (hub_listen, hub_add_client) -> hub_connect -> per turn of
  * the poll loop hub_fds, poll, hub_handle -> hub_ended -> turns until hub_done
- * -> hub_tell_exit -> (hub_connect for the next start ...) -> hub_free.
+ * -> hub_tell_exit -> (hub_connect for the next start ...) -> hub_shut ->
+ * hub_tell_exit -> hub_free.
  */
 #ifndef RUNTIME_HUB_H
 #define RUNTIME_HUB_H
@@ -49,7 +50,7 @@ struct hub_wish {
 };
 
 struct hub *hub_make(const struct hub_conf *c);
-void hub_free(struct hub *h); /* NULL is fine; removes the socket */
+void hub_free(struct hub *h); /* NULL is fine; shuts it before */
 
 /* Make the socket and listen on it. */
 int hub_listen(struct hub *h, struct err *e);
@@ -91,5 +92,8 @@ void hub_give_up(struct hub *h);
 
 /* Each client learns the code, and is let go. */
 void hub_tell_exit(struct hub *h, int code);
+
+/* No new clients, no socket, no log any more: what is left is to tell. */
+void hub_shut(struct hub *h);
 
 #endif

@@ -415,6 +415,9 @@ static bool start_again(struct monitor *m, struct err *e)
 
 	if (pause_ns < 0)
 		return false;
+	/* Of the last end finish() tells, when it is recorded. */
+	if (m->hub)
+		hub_tell_exit(m->hub, m->code);
 	monitor_net_down(m);
 	m->container->head.pid = 0;
 	(void)head_write(m->container->lock_fd, &m->container->head, e);
@@ -437,8 +440,6 @@ static int see_through(struct monitor *m, struct err *e)
 	for (;;) {
 		if (watch(m, e) < 0)
 			return -1;
-		if (m->hub)
-			hub_tell_exit(m->hub, m->code);
 		if (!start_again(m, e))
 			return err_is(e) ? -1 : 0;
 	}
@@ -490,7 +491,8 @@ static void finish(struct monitor *m, const struct err *why)
 	monitor_health_end(m);
 	own_close(&m->pidfd);
 	tty_raw_restore(&m->raw);
-	hub_free(m->hub);
+	if (m->hub)
+		hub_shut(m->hub);
 	own_close(&m->signals);
 	monitor_net_down(m);
 	health_state(&m->health, &s);
@@ -508,6 +510,13 @@ static void finish(struct monitor *m, const struct err *why)
 	free(s.error);
 	health_free(&m->health);
 	own_close(&m->userns);
+	if (!m->hub)
+		return;
+	/* Whoever is told of the end can start or remove it at once. */
+	lock_drop(m->container->lock_fd);
+	hub_tell_exit(m->hub, m->code);
+	hub_free(m->hub);
+	m->hub = NULL;
 }
 
 static void monitor_init(struct monitor *m, const struct container_job *j)
@@ -567,8 +576,7 @@ static int leave_launcher(const struct container_job *j, int report)
 			    j->container->dir_fd,
 			    j->container->lock_fd,
 			    j->client,
-			    j->keep[0],
-			    j->keep[1],
+			    j->keep,
 			    report,
 			    words};
 

@@ -31,8 +31,8 @@ struct container_job {
 	void *ctx;
 
 	/* Detached. */
-	int client;  /* the first one (attach_pair), ours to close; -1: none */
-	int keep[2]; /* fds that live as long as the monitor; -1: none */
+	int client; /* the first one (attach_pair), ours to close; -1: none */
+	int keep;   /* an fd that lives as long as the monitor; -1: none */
 };
 
 /*

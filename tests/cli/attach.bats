@@ -157,6 +157,26 @@ waits='echo ready; read -r x; echo "got $x"; echo oops >&2; exit 7'
 	must_fail 125 prism run --rm --detach-keys ctrl-xx busybox true
 }
 
+# slowly WORDS...: whose files get their names only after a while. Leaks are
+# looked for by the tracer's means too.
+slowly()
+{
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace -D -f -qq -o "$T/calls" \
+		-e signal=none -e trace=renameat -e inject=renameat:delay_enter=300000 "$@"
+}
+
+@test "whoever was told of the end can start or remove it at once" {
+	need ROOT OVERLAY TOOL_strace
+	must_work prism create -i --name slow busybox sh -c "$waits"
+	must_exit 7 slowly "$PRISM_BIN" start -ai slow <<<'go'
+	prints $'ready\ngot go'
+	must_exit 7 slowly "$PRISM_BIN" start -ai slow <<<'again'
+	must_work slowly "$PRISM_BIN" start slow
+	must_exit 7 prism attach slow <<<'attached'
+	must_work prism rm slow
+	grep -q 'renameat(.*DELAYED' "$T/calls"
+}
+
 @test "-a chooses what is attached" {
 	need ROOT OVERLAY
 	must_work prism run --rm -a stdout busybox sh -c 'echo o; echo e >&2'

@@ -57,18 +57,21 @@ state()
 
 @test "restart --signal, --timeout; stop --signal, --timeout" {
 	need ROOT OVERLAY
+	ready()
+	{
+		[ "$(prism logs c | grep -c ready)" = "$1" ]
+	}
 	must_work prism run -d --name c busybox sh -c 'trap "echo usr >>/log; exit" USR1
-		trap "echo term >>/log" TERM; while :; do sleep 0.1; done'
-	wait_for prism exec c true
-	sleep 0.5
+		trap "echo term >>/log" TERM; echo ready; while :; do sleep 0.1; done'
+	wait_for ready 1
 	must_work prism restart --signal USR1 --timeout 20 c
 	must_work prism exec c cat /log
 	prints usr
-	sleep 0.5
+	wait_for ready 2
 	SECONDS=0
 	must_work prism restart --timeout 1 c
 	[ "$SECONDS" -lt 10 ]
-	sleep 0.5
+	wait_for ready 3
 	must_work prism stop --timeout 1 c
 	must_work prism inspect -f '{{.State.ExitCode}}' c
 	prints 137

@@ -23,6 +23,16 @@ bg()
 	wait_for is "$name" running
 }
 
+# hears NAME TRAP ARG...: one whose shell has set its trap.
+hears()
+{
+	local name=$1 words=$2
+
+	shift 2
+	bg "$name" "$@" busybox sh -c "trap $words; echo ready; while :; do sleep 0.1; done"
+	wait_for grep -q ready "$T/$name.out"
+}
+
 # is NAME STATE
 is()
 {
@@ -190,21 +200,21 @@ up'
 
 @test "stop: by its signal, within its time" {
 	need ROOT OVERLAY
-	bg term busybox sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done'
+	hears term '"exit 9" TERM'
 	must_work prism stop term
 	prints term
 	must_work prism inspect -f '{{.State.ExitCode}} {{.State.Running}}' term
 	prints '9 false'
-	bg usr busybox sh -c 'trap "exit 8" USR1; while :; do sleep 0.1; done'
+	hears usr '"exit 8" USR1'
 	must_work prism stop -s USR1 usr
 	must_work prism inspect -f '{{.State.ExitCode}}' usr
 	prints 8
-	bg quit --stop-signal INT busybox sh -c 'trap "exit 7" INT; while :; do sleep 0.1; done'
+	hears quit '"exit 7" INT' --stop-signal INT
 	must_work prism stop quit
 	must_work prism inspect -f '{{.State.ExitCode}}' quit
 	prints 7
 	# It hears and does not go: killed when its time is over.
-	bg stay busybox sh -c 'trap "echo heard" TERM; while :; do sleep 0.1; done'
+	hears stay '"echo heard" TERM'
 	must_work prism stop -t 1 stay
 	must_work prism inspect -f '{{.State.ExitCode}}' stay
 	prints 137
@@ -221,7 +231,8 @@ up'
 	[ $SECONDS -lt 5 ] || explain "it must not wait"
 	must_work prism inspect -f '{{.State.ExitCode}}' deaf
 	prints 137
-	bg deaf2 busybox sh -c 'trap "" TERM; exec sleep 1000'
+	bg deaf2 busybox sh -c 'trap "" TERM; echo ready; exec sleep 1000'
+	wait_for grep -q ready "$T/deaf2.out"
 	must_work prism stop deaf2
 	says 'deaf2 has no handler for SIGTERM'
 	[ $SECONDS -lt 8 ] || explain "it must not wait"
@@ -231,7 +242,7 @@ up'
 @test "stop of several at once takes as long as the slowest" {
 	need ROOT OVERLAY
 	for i in 1 2 3; do
-		bg "s$i" busybox sh -c 'trap : TERM; while :; do sleep 0.1; done'
+		hears "s$i" ': TERM'
 	done
 	SECONDS=0
 	must_fail 1 prism stop -t 5 s1 nope s2 s3
@@ -245,7 +256,7 @@ s3'
 
 @test "kill: SIGKILL, or another signal that only arrives" {
 	need ROOT OVERLAY
-	bg k busybox sh -c 'trap "echo got" HUP; while :; do sleep 0.1; done'
+	hears k '"echo got" HUP'
 	must_work prism kill -s HUP k
 	prints k
 	wait_for grep -q got "$T/k.out"
@@ -286,7 +297,7 @@ s3'
 
 @test "wait: the code, also of one that is removed at its end" {
 	need ROOT OVERLAY
-	bg w --rm busybox sh -c 'trap "exit 6" TERM; while :; do sleep 0.1; done'
+	hears w '"exit 6" TERM' --rm
 	"$PRISM_BIN" wait w >"$T/code" 3>&- &
 	waiter=$!
 	# It waits, and does not only begin to.

@@ -195,16 +195,19 @@ while_paused()
 	p rm -f "p-$1"
 }
 
+says_in_log()
+{
+	"${RUNNER[@]}" logs "$2" | grep -q "$1"
+}
+
 # while_stopping monitor|init
 while_stopping()
 {
-	p run -d --name "s-$1" busybox sh -c 'trap "echo heard" TERM; while :; do sleep 0.1; done'
+	p run -d --name "s-$1" busybox sh -c \
+		'trap "echo heard" TERM; echo ready; while :; do sleep 0.1; done'
+	wait_for says_in_log ready "s-$1"
 	job stop "${RUNNER[@]}" stop -t 100 "s-$1"
-	heard()
-	{
-		"${RUNNER[@]}" logs "$1" | grep -q heard
-	}
-	wait_for heard "s-$1"
+	wait_for says_in_log heard "s-$1"
 	is "s-$1" running
 	murder "$1" "s-$1"
 	job_ends stop 0
@@ -217,9 +220,11 @@ while_stopping()
 stop_is_killed()
 {
 	p run -d --name s --stop-signal USR1 busybox sh -c \
-		'trap "exit 9" USR2; trap "echo heard" USR1; while :; do sleep 0.1; done'
+		'trap "exit 9" USR2; trap "echo heard" USR1; echo ready
+		 while :; do sleep 0.1; done'
+	wait_for says_in_log ready s
 	job stop env "${RUNNER[@]}" stop -t 100 s
-	wait_for heard s
+	wait_for says_in_log heard s
 	pkill -9 -P "${JOB[stop]}" -x prism
 	job_ends stop 137
 	is s running

@@ -134,7 +134,9 @@ cannot_start()
 
 @test "restart" {
 	need ROOT OVERLAY
-	must_work prism run -d --name c busybox sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
+	must_work prism run -d --name c busybox sh -c \
+		'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done'
+	wait_for eval 'prism logs c | grep -q ready'
 	must_work prism inspect -f '{{.State.Pid}}' c
 	before=$output
 	must_work prism restart c
