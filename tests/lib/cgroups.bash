@@ -9,24 +9,29 @@ cgroups_of()
 		2>/dev/null
 }
 
+no_empty_cgroup()
+{
+	local dir procs
+
+	left=
+	for dir in /sys/fs/cgroup{,/*}/prism{,-test*}/[0-9a-f]*; do
+		[ -e "$dir/cgroup.procs" ] || continue
+		take procs "$dir/cgroup.procs" 2>/dev/null || continue
+		[ -n "$procs" ] || left+=" $dir"
+	done
+	[ -z "$left" ]
+}
+
 # Those of no container: without a process. Others may make containers on this
 # machine meanwhile, so it is looked for a while until there is none.
 no_cgroups_left()
 {
-	local i dir left procs
+	local left
 
-	for ((i = 1; i <= 40; i++)); do
-		left=
-		for dir in /sys/fs/cgroup{,/*}/prism{,-test*}/[0-9a-f]*; do
-			[ -e "$dir/cgroup.procs" ] || continue
-			take procs "$dir/cgroup.procs" 2>/dev/null || continue
-			[ -n "$procs" ] || left+=" $dir"
-		done
-		[ -n "$left" ] || return 0
-		sleep 0.05
-	done
-	printf 'cgroups left:%s\n' "$left"
-	return 1
+	wait_for no_empty_cgroup || {
+		printf 'cgroups left:%s\n' "$left"
+		return 1
+	}
 }
 
 # has_controller V1 V2: mounted somewhere.

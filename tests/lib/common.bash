@@ -250,20 +250,22 @@ store_left()
 	shopt -u nullglob dotglob
 }
 
+none_runs()
+{
+	left=$(orphans)
+	running=$(jobs -rp)
+	[ -z "$left$running" ]
+}
+
 # The end of a container is not the end of its last process to the day, nor of
-# the prism that waits for it: give them two seconds.
+# the prism that waits for it.
 nothing_left()
 {
-	local i left='' running=''
+	local left='' running=''
 
-	for ((i = 1; i <= 40; i++)); do
-		left=$(orphans)
-		running=$(jobs -rp)
-		[ -n "$left$running" ] || break
-		sleep 0.05
-	done
+	wait_for none_runs || true
 	if [ -n "$left" ]; then
-		printf 'processes left after %s looks:\n%s\n' "$i" "$left"
+		printf 'processes left:\n%s\n' "$left"
 		cut -d' ' -f1 <<<"$left" | xargs -r kill -9
 		return 1
 	fi
@@ -414,18 +416,19 @@ must_not()
 	fi
 }
 
-# wait_for CMD...: until it succeeds; ten seconds at most.
+# wait_for CMD...: until it succeeds. A busy machine stands still for seconds:
+# a minute, and 200 looks.
 wait_for()
 {
-	local i
+	local i end=$((EPOCHSECONDS + 60))
 
-	for ((i = 1; i <= 200; i++)); do
+	for ((i = 1; i <= 200 || EPOCHSECONDS < end; i++)); do
 		if "$@"; then
 			return 0
 		fi
 		sleep 0.05
 	done
-	printf 'waited %s times in vain for: %s\n' "$i" "$*"
+	printf 'looked %s times in vain for: %s\n' "$i" "$*"
 	return 1
 }
 
