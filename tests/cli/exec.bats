@@ -164,7 +164,7 @@ start_target()
 	grep -q '^exit: 3' "$T/o"
 	terminal keys 24 80 -- "$PRISM_BIN" exec -it c \
 		sh -c 'trap "echo interrupted" INT; trap "stty size" WINCH; echo ready
-		while ! read -r x; do :; done; echo got $x; sleep 1; stty size'
+		while ! read -r x; do :; done; echo got $x; stty size'
 	grep -q interrupted "$T/o"
 	grep -q '^got hello' "$T/o"
 	grep -q '^50 132' "$T/o"
@@ -172,7 +172,8 @@ start_target()
 	grep -q '^exit: 137' "$T/o"
 	terminal size 24 80 -- "$PRISM_BIN" exec -it c /no/such
 	grep -q '^exit: 127' "$T/o"
-	terminal term 24 80 -- "$PRISM_BIN" exec -it c sleep 1000
+	terminal term 24 80 -- "$PRISM_BIN" exec -it c \
+		sh -c 'echo ready; exec sleep 1000'
 	grep -q '^exit: 143' "$T/o"
 	# The terminal belongs to the user: /dev/tty and /dev/stdout can be opened.
 	terminal size 24 80 -- "$PRISM_BIN" exec -it -u app c \
@@ -210,9 +211,11 @@ start_target()
 
 @test "-d returns at once, the program goes on" {
 	start_target
-	must_work prism exec -d c sh -c 'sleep 1; echo done >/tmp/done'
+	must_work prism exec -d c \
+		sh -c 'while [ ! -e /go ]; do sleep 0.1; done; echo done >/tmp/done'
 	prints ''
 	must_exit 1 prism exec c cat /tmp/done
+	must_work prism exec c touch /go
 	wait_for prism exec c cat /tmp/done >/dev/null 2>&1
 	must_fail 127 prism exec -d c nosuch
 }
@@ -257,7 +260,7 @@ start_target()
 	pid=$!
 	wait_for grep -q ready "$T/o"
 	kill -STOP "$pid"
-	must_work timeout 10 "$PRISM_BIN" rm -f c
+	must_work timeout 100 "$PRISM_BIN" rm -f c
 	kill -CONT "$pid"
 	wait "$pid" || true
 }

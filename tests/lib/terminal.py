@@ -4,12 +4,15 @@
   terminal.py MODE ROWS COLUMNS -- CMD...
 
   size   only run it
-  term   SIGTERM to the program after a second
-  keys   after "ready": Ctrl-C, a new size of 50 x 132, then "hello" + return
-  detach "hello" + return until it is answered, then Ctrl-P Ctrl-Q
+  term   after "ready": SIGTERM to the program
+  keys   after "ready": Ctrl-C; after "interrupted" a new size of 50 x 132;
+         when this is shown, "hello" + return
+  detach "hello" + return when the terminal is raw; after "got hello"
+         Ctrl-P Ctrl-Q
   plain  after "ready": Ctrl-P Ctrl-Q x
   stop   after "ready": SIGTSTP; prints "stopped: restored" when the settings
-         are as before then; SIGCONT, then "hello" + return
+         are as before then; SIGCONT; when it is raw again "hello" + return
+  kill:PID   kill -9 of that process when the terminal is raw
 
 Prints what the program wrote, then "restored: yes|no" (are the terminal's
 settings as before?), "left: N" (bytes that wait to be read from the terminal,
@@ -25,69 +28,74 @@ import sys
 import termios
 import time
 
-DEADLINE_S = 60
+# A busy machine stands still for seconds.
+DEADLINE_S = 100
 
 
 def set_size(fd, rows, columns):
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
 
 
-def read_for(master, seconds, seen, until=None):
-    """Collect output until the text `until`, the end, or the time is over."""
+def read_until(master, seen, done, seconds=DEADLINE_S):
+    """Collect output until done(), the end, or the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if until is not None and until in seen[0]:
-            return True
+        if done():
+            return
         ready, _, _ = select.select([master], [], [], 0.05)
         if not ready:
             continue
         try:
             data = os.read(master, 65536)
         except OSError:
-            return False
+            return
         if not data:
-            return False
+            return
         seen[0] += data
-    return True
+
+
+def read_word(master, seen, word):
+    read_until(master, seen, lambda: word in seen[0])
+
+
+def read_until_raw(master, slave, seen):
+    read_until(master, seen, lambda: not
+               termios.tcgetattr(slave)[3] & termios.ICANON)
 
 
 def stop_and_go(master, slave, pid, seen, before):
-    read_for(master, 20, seen, b'ready')
+    read_word(master, seen, b'ready')
     os.kill(pid, signal.SIGTSTP)
     os.waitpid(pid, os.WUNTRACED)
     same = termios.tcgetattr(slave) == before
     seen[0] += b'\r\nstopped: ' + (b'restored' if same else b'raw') + b'\r\n'
     os.kill(pid, signal.SIGCONT)
-    read_for(master, 0.5, seen)
+    read_until_raw(master, slave, seen)
     os.write(master, b'hello\r')
 
 
-def type_until_answered(master, seen):
-    for _ in range(20):
-        os.write(master, b'hello\r')
-        if read_for(master, 1, seen, b'got hello'):
-            break
-    read_for(master, 0.5, seen)
-
-
-def drive(mode, master, pid, seen):
+def drive(mode, master, slave, pid, seen):
     if mode == 'term':
-        read_for(master, 1, seen)
+        read_word(master, seen, b'ready')
         os.kill(pid, signal.SIGTERM)
     elif mode == 'keys':
-        read_for(master, 20, seen, b'ready')
+        read_word(master, seen, b'ready')
         os.write(master, b'\x03')
-        read_for(master, 20, seen, b'interrupted')
+        read_word(master, seen, b'interrupted')
         set_size(master, 50, 132)
-        os.kill(pid, signal.SIGWINCH)
-        read_for(master, 0.5, seen)
+        read_word(master, seen, b'50 132')
         os.write(master, b'hello\r')
     elif mode == 'detach':
-        type_until_answered(master, seen)
+        read_until_raw(master, slave, seen)
+        os.write(master, b'hello\r')
+        read_word(master, seen, b'got hello')
         os.write(master, b'\x10\x11')
     elif mode == 'plain':
-        read_for(master, 20, seen, b'ready')
+        read_word(master, seen, b'ready')
         os.write(master, b'\x10\x11x')
+    elif mode.startswith('kill:'):
+        read_until_raw(master, slave, seen)
+        os.kill(int(mode[5:]), signal.SIGKILL)
 
 
 def wait(pid, master, seen):
@@ -96,7 +104,7 @@ def wait(pid, master, seen):
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        read_for(master, 0.05, seen)
+        read_until(master, seen, lambda: False, 0.05)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return 'too late'
@@ -129,10 +137,10 @@ def main():
     if mode == 'stop':
         stop_and_go(master, slave, pid, seen, before)
     else:
-        drive(mode, master, pid, seen)
+        drive(mode, master, slave, pid, seen)
     code = wait(pid, master, seen)
     # The slave is still open here, so its settings outlive the program.
-    read_for(master, 0.1, seen)
+    read_until(master, seen, lambda: False, 0.1)
     same = termios.tcgetattr(slave) == before
     left = unread(slave)
     sys.stdout.write(seen[0].decode('utf-8', 'replace').replace('\r\n', '\n'))
