@@ -74,15 +74,15 @@ kept()
 @test "-f follows to the end, over restarts and rotation, and loses nothing" {
 	need ROOT OVERLAY
 	must_work prism run -d --log-opt max-size=2k --log-opt max-file=20 busybox \
-		sh -c 'sleep 0.3; for i in $(seq 100); do echo line $i; done; sleep 0.3; echo end'
+		sh -c 'sleep 1; for i in $(seq 100); do echo line $i; done; sleep 1; echo end'
 	id=$output
-	must_work timeout 20 "$PRISM_BIN" logs -f "$id"
+	must_work timeout 100 "$PRISM_BIN" logs -f "$id"
 	[ "$(wc -l <<<"$output")" = 101 ]
 	[ "$(tail -n 1 <<<"$output")" = end ]
 	must_work prism rm "$id"
 	must_work prism run -d --restart on-failure:2 busybox sh -c 'echo run; exit 1'
 	id=$output
-	must_work timeout 20 "$PRISM_BIN" logs -f "$id"
+	must_work timeout 100 "$PRISM_BIN" logs -f "$id"
 	prints $'run\nrun\nrun'
 	must_work prism rm "$id"
 }
@@ -91,7 +91,7 @@ kept()
 	need ROOT OVERLAY
 	must_work prism run -d busybox sh -c 'echo here; sleep 1000'
 	id=$output
-	timeout 20 "$PRISM_BIN" logs -f "$id" >"$T/o" 3>&- &
+	timeout 100 "$PRISM_BIN" logs -f "$id" >"$T/o" 3>&- &
 	job=$!
 	wait_for grep -q here "$T/o"
 	must_work prism rm -f "$id"
@@ -103,7 +103,7 @@ kept()
 	need ROOT OVERLAY
 	kept busybox seq 100000
 	status=0
-	timeout 20 bash -c 'set -o pipefail; "$1" logs "$2" | head -n 1' - \
+	timeout 100 bash -c 'set -o pipefail; "$1" logs "$2" | head -n 1' - \
 		"$PRISM_BIN" "$id" >"$T/o" 2>"$T/e" || status=$?
 	[ "$(cat "$T/o")" = 1 ]
 	[ ! -s "$T/e" ]
@@ -138,7 +138,7 @@ kept()
 	need ROOT OVERLAY
 	must_work prism run -d -t busybox sh -c 'echo o; echo e >&2; tty'
 	id=$output
-	must_work timeout 20 "$PRISM_BIN" logs -f "$id"
+	must_work timeout 100 "$PRISM_BIN" logs -f "$id"
 	prints $'o\r\ne\r\n/dev/pts/0\r'
 	[ -z "$stderr" ]
 	must_work prism rm "$id"

@@ -242,12 +242,12 @@ hostile_image()
 		ln -s /proc/self/fd/7 /fd; rm /etc/passwd; mkfifo /etc/passwd"
 	exec 7<"$T/host"
 	for w in /abs /root2 /fd /proc/self/fd/7 /proc/self/cwd /proc/thread-self/fd/7; do
-		capture timeout 20 "$PRISM_BIN" exec -w "$w" c cat file
+		capture timeout 100 "$PRISM_BIN" exec -w "$w" c cat file
 		[ "$status" != 124 ] || explain "hangs on a FIFO"
 		[ "$output" != kept ] || explain "read the host by $w"
 	done
 	exec 7<&-
-	must_work timeout 20 "$PRISM_BIN" exec c echo in
+	must_work timeout 100 "$PRISM_BIN" exec c echo in
 	prints in
 	# /etc/shadow of the host is no list of groups.
 	must_work prism exec c sh -c 'rm /etc/passwd /etc/group
@@ -295,7 +295,7 @@ hostile_image()
 		done; echo full; wait' >"$T/target" 2>&1 </dev/null &
 	target=$!
 	wait_for grep -q full "$T/target"
-	must_work timeout 20 "$PRISM_BIN" rm -f c
+	must_work timeout 100 "$PRISM_BIN" rm -f c
 	wait "$target" || true
 	target=
 }
@@ -311,13 +311,13 @@ hostile_image()
 	"$PRISM_BIN" run --rm --name full busybox sh -c \
 		'while :; do echo xxxxxxxxxxxxxxxx >>/x; echo yyyyyyyy; done' >/dev/null 2>&1 &
 	pid=\$!
-	for i in \$(seq 100); do
+	for i in \$(seq 1000); do
 		[ "\$(df --output=avail "$T/small" | tail -n 1)" -gt 0 ] || break
 		head -c 1000000 /dev/zero >>"$T/small/ballast" 2>/dev/null || true
 		sleep 0.1
 	done
 	[ "\$(df --output=avail "$T/small" | tail -n 1)" -eq 0 ]
-	timeout 20 "$PRISM_BIN" rm -f full
+	timeout 100 "$PRISM_BIN" rm -f full
 	wait \$pid || true
 	ls "$T/small/containers"
 	END
