@@ -444,6 +444,8 @@ int container_finish_state(const struct container_home *h, struct container *c,
 		rc = container_teardown_later(h, c, c->has_volumes, userns_fd,
 					      e);
 	}
+	/* Its starter may still have the lock, too. */
+	lock_drop(c->lock_fd);
 	container_close(c);
 	return rc;
 }

@@ -512,8 +512,7 @@ static void finish(struct monitor *m, const struct err *why)
 	own_close(&m->userns);
 	if (!m->hub)
 		return;
-	/* Whoever is told of the end can start or remove it at once. */
-	lock_drop(m->container->lock_fd);
+	/* Now: whoever is told of the end can start or remove it at once. */
 	hub_tell_exit(m->hub, m->code);
 	hub_free(m->hub);
 	m->hub = NULL;

@@ -159,14 +159,6 @@ waits='echo ready; read -r x; echo "got $x"; echo oops >&2; exit 7'
 	must_fail 125 prism run --rm --detach-keys ctrl-xx busybox true
 }
 
-# slowly WORDS...: whose files get their names only after a while. Leaks are
-# looked for by the tracer's means too.
-slowly()
-{
-	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace -D -f -qq -o "$T/calls" \
-		-e signal=none -e trace=renameat -e inject=renameat:delay_enter=300000 "$@"
-}
-
 @test "whoever was told of the end can start or remove it at once" {
 	need ROOT OVERLAY TOOL_strace
 	must_work prism create -i --name slow busybox sh -c "$waits"
@@ -177,6 +169,16 @@ slowly()
 	must_exit 7 prism attach slow <<<'attached'
 	must_work prism rm slow
 	grep -q 'renameat(.*DELAYED' "$T/calls"
+	# Though who started it has not let go of it yet.
+	must_work prism create -i --name slow busybox sh -c "$waits"
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace -qq -o "$T/starter" \
+		-e trace=recvfrom -e inject=recvfrom:delay_exit=5000000 \
+		"$PRISM_BIN" start slow 3>&- &
+	starter=$!
+	wait_for logged slow ready
+	must_exit 7 prism attach slow <<<'go'
+	must_work prism rm slow
+	wait "$starter"
 }
 
 @test "-a chooses what is attached" {

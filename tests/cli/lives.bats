@@ -257,7 +257,7 @@ while_restarting()
 	for name in r1 r2 r3; do
 		wait_for waits $name 4
 	done
-	monitor=$(holder_of r1)
+	monitor=$(holder_of "*/containers/$("${RUNNER[@]}" inspect -f '{{.Id}}' r1)/spec.json")
 	kill -9 "$monitor"
 	wait_for is r1 exited
 	p stop -t 100 r2
@@ -275,18 +275,6 @@ while_restarting()
 	p start r1
 	wait_for waits r1 1
 	p rm -f r1 r2 up
-}
-
-# holder_of NAME: the monitor, which has its spec.json open.
-holder_of()
-{
-	local id fd
-
-	id=$("${RUNNER[@]}" inspect -f '{{.Id}}' "$1")
-	fd=$(find /proc/[0-9]*/fd -lname "*/containers/$id/spec.json" -print -quit \
-		2>/dev/null)
-	fd=${fd#/proc/}
-	printf '%s' "${fd%%/*}"
 }
 
 all_deaths()

@@ -432,6 +432,30 @@ wait_for()
 	return 1
 }
 
+# holder_of FILE: the process that holds its lock. Others may have it open, to
+# look whether somebody does.
+holder_of()
+{
+	local fd
+
+	while read -r fd; do
+		if grep -qs '^lock:' "${fd/\/fd\//\/fdinfo\/}"; then
+			fd=${fd#/proc/}
+			printf '%s' "${fd%%/*}"
+			return
+		fi
+	done < <(find /proc/[0-9]*/fd -lname "$1" 2>/dev/null)
+}
+
+# slowly WORDS...: whose files get their names only after a while. Leaks are
+# looked for by the tracer's means too.
+slowly()
+{
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace -D -f -qq -o "$T/calls" \
+		-e signal=none -e trace=renameat \
+		-e "inject=renameat:delay_enter=${DELAY_US:-300000}" "$@"
+}
+
 # ---- the ordinary user ----------------------------------------------------------
 
 # run_as USER DIR CMD...: a clean environment, home and runtime dir below DIR.
