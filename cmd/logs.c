@@ -135,25 +135,35 @@ static bool monitor_is_gone(int fd)
 	return errno != EAGAIN;
 }
 
+/* One that begins or ends is held, and nobody answers: that is soon over. */
+static int wait_ms(int monitor, int64_t until_ns)
+{
+	if (monitor < 0)
+		return 20;
+	return until_ns ? 500 : -1;
+}
+
 static int follow(const struct logs_opts *o, const struct container *c,
 		  struct log_reader *r, int64_t until_ns, struct err *e)
 {
 	autoclose int monitor = watch_monitor(c);
-	bool gone = monitor < 0;
 
 	for (;;) {
+		/* Asked before: what it wrote last is printed after its end. */
+		const bool held = lock_is_held(c->lock_fd);
 		int rc = print_all(o, r, e);
 
-		/* Once more after the end: what it wrote last. */
-		if (rc != 0 || gone)
+		if (rc != 0 || !held)
 			return rc;
 		if (until_ns && clock_now() > until_ns)
 			return 0;
-		rc = log_reader_wait(r, monitor, until_ns ? 500 : -1, e);
+		rc = log_reader_wait(r, monitor, wait_ms(monitor, until_ns), e);
 		if (rc < 0)
 			return -1;
-		if (rc > 0)
-			gone = monitor_is_gone(monitor);
+		if (monitor < 0)
+			monitor = watch_monitor(c);
+		else if (rc > 0 && monitor_is_gone(monitor))
+			own_close(&monitor);
 	}
 }
 

@@ -99,6 +99,22 @@ kept()
 	[ "$(cat "$T/o")" = here ]
 }
 
+@test "-f ends when the container can be removed, and not before" {
+	need ROOT OVERLAY TOOL_strace
+	DELAY_US=2000000 must_work slowly "$PRISM_BIN" run -d --cidfile "$T/cid" \
+		busybox echo said
+	id=$(cat "$T/cid")
+	# Its monitor answers nobody any more, and has yet to record the end.
+	answers_nobody()
+	{
+		[ ! -e "$PRISM_ROOT/containers/$id/attach" ]
+	}
+	wait_for answers_nobody
+	must_work timeout 100 "$PRISM_BIN" logs -f "$id"
+	prints said
+	must_work prism rm "$id"
+}
+
 @test "a reader that leaves is no error" {
 	need ROOT OVERLAY
 	kept busybox seq 100000
