@@ -101,7 +101,7 @@ nothing_of_networks()
 
 @test "a container has an address, a route, a name for itself, and the host" {
 	must_work prism run --rm --hostname web busybox sh -c \
-		'ip -4 -o addr show eth0; ip route; cat /etc/hosts; ping -c1 -w2 10.88.0.1'
+		'ip -4 -o addr show eth0; ip route; cat /etc/hosts; ping -c1 -w30 10.88.0.1'
 	has 'inet 10\.88\.[0-9.]+/16 brd 10\.88\.255\.255'
 	has '^default via 10\.88\.0\.1 dev eth0'
 	has '^10\.88\.0\.[0-9]+	web$'
@@ -140,7 +140,7 @@ nothing_of_networks()
 
 @test "--add-host NAME:host-gateway is the bridge" {
 	must_work prism run --rm --add-host up:host-gateway busybox \
-		ping -c1 -w2 up
+		ping -c1 -w30 up
 	has '^PING up \(10\.88\.0\.1\)'
 	has '1 packets received'
 }
@@ -175,7 +175,7 @@ nothing_of_networks()
 @test "a bridge that somebody put down is put up" {
 	must_work prism run --rm busybox true
 	in_host ip link set prism0 down
-	must_work prism run --rm busybox ping -c1 -w2 10.88.0.1
+	must_work prism run --rm busybox ping -c1 -w30 10.88.0.1
 	has '1 packets received'
 	says 'prism0 is down'
 }
@@ -200,13 +200,13 @@ nothing_of_networks()
 		"$(field db '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')" ]
 	[ -z "$(field db '{{.NetworkSettings.IPAddress}}')" ]
 	[ "$(field db '{{.NetworkSettings.Networks.web.Aliases}}')" = '[database]' ]
-	must_work prism exec app ping -c1 -w2 db
-	must_work prism exec app ping -c1 -w2 database
-	must_work prism exec app ping -c1 -w2 inner
+	must_work prism exec app ping -c1 -w30 db
+	must_work prism exec app ping -c1 -w30 database
+	must_work prism exec app ping -c1 -w30 inner
 	# The one that was there first sees the one that came later.
-	must_work prism exec db ping -c1 -w2 app
+	must_work prism exec db ping -c1 -w30 app
 	must_work prism rm -f app
-	must_exit 1 prism exec db ping -c1 -w2 app
+	must_exit 1 prism exec db ping -c1 -w30 app
 	# What the program wrote there stays.
 	must_work prism exec db sh -c 'echo 192.0.2.9 mine >>/etc/hosts'
 	up app --network web
@@ -225,9 +225,9 @@ nothing_of_networks()
 	ip=$(field one '{{.NetworkSettings.IPAddress}}')
 	must_work prism exec one ip -o addr show eth0
 	has "inet $ip/16"
-	must_work prism run --rm busybox ping -c1 -w2 "$ip"
+	must_work prism run --rm busybox ping -c1 -w30 "$ip"
 	has '1 packets received'
-	must_exit 1 prism run --rm busybox ping -c1 -w2 one
+	must_exit 1 prism run --rm busybox ping -c1 -w30 one
 	says "bad address 'one'"
 	must_work prism rm -f one
 }
@@ -237,7 +237,7 @@ nothing_of_networks()
 
 	for i in $(seq 12); do
 		prism run --rm busybox sh -c \
-			'ip -o -4 addr show eth0; ping -c1 -w5 10.88.0.1 >&2' \
+			'ip -o -4 addr show eth0; ping -c1 -w30 10.88.0.1 >&2' \
 			>"$T/out$i" 2>"$T/err$i" &
 		pids+=($!)
 	done
@@ -257,9 +257,9 @@ nothing_of_networks()
 	nothing_of_networks
 	[ ! -e "$(echo "$PRISM_ROOT"/containers/[0-9a-f]*/network)" ]
 	must_work prism start keep
-	must_work prism exec keep ping -c1 -w2 10.88.0.1
+	must_work prism exec keep ping -c1 -w30 10.88.0.1
 	must_work prism restart -t 0 keep
-	must_work prism exec keep ping -c1 -w2 10.88.0.1
+	must_work prism exec keep ping -c1 -w30 10.88.0.1
 	[ "$(used | wc -l)" = 1 ]
 	must_work prism rm -f keep
 	nothing_of_networks

@@ -33,9 +33,9 @@ prism()
 	[ "$(sort -u <<<"$output" | wc -l)" = 100 ] || explain 'a hundred addresses'
 	fits '^10\.77\.0\.[0-9]+$' "$output"
 	must_work prism exec c0 sh -c 'for i in $(seq 0 99); do
-		ping -c1 -w5 c$i >/dev/null || echo "not c$i"; done'
+		ping -c1 -w30 c$i >/dev/null || echo "not c$i"; done'
 	prints ''
-	must_work prism exec c99 ping -c1 -w5 c0
+	must_work prism exec c99 ping -c1 -w30 c0
 	must_work prism rm -f c{0..99}
 	wait_for world_is_clean || explain "left: $(world_left | head)"
 }

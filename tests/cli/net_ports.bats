@@ -170,14 +170,14 @@ address6_of()
 	# By its own address a neighbour is reached on every port, another network never.
 	asks db tcp "$(address_of web)" 80
 	prints "web $(address_of db)"
-	cut_off hprism exec far /netpeer ask tcp "$(address_of web)" 80
-	cut_off hprism exec web /netpeer ask tcp "$(address_of far)" 80
+	cut_off hprism exec far /netpeer try tcp "$(address_of web)" 80
+	cut_off hprism exec web /netpeer try tcp "$(address_of far)" 80
 }
 
 @test "what is not published is not reached from outside, even by a route" {
 	peer web --network bridge -p 8080:80
 	in_out ip route add 10.88.0.0/16 via 198.51.100.2
-	cut_off in_out "$FT/bin/netpeer" ask tcp "$(address_of web)" 80
+	cut_off in_out "$FT/bin/netpeer" try tcp "$(address_of web)" 80
 	from in_host tcp "$(address_of web)" 80
 	from in_out tcp 198.51.100.2 8080
 	in_out ip route delete 10.88.0.0/16
@@ -191,10 +191,10 @@ address6_of()
 	prints "b $(address_of a)"
 	# With a default route of its own making neither.
 	must_work hprism exec --privileged a ip route add default via 10.66.0.1
-	cut_off hprism exec a /netpeer ask tcp 198.51.100.1 80
-	cut_off hprism exec a /netpeer ask udp 198.51.100.1 80
+	cut_off hprism exec a /netpeer try tcp 198.51.100.1 80
+	cut_off hprism exec a /netpeer try udp 198.51.100.1 80
 	in_out ip route add 10.66.0.0/24 via 198.51.100.2
-	cut_off in_out "$FT/bin/netpeer" ask tcp "$(address_of b)" 80
+	cut_off in_out "$FT/bin/netpeer" try tcp "$(address_of b)" 80
 	in_out ip route delete 10.66.0.0/24
 }
 
@@ -206,11 +206,11 @@ address6_of()
 		--expose 80 -v "$FT/bin/netpeer:/netpeer" busybox /netpeer serve web 80
 	wait_for in_host "$FT/bin/netpeer" ask tcp 127.0.0.1 8080
 	from in_host tcp 127.0.0.1 8080
-	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
-	cut_off in_host "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+	cut_off in_out "$FT/bin/netpeer" try tcp 198.51.100.2 8080
+	cut_off in_host "$FT/bin/netpeer" try tcp 198.51.100.2 8080
 	from in_out tcp 198.51.100.2 8081
 	prints 'web 198.51.100.1'
-	cut_off in_host "$FT/bin/netpeer" ask tcp 127.0.0.1 8081
+	cut_off in_host "$FT/bin/netpeer" try tcp 127.0.0.1 8081
 	from in_out tcp 198.51.100.2 9000
 	must_work prism port web 53/udp
 	has '^0\.0\.0\.0:[0-9]{4,5}$'
@@ -252,7 +252,7 @@ address6_of()
 	prints ''
 	must_work prism port web
 	prints ''
-	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+	cut_off in_out "$FT/bin/netpeer" try tcp 198.51.100.2 8080
 	[ -z "$(in_host nft list tables)" ]
 	must_work hprism start web
 	wait_for in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
@@ -297,8 +297,8 @@ address6_of()
 	must_work hprism network disconnect two web
 	published '10\.77\.1\.'
 	must_work hprism network disconnect one web
-	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
-	cut_off in_host "$FT/bin/netpeer" ask tcp 127.0.0.1 8080
+	cut_off in_out "$FT/bin/netpeer" try tcp 198.51.100.2 8080
+	cut_off in_host "$FT/bin/netpeer" try tcp 127.0.0.1 8080
 	must_work hprism network connect two web
 	published '10\.77\.2\.'
 }
@@ -320,7 +320,7 @@ address6_of()
 	must_work hprism network create --internal inner
 	peer two --network inner
 	in_host nft flush ruleset
-	cut_off hprism exec web /netpeer ask tcp 198.51.100.1 80
+	cut_off hprism exec web /netpeer try tcp 198.51.100.1 80
 	must_work hprism network reload
 	has '^[0-9a-f]{64}$'
 	[ "$(wc -l <<<"$output")" = 2 ]
@@ -376,7 +376,7 @@ address6_of()
 		in_host "$PRISM_BIN" network reload 2>&1 >/dev/null |
 			grep "chain FORWARD of $tool drops what it does not know, and does not know six0: $tool -I FORWARD -i six0 -j ACCEPT; $tool -I FORWARD -o six0 -j ACCEPT\$"
 	done
-	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+	cut_off in_out "$FT/bin/netpeer" try tcp 198.51.100.2 8080
 	for tool in iptables-legacy ip6tables-legacy; do
 		in_host $tool -I FORWARD -i six0 -j ACCEPT
 		in_host $tool -I FORWARD -o six0 -j ACCEPT
@@ -393,7 +393,7 @@ address6_of()
 	says 'chain fw of table inet mine drops what it does not know'
 	says 'nft insert rule inet mine fw iifname prism0 accept'
 	peer web --network bridge -p 8080:80
-	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+	cut_off in_out "$FT/bin/netpeer" try tcp 198.51.100.2 8080
 	in_host nft insert rule inet mine fw iifname prism0 accept
 	in_host nft insert rule inet mine fw oifname prism0 accept
 	from in_out tcp 198.51.100.2 8080

@@ -176,11 +176,11 @@ pasta_is_old()
 		has "^c-$net "
 		must_work in_host "$FT/bin/netpeer" ask tcp 127.0.0.1 8081
 		has "^c-$net "
-		must_not in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8081
+		must_not in_out "$FT/bin/netpeer" try tcp 198.51.100.2 8081
 		must_work uprism port c-$net 80/tcp
 		has '^0\.0\.0\.0:8080$'
 		must_work uprism rm -f c-$net
-		must_not in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+		must_not in_out "$FT/bin/netpeer" try tcp 198.51.100.2 8080
 	done
 	no_helpers
 }
@@ -196,7 +196,7 @@ pasta_is_old()
 	has '^c '
 	must_work in_host "$FT/bin/netpeer" ask tcp ::1 8083
 	has '^c '
-	must_not in_out "$FT/bin/netpeer" ask tcp 2001:db8:1::2 8083
+	must_not in_out "$FT/bin/netpeer" try tcp 2001:db8:1::2 8083
 	must_work uprism rm -f c
 }
 
@@ -212,7 +212,7 @@ pasta_is_old()
 		must_work uprism run --rm --network $net "${PEER[@]}" busybox \
 			sh -c 'for a in 127.0.0.1 $(ip route |
 				sed -n "s/^default via \([^ ]*\).*/\1/p"); do
-				/netpeer ask tcp $a 8090 && echo reached $a
+				/netpeer try tcp $a 8090 && echo reached $a
 			done; true'
 		has_not reached
 	done

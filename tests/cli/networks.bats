@@ -281,9 +281,9 @@ two'
 	must_work hprism run -d --name web --network one \
 		--network name=two,ip=198.18.2.77,alias=www,mac-address=02:00:00:00:00:77 \
 		busybox sleep 300
-	must_work hprism run --rm --network two busybox ping -c 1 -W 2 www
+	must_work hprism run --rm --network two busybox ping -c 1 -W 20 www
 	has '198.18.2.77'
-	must_work hprism run --rm --network one busybox ping -c 1 -W 2 web
+	must_work hprism run --rm --network one busybox ping -c 1 -W 20 web
 	has '198.18.1.2'
 	must_work hprism exec web ip route
 	has '^default via 198.18.1.1 dev eth0'
@@ -354,7 +354,7 @@ up9'
 	says 'network nosuch not found'
 	must_work hprism run -d --name web --network one:ip=198.18.1.7 \
 		--network-alias www busybox sleep 300
-	must_work hprism run --rm --network one busybox ping -c 1 -W 2 www
+	must_work hprism run --rm --network one busybox ping -c 1 -W 20 www
 	has '198.18.1.7'
 	must_fail 125 hprism run --rm --network one --ip 198.18.1.7 busybox true
 	says '198.18.1.7'
@@ -376,9 +376,9 @@ up9'
 	has '198\.18\.2\.'
 	must_work hprism network disconnect two web
 	must_work hprism network connect --alias www --ip 198.18.2.50 two web
-	must_work hprism exec db ping -c 1 -W 2 www
+	must_work hprism exec db ping -c 1 -W 20 www
 	has '198.18.2.50'
-	must_work hprism exec web ping -c 1 -W 2 db
+	must_work hprism exec web ping -c 1 -W 20 db
 	must_fail 1 hprism network connect two web
 	says 'endpoint with name web already exists in network two'
 	must_work hprism network disconnect one web
@@ -393,7 +393,7 @@ up9'
 	must_work hprism network disconnect --force one web
 	must_work hprism restart -t 0 web
 	[ "$(addresses_of web)" = 198.18.2.50/24 ]
-	must_work hprism exec db ping -c 1 -W 2 www
+	must_work hprism exec db ping -c 1 -W 20 www
 	must_work hprism network disconnect two web
 	must_work hprism exec db cat /etc/hosts
 	has_not www
@@ -435,7 +435,7 @@ up9'
 	world
 	hprism run -d --name db --network bridge busybox sleep 300
 	must_work hprism run --rm --network bridge --link db:store busybox \
-		ping -c 1 -W 2 store
+		ping -c 1 -W 20 store
 	must_fail 125 hprism run --rm --network bridge --link nosuch busybox true
 	says 'nosuch'
 	must_fail 125 hprism run --rm --network none --link db busybox true
