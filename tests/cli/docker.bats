@@ -11,7 +11,7 @@ setup_file()
 	[ "${PRISM_TEST_KIND:-}" != asan ] || return 0
 	(need_ROOT && need_TOOL_docker && need_TOOL_dockerd) >/dev/null 2>&1 ||
 		return 0
-	PRISM=$PRISM_BIN timeout -k 30 500 "$DOCKER_CASES/run" -q -l 3 \
+	PRISM=$PRISM_BIN timeout -k 30 800 "$DOCKER_CASES/run" -q -l 3 \
 		>"$FT/report" 2>&1 || true
 }
 
