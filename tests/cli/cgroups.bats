@@ -94,7 +94,7 @@ cgroup_of()
 		wait
 		read end rest </proc/uptime
 		echo "$begin $end $(cat /proc/$$/stat)"
-		exec sleep 60'
+		exec sleep 1000'
 	wait_for eval '[ -n "$(prism logs c)" ]'
 	must_work prism logs c
 	part=$(awk '{ printf "%d", ($18 + $19) / ($2 - $1) }' <<<"$output")
@@ -111,7 +111,7 @@ cgroup_of()
 @test "pids: fork fails at the limit" {
 	need ROOT PIDSCG
 	must_exit 2 run --pids-limit 4 busybox sh -c \
-		'sleep 9 & sleep 9 & sleep 9 & sleep 9 & echo never'
+		'sleep 99 & sleep 99 & sleep 99 & sleep 99 & echo never'
 	says "can't fork"
 	must_work run --pids-limit 20 busybox sh -c 'true & true & true & wait'
 }
@@ -296,7 +296,7 @@ refuse()
 @test "--cgroup-parent, and its own root in the namespace" {
 	need ROOT PIDSCG
 	must_work prism run --network none -d --name c --cgroup-parent \
-		prism-test-$$ --pids-limit 50 busybox sleep 60
+		prism-test-$$ --pids-limit 50 busybox sleep 1000
 	must_work prism inspect -f '{{.State.Pid}} {{.HostConfig.CgroupParent}}' c
 	has " prism-test-$$\$"
 	grep -q "/prism-test-$$/[0-9a-f]*$" "/proc/${output%% *}/cgroup" ||
@@ -313,7 +313,7 @@ refuse()
 	local pid
 
 	must_work prism run --network none -d --name c --pids-limit 50 \
-		busybox sleep 60
+		busybox sleep 1000
 	[ -n "$(cgroups_of c)" ] || explain "it has none"
 	pid=$(prism inspect -f '{{.State.Pid}}' c)
 	kill -9 "$(awk '{ print $4 }' "/proc/$pid/stat")"
@@ -350,7 +350,7 @@ let_go()
 	local frozen=/sys/fs/cgroup/freezer/prism-test-$$ held dir
 
 	must_work prism run --network none -d --name c --pids-limit 50 busybox \
-		sleep 60
+		sleep 1000
 	dir=$(cgroup_of c pids)
 	hold c
 	must_work prism stop -t 0 c
@@ -372,9 +372,9 @@ let_go()
 @test "exec is in the container's cgroup" {
 	need ROOT PIDSCG
 	must_work prism run --network none -d --name c --pids-limit 6 \
-		busybox sleep 60
+		busybox sleep 1000
 	must_exit 2 prism exec c sh -c \
-		'sleep 9 & sleep 9 & sleep 9 & sleep 9 & sleep 9 & sleep 9 & true'
+		'sleep 99 & sleep 99 & sleep 99 & sleep 99 & sleep 99 & sleep 99 & true'
 	says "can't fork"
 	must_work prism rm -f c
 }
@@ -400,15 +400,15 @@ let_go()
 
 @test "update changes limits of a running container, and they stay" {
 	need ROOT MEMCG PIDSCG
-	must_work prism run --network none -d --name c -m 50m busybox sleep 60
-	must_work prism run --network none -d --name d busybox sleep 60
+	must_work prism run --network none -d --name c -m 50m busybox sleep 1000
+	must_work prism run --network none -d --name d busybox sleep 1000
 	must_work prism update -m 100m --cpus 0.5 --pids-limit 4 c d
 	prints $'c\nd'
 	must_work prism stats --no-stream --format '{{.MemUsage}}' c
 	has '/ 100MiB$'
 	# The one without a cgroup has one now.
 	must_exit 2 prism exec d sh -c \
-		'sleep 9 & sleep 9 & sleep 9 & sleep 9 & echo never'
+		'sleep 99 & sleep 99 & sleep 99 & sleep 99 & echo never'
 	says "can't fork"
 	must_work prism inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}' c
 	prints '104857600 500000000 4'
@@ -424,11 +424,11 @@ let_go()
 	local file
 
 	must_work prism run --network none -d --name c --pids-limit 4 \
-		--cpu-quota 50000 busybox sleep 60
+		--cpu-quota 50000 busybox sleep 1000
 	file=$(cgroup_of c cpu)
 	must_work prism update --pids-limit -1 --cpu-quota -1 c
 	must_work prism exec c sh -c \
-		'for i in 1 2 3 4 5 6 7 8; do sleep 9 & done; kill %1'
+		'for i in 1 2 3 4 5 6 7 8; do sleep 99 & done; kill %1'
 	must_work prism inspect -f '{{.HostConfig.PidsLimit}} {{.HostConfig.CpuQuota}}' c
 	prints '-1 -1'
 	if [ -e "$file/cpu.max" ]; then
@@ -441,22 +441,24 @@ let_go()
 
 @test "update --restart holds at the next end" {
 	need ROOT
-	must_work prism run --network none -d --name c busybox sleep 2
+	must_work prism run --network none -d --name c busybox \
+		sh -c 'while [ ! -e /go ]; do sleep 0.1; done'
 	must_work prism update --restart on-failure:2 c
 	must_work prism inspect -f '{{.HostConfig.RestartPolicy.Name}}' c
 	prints on-failure
+	must_work prism exec c touch /go
 	must_work prism wait c
 	must_work prism rm c
 	must_work prism run --network none -d --name c busybox sh -c \
-		'[ -e /x ] && exec sleep 60; touch /x; sleep 2; exit 1'
+		'[ -e /go ] && exec sleep 1000
+		while [ ! -e /go ]; do sleep 0.1; done; exit 1'
 	must_work prism update --restart always c
-	local i
-	for i in $(seq 100); do
-		[ "$(prism inspect -f '{{.RestartCount}}' c)" = 0 ] || break
-		sleep 0.1
-	done
-	must_work prism inspect -f '{{.RestartCount}}' c
-	prints 1
+	must_work prism exec c touch /go
+	again()
+	{
+		[ "$(prism inspect -f '{{.RestartCount}}' c)" = 1 ]
+	}
+	wait_for again
 	must_work prism rm -f c
 }
 
@@ -473,16 +475,14 @@ let_go()
 	must_work prism logs c
 	[ ${#output} = "$before" ] || explain "it still writes"
 	must_work prism unpause c
-	sleep 0.3
-	must_work prism logs c
-	[ ${#output} -gt "$before" ] || explain "it does not go on"
+	wait_for eval '[ "$(prism logs c | wc -c)" -gt "$((before + 1))" ]'
 	must_work prism pause c
 	must_work prism rm -f c
 }
 
 @test "no limits: no cgroup, and no error" {
 	need ROOT
-	must_work prism run --network none -d --name c busybox sleep 60
+	must_work prism run --network none -d --name c busybox sleep 1000
 	[ -z "$(cgroups_of c)" ] || explain "it has one"
 	must_work prism rm -f c
 }

@@ -9,6 +9,14 @@ setup_file()
 	file_stores busybox
 }
 
+# Nobody has anything of a container open: PID 1 hears of its monitor's death
+# only when it is about.
+dead()
+{
+	! find /proc/[0-9]*/fd -lname "$FT/*/containers/*/spec.json" -print -quit \
+		2>/dev/null | grep -q .
+}
+
 # die_at_each RUNNER...: RUNNER is a function that runs prism with arguments.
 die_at_each()
 {
@@ -25,6 +33,7 @@ die_at_each()
 		if [ "$status" = 0 ]; then
 			explain "nobody died at $point" || return 1
 		fi
+		wait_for dead
 		must_work "$@" fsck
 		must_work "$@" run --rm busybox echo again
 		prints again
@@ -46,6 +55,7 @@ die_at_each()
 	must_work prism rm n
 	for point in $(points "$T/list"); do
 		PRISM_CRASH_AT=$point capture prism run --name n busybox true
+		wait_for dead
 		# The name is free, or it is held by a container that is over.
 		capture prism rm n
 		must_work prism run --name n busybox echo again
@@ -77,6 +87,7 @@ as_user_prism()
 		kill -9 $! 2>/dev/null || true
 		wait $! 2>/dev/null || true
 	done
+	wait_for dead
 	must_work prism fsck
 	must_work prism run --rm busybox echo "after $i"
 	prints 'after 40'

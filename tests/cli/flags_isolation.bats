@@ -165,7 +165,7 @@ other()
 
 	shift
 	"$PRISM_BIN" run --rm --name "$name" "$@" busybox sh -c \
-		'echo shared >/dev/shm/f; touch /started; sleep 60' \
+		'echo shared >/dev/shm/f; touch /started; sleep 1000' \
 		>/dev/null 2>&1 3>&- &
 	OTHER=$!
 	wait_for test -e "$PRISM_ROOT/containers/by-name/$name/upper/started"
@@ -178,7 +178,7 @@ other()
 	has '^web.example$'
 	has '^10.0.0.9	db$'
 	must_work run --pid container:web busybox ps
-	has 'sleep 60'
+	has 'sleep 1000'
 	must_work run --ipc container:web busybox cat /dev/shm/f
 	prints shared
 	must_work run --pid=container:web --network=container:web \

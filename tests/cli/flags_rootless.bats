@@ -126,13 +126,13 @@ $(readlink /proc/self/ns/ipc)"
 
 @test "container:NAME joins the user namespace too" {
 	as_user "$PRISM_BIN" run --rm --name web busybox sh -c \
-		'echo shared >/dev/shm/f; sleep 60' >/dev/null 2>&1 3>&- &
+		'echo shared >/dev/shm/f; sleep 1000' >/dev/null 2>&1 3>&- &
 	pid=$!
-	sleep 1
+	wait_for as_user "$PRISM_BIN" exec web test -s /dev/shm/f 2>/dev/null
 	must_work run --network container:web --pid container:web \
 		--ipc container:web busybox sh -c 'cat /dev/shm/f; ps; id -u'
 	has '^shared$'
-	has 'sleep 60'
+	has 'sleep 1000'
 	has '^0$'
 	must_work as_user "$PRISM_BIN" rm -f web
 	wait "$pid" || true

@@ -323,7 +323,7 @@ busybox_entries()
 # ---- names, --rm -----------------------------------------------------------------------
 
 @test "--name: a second of the same name is 125 and leaves the first alone" {
-	"$PRISM_BIN" run --rm --name web busybox sleep 30 3>&- &
+	"$PRISM_BIN" run --rm --name web busybox sleep 1000 3>&- &
 	pid=$!
 	wait_for test -e "$PRISM_ROOT/containers/by-name/web"
 	must_fail 125 run --name web busybox true

@@ -33,7 +33,7 @@ same_tree()
 	umoci unpack --image "$PRISM_TEST_SITE/layout:$name" "$T/umoci"
 	list "$T/umoci/rootfs" "$@" >"$T/want"
 
-	"$PRISM_BIN" run --rm --init=no "$image" sleep 120 3>&- &
+	"$PRISM_BIN" run --rm --init=no "$image" sleep 1000 3>&- &
 	prism_pid=$!
 	wait_for pid_of_sleep
 	pid=$(pid_of_sleep)
@@ -50,7 +50,7 @@ pid_of_sleep()
 	local p
 
 	for p in $(pgrep -P "$prism_pid"); do
-		if [ "$(tr '\0' ' ' <"/proc/$p/cmdline")" = 'sleep 120 ' ]; then
+		if [ "$(tr '\0' ' ' <"/proc/$p/cmdline")" = 'sleep 1000 ' ]; then
 			echo "$p"
 			return 0
 		fi

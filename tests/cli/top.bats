@@ -17,6 +17,11 @@ teardown()
 @test "top: -ef, aux, ax, and -o agree with the ps of the host" {
 	need ROOT OVERLAY
 	must_work prism run -d --name t busybox sh -c 'sleep 1000 & sleep 1001'
+	both()
+	{
+		[ "$(prism top t -o pid,comm | grep -c ' sleep$')" = 2 ]
+	}
+	wait_for both
 	must_work prism top t
 	has '^UID +PID +PPID +C +STIME +TTY +TIME +CMD$'
 	has '^root +[0-9]+ .* sleep 1001$'

@@ -85,7 +85,7 @@ run()
 	must_work run in_login
 	has '^0::/user\.slice/.*/prism-[0-9a-f]{12}-[0-9]+\.scope/[0-9a-f]{64}$'
 	[ -z "$stderr" ] || explain "a warning"
-	program='for i in 1 2 3 4 5 6; do sleep 5 & done; echo never'
+	program='for i in 1 2 3 4 5 6; do sleep 99 & done; echo never'
 	must_exit 2 run in_login
 	says "can't fork"
 	program='tail /dev/zero'
@@ -110,7 +110,7 @@ run()
 		sleep 1000
 	# From another session, into the same cgroup.
 	must_exit 2 "${p[@]}" exec c sh -c \
-		'sleep 9 & sleep 9 & sleep 9 & sleep 9 & sleep 9 & sleep 9 & true'
+		'sleep 99 & sleep 99 & sleep 99 & sleep 99 & sleep 99 & sleep 99 & true'
 	says "can't fork"
 	must_work "${p[@]}" update --pids-limit 20 c
 	must_work "${p[@]}" exec c sh -c 'true & true & true & true & true & wait'
@@ -135,6 +135,7 @@ run()
 	scope=$(find /sys/fs/cgroup -type d -name 'prism-*.scope')
 	[ -n "$scope" ] || explain "no scope"
 	echo 1 >"$scope/cgroup.kill"
+	wait_for eval '[ -z "$("${p[@]}" ps -q)" ]'
 	must_work "${p[@]}" ps -a --format '{{.Status}}'
 	has 'Exited \(137\)'
 	wait_for nothing_asked
@@ -192,7 +193,7 @@ run()
 
 @test "in the scope --memory and --pids-limit hold" {
 	limits=(--memory 32m --memory-swap 32m --pids-limit 5)
-	program='for i in 1 2 3 4 5 6; do sleep 5 & done; echo never'
+	program='for i in 1 2 3 4 5 6; do sleep 99 & done; echo never'
 	must_exit 2 run in_scope
 	says "can't fork"
 	program='tail /dev/zero'
