@@ -103,9 +103,9 @@ PRISM_CMD  := $(filter-out $(IMAGE_CMD) $(COMMON_CMD),$(call src,cmd))
 cmdobj      = $(patsubst %.c,$(O)/%.o,$(1))
 
 # Of libmnl there is no archive: runtime/net/mnl.c has its functions.
-LIBS_PRISM := -ljansson -lcap -lseccomp -lnftnl
+LIBS_PRISM := -ljansson -lcap -lseccomp -lnftnl -lz
 LIBS_IMAGE := $(shell $(PKG) --libs libcurl libarchive libcrypto libisal \
-	libzstd jansson) -lcap -l:libnftnl.a
+	libzstd zlib jansson) -lcap -l:libnftnl.a
 
 .PHONY: all install check check-asan check-docker check-vm lint format demo bench \
 	deps clean vars

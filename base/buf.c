@@ -87,6 +87,23 @@ void buf_addc(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
+void buf_add_query(struct buf *b, const char *p, size_t n)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
+
+	for (size_t i = 0; i < n; i++) {
+		const unsigned char c = (unsigned char)p[i];
+
+		if (c == ' ')
+			buf_addc(b, '+');
+		else if (c && strchr(plain, c))
+			buf_addc(b, p[i]);
+		else
+			buf_addf(b, "%%%02X", c);
+	}
+}
+
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
 	char small[256];

@@ -34,6 +34,8 @@ void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* As in the query of a URL: a blank is '+', what is not plain is %XX. */
+void buf_add_query(struct buf *b, const char *p, size_t n);
 void buf_reset(struct buf *b); /* empty, memory kept */
 
 /* Room for n more bytes at the end, or NULL (and over). buf_grew() after. */

@@ -533,17 +533,7 @@ static int call_urlquery(struct exec *x, const struct node *n,
 	autobuf struct buf t = buf_make(CALL_MAX);
 
 	text_of_all(&t, args, n_args);
-	for (size_t i = 0; i < t.len; i++) {
-		const unsigned char c = (unsigned char)t.p[i];
-
-		if (c == ' ')
-			buf_addc(&b, '+');
-		else if (c < 0x80 &&
-			 (format_is_name((char)c) || (c && strchr("-.~", c))))
-			buf_addc(&b, (char)c);
-		else
-			buf_addf(&b, "%%%02X", c);
-	}
+	buf_add_query(&b, t.p, t.len);
 	return give_buf(x, n, &b, ret);
 }
 

@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "cmd/ctr.h"
@@ -27,7 +29,7 @@ struct logs_opts {
 
 static const struct opt logs_options[] = {
 	{0, "details", OPT_BOOL, F(details), NULL,
-	 "Attributes of each line (prism keeps none)"},
+	 "Before each line what --log-opt labels, env and tag say"},
 	{'f', "follow", OPT_BOOL, F(follow), NULL,
 	 "Go on until the container ends"},
 	{0, "since", OPT_STR, F(since), "TIME",
@@ -75,6 +77,33 @@ static int parse_query(const struct logs_opts *o, struct log_query *ret,
 	return 0;
 }
 
+/* "a=b,c=d ", each as in a URL. A damaged one is none. */
+static void print_attrs(const struct log_record *r, FILE *out)
+{
+	autobuf struct buf b = buf_make(6 * LOGFILE_ATTRS_MAX);
+	autojson json_t *attrs = NULL;
+	struct err ignored = {0};
+	const char *key;
+	json_t *value;
+
+	if (r->attrs)
+		attrs = json_parse(r->attrs, r->attrs_len, "attrs", &ignored);
+	/* They were written in the order of their names. */
+	json_object_foreach(attrs, key, value)
+	{
+		const char *const text = json_string_value(value);
+
+		if (b.len)
+			buf_addc(&b, ',');
+		buf_add_query(&b, key, strlen(key));
+		buf_addc(&b, '=');
+		if (text)
+			buf_add_query(&b, text, strlen(text));
+	}
+	buf_addc(&b, ' ');
+	(void)fwrite(b.p, 1, b.len, out);
+}
+
 /*
  * Through stdio's buffers: one write per line would cost a log of a million
  * lines a second. They are flushed before anybody waits.
@@ -92,6 +121,8 @@ static bool print_record(const struct logs_opts *o, const struct log_record *r)
 		(void)fputs(clock_text(r->time_ns, true, time), out);
 		(void)fputc(' ', out);
 	}
+	if (o->details)
+		print_attrs(r, out);
 	return fwrite(r->text, 1, r->len, out) == r->len;
 }
 

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "cmd/run_log.h"
 #include "cmd/run_others.h"
 #include "cmd/run_volumes.h"
 #include "runtime/container_volumes.h"
@@ -219,6 +220,8 @@ int run_make(struct run *r, int argc, char **argv, struct err *e)
 	set_hostname_env(r, id);
 	fill_info(r, r->o->rootfs ? NULL : argv[0],
 		  r->o->rootfs ? argc : argc - 1, &info);
+	if (run_log_attrs(&info, id, r->o->name, &r->spec, e) < 0)
+		return -1;
 	return container_create(&r->home, &n, &r->container, e);
 }
 

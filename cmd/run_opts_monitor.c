@@ -19,7 +19,7 @@ const struct opt run_monitor_options[] = {
 	{0, "log-driver", OPT_STR, F(log_driver), "json-file|none",
 	 "Whether to keep a log"},
 	{0, "log-opt", OPT_LIST, F(log_opts), "K=V",
-	 "max-size=10m, max-file=3: when the log is rotated"},
+	 "max-size, max-file, compress; labels, env, tag"},
 	{0, "replace", OPT_BOOL, F(replace), NULL,
 	 "Remove the container that has the name"},
 	{0, "restart", OPT_STR, F(restart), "POLICY",

@@ -8,101 +8,29 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "base/str.h"
-#include "base/units.h"
+#include "runtime/loggz.h"
 
-/* The longest record: each byte as \u00XX, and what stands around them. */
+/* The longest record: each byte as \u00XX, and what stands around them beside
+ * the attributes. */
 #define RECORD_MAX (6 * LOGFILE_LINE_MAX + 128)
 #define OUT_MAX    (RECORD_MAX + KIB(32))
 
-static const char *const drivers[] = {
-	[LOGFILE_JSON] = "json-file",
-	[LOGFILE_NONE] = "none",
-};
-
-const char *logfile_driver_name(enum logfile_driver d)
+const char *logfile_name(uint32_t i, const char *suffix,
+			 char ret[LOGFILE_NAME_MAX])
 {
-	return drivers[d];
-}
-
-/* ---- what the user says ---------------------------------------------------- */
-
-static int parse_driver(const char *s, enum logfile_driver *ret, struct err *e)
-{
-	/* Podman's word for the same; "local" is Docker's, with another form. */
-	if (!strcmp(s, "k8s-file") || !strcmp(s, "local"))
-		s = drivers[LOGFILE_JSON];
-	for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
-		if (!strcmp(s, drivers[i])) {
-			*ret = (enum logfile_driver)i;
-			return 0;
-		}
-	(void)err_set(e, ERR_UNSUPPORTED, "--log-driver %s: not in prism", s);
-	return err_hint(e, "there are json-file (the default) and none; "
-			   "'prism logs -f' can feed any other program");
-}
-
-/* As Docker reads sizes; "-1" is none. */
-static bool parse_size(const char *s, uint64_t *ret)
-{
-	int64_t n = 0;
-
-	if (strcmp(s, "-1") != 0 && !units_bytes(s, &n))
-		return false;
-	*ret = (uint64_t)n;
-	return true;
-}
-
-static int parse_opt(const char *kv, struct log_conf *c, struct err *e)
-{
-	const size_t n = strcspn(kv, "=");
-	const char *const value = kv[n] ? kv + n + 1 : "";
-	autofree char *key = xstrndup(kv, n);
-	ERR_IN(e, "--log-opt %s", kv);
-
-	if (!strcmp(key, "max-size")) {
-		if (parse_size(value, &c->max_size_bytes))
-			return 0;
-		return err_set(e, ERR_USAGE, "'%s' is no size (10m, 1g)",
-			       value);
-	}
-	if (!strcmp(key, "max-file")) {
-		if (str_to_u32(value, LOGFILE_FILES_MAX, &c->max_files) &&
-		    c->max_files > 0)
-			return 0;
-		return err_set(e, ERR_USAGE,
-			       "'%s' is no number of files from 1 to %d", value,
-			       LOGFILE_FILES_MAX);
-	}
-	/* The log is written by a process of its own: it never blocks. */
-	if (!strcmp(key, "mode") &&
-	    (!strcmp(value, "blocking") || !strcmp(value, "non-blocking")))
-		return 0;
-	if (!strcmp(key, "max-buffer-size") ||
-	    (!strcmp(key, "compress") && !strcmp(value, "false")))
-		return 0;
-	(void)err_set(e, ERR_UNSUPPORTED, "not in prism");
-	return err_hint(e, "there are max-size and max-file");
-}
-
-int log_conf_parse(const char *driver, const char *const *opts, size_t n_opts,
-		   struct log_conf *ret, struct err *e)
-{
-	struct log_conf c = {.driver = LOGFILE_JSON};
-
-	if (driver && parse_driver(driver, &c.driver, e) < 0)
-		return -1;
-	for (size_t i = 0; i < n_opts; i++)
-		if (parse_opt(opts[i], &c, e) < 0)
-			return -1;
-	if (c.max_files > 1 && c.max_size_bytes == 0)
-		return err_set(e, ERR_USAGE,
-			       "--log-opt max-file needs max-size: a file "
-			       "without a limit is never full");
-	*ret = c;
-	return 0;
+	if (i == 0)
+		(void)snprintf(ret, LOGFILE_NAME_MAX, LOGFILE_NAME "%s",
+			       suffix);
+	else
+		(void)snprintf(ret, LOGFILE_NAME_MAX, LOGFILE_NAME ".%u%s", i,
+			       suffix);
+	return ret;
 }
 
 /* ---- the files ------------------------------------------------------------- */
@@ -116,11 +44,15 @@ struct log_writer {
 	int dir_fd;
 	int fd; /* -1: driver none, or there is none for now */
 	struct log_conf conf;
-	uint64_t size; /* of the file, what waits in out included */
+	char *attrs; /* ,"attrs":{...}; empty if there are none */
+	size_t attrs_len;
+	struct worker packer; /* of the youngest rotated file */
+	uint64_t size;        /* of the file, what waits in out included */
 	struct line lines[LOG_STREAMS];
 	char time[CLOCK_TEXT_MAX]; /* of the piece that is being written */
 	size_t out_len;
-	char out[OUT_MAX];
+	size_t out_max;
+	char out[];
 };
 
 static int open_log(int dir_fd, const char *name, int flags)
@@ -178,21 +110,50 @@ static void flush(struct log_writer *w)
 	w->out_len = 0;
 }
 
+/* Both forms: a packer that was killed has left a plain one. */
 static void shift_names(const struct log_writer *w)
 {
-	char from[32];
-	char to[32];
+	static const char *const forms[] = {"", LOGGZ_SUFFIX};
+	char from[LOGFILE_NAME_MAX];
+	char to[LOGFILE_NAME_MAX];
 
-	for (uint32_t i = w->conf.max_files - 1; i >= 1; i--) {
-		if (i > 1)
-			(void)snprintf(from, sizeof(from), LOGFILE_NAME ".%u",
-				       i - 1);
-		else
-			(void)snprintf(from, sizeof(from), LOGFILE_NAME);
-		(void)snprintf(to, sizeof(to), LOGFILE_NAME ".%u", i);
-		/* Most do not exist yet. */
-		(void)renameat(w->dir_fd, from, w->dir_fd, to);
-	}
+	for (size_t k = 0; k < ARRAY_LEN(forms); k++)
+		(void)unlinkat(
+			w->dir_fd,
+			logfile_name(w->conf.max_files - 1, forms[k], to), 0);
+	for (uint32_t i = w->conf.max_files - 1; i >= 1; i--)
+		for (size_t k = 0; k < ARRAY_LEN(forms); k++)
+			/* Most do not exist. */
+			(void)renameat(
+				w->dir_fd, logfile_name(i - 1, forms[k], from),
+				w->dir_fd, logfile_name(i, forms[k], to));
+}
+
+static int pack_youngest(void *arg, struct err *e)
+{
+	const struct log_writer *const w = arg;
+	char name[LOGFILE_NAME_MAX];
+
+	return loggz_pack(w->dir_fd, logfile_name(1, "", name), e);
+}
+
+static void packer_wait(struct log_writer *w)
+{
+	struct err e = {0};
+
+	/* What could not be packed stays as it was. */
+	if (w->packer.pid && proc_wait(&w->packer, &e) < 0)
+		log_warn("ignoring: %s", e.text);
+}
+
+/* In a process of its own: the program must not wait for it. */
+static void packer_start(struct log_writer *w)
+{
+	struct err e = {0};
+
+	if (proc_start_alone(&w->packer, "log-packer", pack_youngest, w,
+			     &w->dir_fd, 1, &e) < 0)
+		log_warn("ignoring: %s", e.text);
 }
 
 /*
@@ -205,6 +166,7 @@ static void rotate(struct log_writer *w)
 	int fd;
 
 	flush(w);
+	packer_wait(w);
 	fd = open_log(w->dir_fd, fresh, O_TRUNC);
 	if (fd < 0) {
 		if (w->conf.max_files < 2 && ftruncate(w->fd, 0) == 0)
@@ -217,6 +179,8 @@ static void rotate(struct log_writer *w)
 	(void)close(w->fd);
 	w->fd = fd;
 	w->size = 0;
+	if (w->conf.compress && w->conf.max_files > 1)
+		packer_start(w);
 }
 
 /* ---- records ---------------------------------------------------------------- */
@@ -306,13 +270,15 @@ static void put_record(struct log_writer *w, enum log_stream s, const char *p,
 
 	if (w->conf.max_size_bytes && w->size >= w->conf.max_size_bytes)
 		rotate(w);
-	if (sizeof(w->out) - w->out_len < RECORD_MAX)
+	if (w->out_max - w->out_len < RECORD_MAX + w->attrs_len)
 		flush(w);
 	before = w->out_len;
 	puts_(w, "{\"log\":\"");
 	put_text(w, (const unsigned char *)p, n);
-	puts_(w, s == LOG_STREAM_OUT ? "\",\"stream\":\"stdout\",\"time\":\""
-				     : "\",\"stream\":\"stderr\",\"time\":\"");
+	puts_(w, s == LOG_STREAM_OUT ? "\",\"stream\":\"stdout\""
+				     : "\",\"stream\":\"stderr\"");
+	put(w, w->attrs, w->attrs_len);
+	puts_(w, ",\"time\":\"");
 	puts_(w, w->time);
 	puts_(w, "\"}\n");
 	w->size += w->out_len - before;
@@ -323,11 +289,19 @@ static void put_record(struct log_writer *w, enum log_stream s, const char *p,
 int log_writer_open(int dir_fd, const struct log_conf *c,
 		    struct log_writer **ret, struct err *e)
 {
-	struct log_writer *const w = xcalloc(1, sizeof(*w));
+	const size_t attrs_len = c->attrs ? strlen(c->attrs) : 0;
+	const size_t out_max = OUT_MAX + attrs_len;
+	struct log_writer *const w = xcalloc(1, sizeof(*w) + out_max);
 
 	w->dir_fd = dir_fd;
 	w->fd = -1;
+	w->packer = (struct worker)WORKER_NONE;
 	w->conf = *c;
+	w->conf.attrs = NULL; /* the spec may go before us */
+	w->attrs =
+		attrs_len ? xasprintf(",\"attrs\":%s", c->attrs) : xstrdup("");
+	w->attrs_len = strlen(w->attrs);
+	w->out_max = out_max;
 	if (c->driver == LOGFILE_JSON && open_current(w) < 0) {
 		(void)err_sys(e, "openat", "the log of the container");
 		log_writer_close(w);
@@ -390,6 +364,8 @@ void log_writer_close(struct log_writer *w)
 {
 	if (!w)
 		return;
+	packer_wait(w);
 	own_close(&w->fd);
+	free(w->attrs);
 	free(w);
 }

@@ -3,6 +3,8 @@
  *
  *   {"log":"text\n","stream":"stdout","time":"2024-05-01T10:11:12.5Z"}
  *
+ * With attributes (log_conf) each has "attrs":{...} before its time.
+ *
  * One record per line of output; a line longer than 16 KiB becomes several
  * records, of which only the last has the "\n" (and at the end of the output
  * none, if there was none). Bytes that are no UTF-8 become U+FFFD, as with
@@ -10,6 +12,7 @@
  *
  * Files: containers/<id>/log, and log.1 (younger) ... when max_size is set:
  * a full file is renamed, or with max_files 1 removed, and a new one begun.
+ * With compress a worker makes log.1.gz of log.1 then (loggz.h).
  * A file under its name is only appended to, so a reader that holds an old
  * one reads it to its end and goes on with the next.
  *
@@ -24,32 +27,19 @@
 #define RUNTIME_LOGFILE_H
 
 #include "base/err.h"
+#include "runtime/logconf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOGFILE_NAME      "log"
-#define LOGFILE_LINE_MAX  16384
-#define LOGFILE_FILES_MAX 1000
+#define LOGFILE_NAME     "log"
+#define LOGFILE_LINE_MAX 16384
+#define LOGFILE_NAME_MAX 32
 
-enum logfile_driver {
-	LOGFILE_JSON, /* json-file */
-	LOGFILE_NONE,
-};
-
-struct log_conf {
-	enum logfile_driver driver;
-	uint64_t max_size_bytes; /* 0: no limit */
-	uint32_t max_files;      /* 0 and 1: one file */
-};
-
-/* --log-driver and --log-opt KEY=VALUE...; driver NULL: json-file. */
-int log_conf_parse(const char *driver, const char *const *opts, size_t n_opts,
-		   struct log_conf *ret, struct err *e);
-
-/* "json-file", "none": HostConfig.LogConfig.Type. */
-const char *logfile_driver_name(enum logfile_driver d);
+/* "log", "log.1"...; 0 is the youngest. */
+const char *logfile_name(uint32_t i, const char *suffix,
+			 char ret[LOGFILE_NAME_MAX]);
 
 enum log_stream {
 	LOG_STREAM_OUT,

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "runtime/loggz.h"
 
 #define CHUNK          KIB(64)
 #define LINE_MAX_BYTES MIB(1) /* ours end at 100 KiB; longer is no record */
@@ -20,6 +21,7 @@ struct log_reader {
 	int dir_fd;
 	struct log_query query;
 	int fd; /* of the file that is being read, -1: none */
+	int gz; /* the packed file that fd is the content of; -1: it is plain */
 	int watch;
 	bool watched; /* inotify was asked for */
 	off_t at;     /* where the next read begins */
@@ -32,52 +34,95 @@ struct log_reader {
 
 /* ---- the files -------------------------------------------------------------- */
 
-static void log_name(uint32_t i, char name[32])
+/* A file of the log, open: both are the caller's. */
+struct opened {
+	int fd; /* -1: there is none */
+	int gz; /* as in log_reader */
+};
+
+static int open_form(const struct log_reader *r, uint32_t i, const char *suffix)
 {
-	if (i == 0)
-		(void)snprintf(name, 32, LOGFILE_NAME);
-	else
-		(void)snprintf(name, 32, LOGFILE_NAME ".%u", i);
+	char name[LOGFILE_NAME_MAX];
+
+	return openat(r->dir_fd, logfile_name(i, suffix, name),
+		      O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static int open_nth(const struct log_reader *r, uint32_t i)
+/* Plain first: while it is being packed, or if that was cut, there are both. */
+static struct opened open_nth(const struct log_reader *r, uint32_t i)
 {
-	char name[32];
+	struct opened o = {.fd = open_form(r, i, ""), .gz = -1};
+	struct err ignored = {0};
 
-	log_name(i, name);
-	return openat(r->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (o.fd >= 0)
+		return o;
+	o.gz = open_form(r, i, LOGGZ_SUFFIX);
+	if (o.gz >= 0 && loggz_unpack(r->dir_fd, o.gz, &o.fd, &ignored) < 0)
+		own_close(&o.gz);
+	return o;
 }
 
-static bool same_file(const struct log_reader *r, uint32_t i, int fd)
+static bool same_inode(const struct log_reader *r, uint32_t i,
+		       const char *suffix, const struct stat *want)
 {
-	struct stat a;
-	struct stat b;
-	char name[32];
+	char name[LOGFILE_NAME_MAX];
+	struct stat st;
 
-	log_name(i, name);
-	return fstatat(r->dir_fd, name, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       fstat(fd, &b) == 0 && a.st_ino == b.st_ino &&
-	       a.st_dev == b.st_dev;
+	return fstatat(r->dir_fd, logfile_name(i, suffix, name), &st,
+		       AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_ino == want->st_ino && st.st_dev == want->st_dev;
 }
 
-/* How many there are: the youngest has number 0, the oldest n - 1. */
+/*
+ * Is number i our file, as it is or packed meanwhile? A number of an inode that
+ * we hold open is given to no other file, so a packed one that names it is
+ * ours, or older than it: the youngest that fits counts.
+ */
+static bool is_ours(const struct log_reader *r, uint32_t i)
+{
+	autoclose int gz = -1;
+	struct stat st;
+
+	if (fstat(r->gz >= 0 ? r->gz : r->fd, &st) < 0)
+		return false;
+	if (same_inode(r, i, r->gz >= 0 ? LOGGZ_SUFFIX : "", &st))
+		return true;
+	if (r->gz >= 0)
+		return false;
+	gz = open_form(r, i, LOGGZ_SUFFIX);
+	return gz >= 0 && loggz_origin(gz) == st.st_ino;
+}
+
+static bool is_there(const struct log_reader *r, uint32_t i)
+{
+	char name[LOGFILE_NAME_MAX];
+
+	return faccessat(r->dir_fd, logfile_name(i, "", name), F_OK,
+			 AT_SYMLINK_NOFOLLOW) == 0 ||
+	       faccessat(r->dir_fd, logfile_name(i, LOGGZ_SUFFIX, name), F_OK,
+			 AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * How many there are: the youngest has number 0, the oldest n - 1. While they
+ * are renamed one number is free.
+ */
 static uint32_t count_files(const struct log_reader *r)
 {
 	uint32_t n = 0;
 
-	for (; n < LOGFILE_FILES_MAX; n++) {
-		autoclose int fd = open_nth(r, n);
-
-		if (fd < 0)
-			break;
-	}
+	for (uint32_t i = 0; i < LOGFILE_FILES_MAX && i <= n + 1; i++)
+		if (is_there(r, i))
+			n = i + 1;
 	return n;
 }
 
-static void begin(struct log_reader *r, int fd, off_t at)
+static void begin(struct log_reader *r, struct opened o, off_t at)
 {
 	own_close(&r->fd);
-	r->fd = fd;
+	own_close(&r->gz);
+	r->fd = o.fd;
+	r->gz = o.gz;
 	r->at = at;
 	r->len = 0;
 	r->pos = 0;
@@ -90,7 +135,7 @@ static int64_t find_current(const struct log_reader *r)
 	const uint32_t n = count_files(r);
 
 	for (uint32_t i = 0; i < n; i++)
-		if (same_file(r, i, r->fd))
+		if (is_ours(r, i))
 			return i;
 	return -1;
 }
@@ -101,17 +146,18 @@ static bool advance(struct log_reader *r)
 	for (int tries = 0; tries < 10; tries++) {
 		const int64_t i = find_current(r);
 		const uint32_t n = count_files(r);
-		int fd;
+		struct opened o;
 
 		if (i == 0 || n == 0)
 			return false;
-		fd = open_nth(r, i > 0 ? (uint32_t)i - 1 : n - 1);
+		o = open_nth(r, i > 0 ? (uint32_t)i - 1 : n - 1);
 		/* Had they been renamed in between, one could be left out. */
-		if (fd >= 0 && (i < 0 || same_file(r, (uint32_t)i, r->fd))) {
-			begin(r, fd, 0);
+		if (o.fd >= 0 && (i < 0 || is_ours(r, (uint32_t)i))) {
+			begin(r, o, 0);
 			return true;
 		}
-		own_close(&fd);
+		own_close(&o.fd);
+		own_close(&o.gz);
 	}
 	return false;
 }
@@ -156,19 +202,19 @@ static void begin_at_tail(struct log_reader *r)
 	int64_t n = r->query.tail;
 
 	for (uint32_t i = 0; i < files; i++) {
-		int fd = open_nth(r, i);
+		const struct opened o = open_nth(r, i);
 		struct stat st;
 		off_t at;
 
-		if (fd < 0)
-			return;
+		if (o.fd < 0)
+			continue;
 		if (n == 0) {
-			at = fstat(fd, &st) == 0 ? st.st_size : 0;
-			begin(r, fd, at);
+			at = fstat(o.fd, &st) == 0 ? st.st_size : 0;
+			begin(r, o, at);
 			return;
 		}
-		at = back(fd, &n);
-		begin(r, fd, at);
+		at = back(o.fd, &n);
+		begin(r, o, at);
 		if (n == 0)
 			return;
 	}
@@ -183,6 +229,7 @@ int log_reader_open(int dir_fd, const struct log_query *q,
 	r->dir_fd = dir_fd;
 	r->query = *q;
 	r->fd = -1;
+	r->gz = -1;
 	r->watch = -1;
 	files = count_files(r);
 	if (files == 0) {
@@ -202,6 +249,7 @@ void log_reader_close(struct log_reader *r)
 	if (!r)
 		return;
 	own_close(&r->fd);
+	own_close(&r->gz);
 	own_close(&r->watch);
 	free(r->buf);
 	free(r);
@@ -323,6 +371,45 @@ static bool set_member(const struct text *key, struct text *value,
 	return clock_parse(value->p, &ret->time_ns);
 }
 
+/* An object at *p, as it stands; *p behind it. */
+static bool take_object(char **p, const char *end, struct text *ret)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	for (char *c = *p; c < end; c++) {
+		if (quoted && *c == '\\')
+			c++;
+		else if (*c == '"')
+			quoted = !quoted;
+		else if (!quoted && *c == '{')
+			depth++;
+		else if (!quoted && *c == '}' && --depth == 0) {
+			*ret = (struct text){*p, (size_t)(c + 1 - *p)};
+			*p = c + 1;
+			return true;
+		} else if (depth == 0)
+			return false;
+	}
+	return false;
+}
+
+/* What stands behind a key. */
+static bool take_member(char **p, const char *end, const struct text *key,
+			struct log_record *ret)
+{
+	struct text value;
+
+	if (is_word(key, "attrs")) {
+		if (!take_object(p, end, &value))
+			return false;
+		ret->attrs = value.p;
+		ret->attrs_len = value.len;
+		return true;
+	}
+	return take_string(p, end, &value) && set_member(key, &value, ret);
+}
+
 /* One line without its newline, which is changed. */
 static bool parse(char *p, size_t n, struct log_record *ret)
 {
@@ -333,11 +420,9 @@ static bool parse(char *p, size_t n, struct log_record *ret)
 		return false;
 	for (;;) {
 		struct text key;
-		struct text value;
 
 		if (!take_string(&p, end, &key) || p >= end || *p++ != ':' ||
-		    !take_string(&p, end, &value) ||
-		    !set_member(&key, &value, ret) || p >= end)
+		    !take_member(&p, end, &key, ret) || p >= end)
 			return false;
 		if (*p == '}')
 			return p + 1 == end && ret->time_ns != 0;

@@ -2,7 +2,8 @@
  * logread - the log of a container, read while it may be written and rotated
  *
  * A reader begins with the oldest file and ends with the youngest; when the
- * file that it reads is no longer the youngest it goes on with the next one. A
+ * file that it reads is no longer the youngest it goes on with the next one;
+ * one that is packed (loggz.h) is unpacked when its turn comes. A
  * line that is no record (torn by a crash or a full disk) is left out.
  *
  * Life: log_reader_open -> log_reader_next ... (-> log_reader_wait ->
@@ -29,6 +30,8 @@ struct log_record {
 	int64_t time_ns;
 	const char *text; /* with its newline; may hold NULs */
 	size_t len;
+	const char *attrs; /* a JSON object; NULL: none */
+	size_t attrs_len;
 };
 
 struct log_reader;

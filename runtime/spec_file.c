@@ -109,6 +109,8 @@ static const struct record_field log_fields[] = {
 	RECORD(struct log_conf, driver),
 	RECORD(struct log_conf, max_size_bytes),
 	RECORD(struct log_conf, max_files),
+	RECORD(struct log_conf, compress),
+	RECORD(struct log_conf, attrs),
 	{0},
 };
 

@@ -170,3 +170,47 @@ kept()
 	must_work prism rm "$(cat "$T/cid")"
 	rm "$T/in" "$T/out"
 }
+
+@test "compress: what is full becomes .gz, and logs reads it back" {
+	need ROOT OVERLAY
+	kept --log-opt max-size=4k --log-opt max-file=30 --log-opt compress=true \
+		busybox seq 1000
+	[ "$(find "$PRISM_ROOT/containers/$id" -name 'log.[0-9]*' ! -name '*.gz')" = '' ]
+	[ "$(find "$PRISM_ROOT/containers/$id" -name 'log.*.gz' | wc -l)" -gt 5 ]
+	gzip -t "$PRISM_ROOT/containers/$id"/log.*.gz
+	must_work prism logs "$id"
+	prints "$(seq 1000)"
+	must_work prism logs --tail 500 "$id"
+	prints "$(seq 501 1000)"
+	must_work prism rm "$id"
+	must_work prism run -d --log-opt max-size=4k --log-opt max-file=30 \
+		--log-opt compress=true busybox \
+		sh -c 'sleep 0.3; seq 500; sleep 0.3; seq 501 1000'
+	id=$output
+	must_work timeout 20 "$PRISM_BIN" logs -f "$id"
+	prints "$(seq 1000)"
+	must_work prism rm "$id"
+}
+
+@test "labels, env and tag: attrs in each record, shown by --details" {
+	need ROOT OVERLAY
+	rm -f "$T/cid"
+	kept --name tagged -l a=b -l 'c d=e&f' -l g=h -e V=1 -e WHO='x=y' \
+		--log-opt 'labels=a,c d,none' --log-opt env=V --log-opt env-regex='^WH' \
+		--log-opt 'tag={{.Name}}/{{.ID}}/{{index .ContainerLabels "g"}}' busybox echo line
+	grep -qF '"stream":"stdout","attrs":{"V":"1","WHO":"x=y","a":"b","c d":"e&f","tag":"tagged/'"${id:0:12}"'/h"},"time":"' \
+		"$PRISM_ROOT/containers/$id/log"
+	must_work prism logs --details "$id"
+	prints "V=1,WHO=x%3Dy,a=b,c+d=e%26f,tag=tagged%2F${id:0:12}%2Fh line"
+	must_work prism logs -t --details "$id"
+	[[ $output =~ ^20[^\ ]*Z\ V=1,[^\ ]*\ line$ ]]
+	must_work prism logs "$id"
+	prints line
+	must_work prism rm "$id"
+	must_fail 125 prism run --log-opt 'tag={{.Nope' busybox true
+	says '--log-opt tag'
+	must_fail 125 prism run --log-opt 'labels-regex=(' busybox true
+	says 'no regular expression'
+	must_fail 125 prism run --log-opt compress=true busybox true
+	says 'needs max-size'
+}

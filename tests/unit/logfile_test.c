@@ -386,10 +386,10 @@ static void strange_lines_are_left_out(void **state)
 }
 
 /* A reader that is slower than the writer misses nothing that is kept. */
-static void following_over_rotations(void **state)
+static void follow_slowly(const struct place *p, bool compress)
 {
-	const struct place *const p = *state;
-	const struct log_conf c = {.max_size_bytes = 300, .max_files = 50};
+	const struct log_conf c = {
+		.max_size_bytes = 300, .max_files = 50, .compress = compress};
 	struct log_writer *const w = open_writer(p->fd, c);
 	struct log_reader *r = NULL;
 	int next = 0;
@@ -413,6 +413,94 @@ static void following_over_rotations(void **state)
 		assert_int_equal(next, i + 1);
 	}
 	log_writer_close(w);
+	log_reader_close(r);
+}
+
+static void following_over_rotations(void **state)
+{
+	follow_slowly(*state, false);
+}
+
+static void following_over_packed_ones(void **state)
+{
+	follow_slowly(*state, true);
+}
+
+/* The one that was full last is packed when the writer is closed. */
+static void full_files_are_packed(void **state)
+{
+	const struct place *const p = *state;
+	const struct log_conf c = {
+		.max_size_bytes = 1000, .max_files = 4, .compress = true};
+	struct log_writer *const w = open_writer(p->fd, c);
+	autofree char *got = NULL;
+	struct log_reader *r;
+	struct stat st;
+	int fd;
+
+	for (int i = 0; i < 200; i++) {
+		char line[32];
+
+		(void)snprintf(line, sizeof(line), "line %d\n", i);
+		say(w, line);
+	}
+	log_writer_close(w);
+	for (int i = 1; i < 4; i++) {
+		char name[LOGFILE_NAME_MAX];
+
+		assert_int_equal(
+			faccessat(p->fd, logfile_name(i, "", name), F_OK, 0),
+			-1);
+		assert_int_equal(
+			fstatat(p->fd, logfile_name(i, ".gz", name), &st, 0),
+			0);
+		assert_in_range(st.st_size, 50, 500);
+	}
+	assert_int_equal(faccessat(p->fd, "log.4.gz", F_OK, 0), -1);
+	r = open_reader(p->fd, everything);
+	got = read_texts(r);
+	log_reader_close(r);
+	assert_null(strstr(got, "line 100\n"));
+	assert_non_null(strstr(got, "line 170\nline 171\nline 172\n"));
+	assert_non_null(strstr(got, "line 198\nline 199\n"));
+	expect_texts(p->fd, (struct log_query){.tail = 2},
+		     "line 198\nline 199\n");
+	/* A packer that was killed: the plain one is there too, or alone. */
+	fd = openat(p->fd, "log.2", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_true(dprintf(fd, LINE("plain", "12")) > 0);
+	(void)close(fd);
+	r = open_reader(p->fd, everything);
+	free(got);
+	got = read_texts(r);
+	log_reader_close(r);
+	assert_non_null(strstr(got, "plain"));
+}
+
+static void attributes_stand_in_each_record(void **state)
+{
+	const struct place *const p = *state;
+	char attrs[] = "{\"a\":\"b }\\\" {\",\"c\":\"\"}";
+	const struct log_conf c = {.attrs = attrs};
+	struct log_writer *const w = open_writer(p->fd, c);
+	struct log_reader *r = NULL;
+	struct log_record rec;
+	autofree char *raw = NULL;
+	autofree char *want = NULL;
+	struct err e = {0};
+
+	say(w, "text\n");
+	log_writer_close(w);
+	raw = raw_log(p->fd);
+	want = xasprintf("{\"log\":\"text\\n\",\"stream\":\"stdout\","
+			 "\"attrs\":%s\n",
+			 attrs);
+	assert_string_equal(raw, want);
+	r = open_reader(p->fd, everything);
+	assert_int_equal(log_reader_next(r, &rec, &e), 1);
+	assert_int_equal(rec.len, 5);
+	assert_int_equal(rec.attrs_len, strlen(attrs));
+	assert_memory_equal(rec.attrs, attrs, rec.attrs_len);
 	log_reader_close(r);
 }
 
@@ -443,14 +531,18 @@ static void waiting_ends_when_there_is_more(void **state)
 
 static void options_of_docker(void **state)
 {
-	static const char *const good[] = {"max-size=10m", "max-file=3",
-					   "mode=non-blocking",
-					   "compress=false"};
-	static const char *const bad[] = {"max-size=x",    "max-size=10q",
-					  "max-size=",     "max-file=0",
-					  "max-file=-1",   "compress=true",
-					  "mode=whatever", "tag={{.ID}}",
-					  "max-file=5"};
+	static const char *const good[] = {
+		"max-size=10m",       "max-file=3",    "mode=non-blocking",
+		"max-buffer-size=4m", "compress=true", "tag={{.ID}}",
+		"labels=a,b",         "env-regex=^A",
+	};
+	/* Docker refuses each of them too. */
+	static const char *const bad[] = {
+		"max-size=x",    "max-size=10q",       "max-size=",
+		"max-file=0",    "max-file=-1",        "compress=true",
+		"mode=whatever", "max-buffer-size=1m", "compress=yes",
+		"max-size=0",    "max-sise=1m",
+	};
 	struct log_conf c;
 	struct err e = {0};
 
@@ -462,8 +554,11 @@ static void options_of_docker(void **state)
 		log_conf_parse("json-file", good, ARRAY_LEN(good), &c, &e), 0);
 	assert_int_equal(c.max_size_bytes, 10 << 20);
 	assert_int_equal(c.max_files, 3);
+	assert_true(c.compress);
 	assert_int_equal(log_conf_parse("none", NULL, 0, &c, &e), 0);
 	assert_int_equal(c.driver, LOGFILE_NONE);
+	assert_int_equal(log_conf_parse("none", good, 1, &c, &e), -1);
+	err_clear(&e);
 	assert_int_equal(log_conf_parse("syslog", NULL, 0, &c, &e), -1);
 	assert_int_equal(e.kind, ERR_UNSUPPORTED);
 	err_clear(&e);
@@ -491,6 +586,9 @@ int main(void)
 		IN_PLACE(tail_since_until),
 		IN_PLACE(strange_lines_are_left_out),
 		IN_PLACE(following_over_rotations),
+		IN_PLACE(following_over_packed_ones),
+		IN_PLACE(full_files_are_packed),
+		IN_PLACE(attributes_stand_in_each_record),
 		IN_PLACE(waiting_ends_when_there_is_more),
 		cmocka_unit_test(options_of_docker),
 	};
