@@ -228,7 +228,7 @@ int container_teardown(const struct container_home *h,
 /*
  * A directory that is removed from a file system mounted with discard waits
  * for the disk, and there are six. So it is done by a process that begins when
- * ours ends; whoever is killed before leaves what sweep_gone() removes. There
+ * ours ends; whoever is killed before leaves what sweep_tmp() removes. There
  * is time then to clean up after dead monitors.
  */
 int container_teardown_later(const struct container_home *h,
@@ -385,32 +385,68 @@ static void drop_cgroups(const struct container_home *h, const char *gone)
 		(void)cgroup_remove(fd, false, &ignored);
 }
 
+/*
+ * One that a killed command was making. Whoever makes one locks it before there
+ * is an upper; what has none yet may be locked in this very moment.
+ */
+static bool is_abandoned(const struct container_home *h, const char *path)
+{
+	autofree char *upper = xasprintf("%s/upper", path);
+	autofree char *spec = xasprintf("%s/spec.json", path);
+	const bool begun = faccessat(h->root_fd, upper, F_OK, 0) == 0;
+	autoclose int fd =
+		openat(h->root_fd, spec, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 ? errno != ENOENT : lock_is_held(fd))
+		return false;
+	return begun || !is_fresh(h, path);
+}
+
+static void sweep_path(const struct container_home *h, char *path)
+{
+	struct gone g = {.home = *h, .name = path, .userns_fd = -1};
+	struct err e = {0};
+
+	if (remove_gone(&g, &e) < 0)
+		log_warn("ignoring: %s", e.text);
+}
+
 /* What a killed remover left: nobody uses it, anybody may remove it. */
-static void sweep_gone(const struct container_home *h)
+static void sweep_gone(const struct container_home *h, const char *id)
+{
+	autofree char *path = gone_path(id);
+
+	if (is_fresh(h, path))
+		drop_cgroups(h, path);
+	else
+		sweep_path(h, path);
+}
+
+static void sweep_made(const struct container_home *h, const char *id)
+{
+	autofree char *path = xasprintf("tmp/%s", id);
+	autofree char *gone = gone_path(id);
+
+	/* Of several that come by one removes it. */
+	if (is_abandoned(h, path) &&
+	    renameat(h->root_fd, path, h->root_fd, gone) == 0)
+		sweep_path(h, gone);
+}
+
+static void sweep_tmp(const struct container_home *h)
 {
 	const int fd =
 		openat(h->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *de;
 
-	while (d) {
-		const struct dirent *const de = readdir(d);
-		autofree char *path = NULL;
-		struct gone g = {.home = *h, .userns_fd = -1};
-		struct err e = {0};
+	while (d && (de = readdir(d)) != NULL) {
+		const char *const id = str_after(de->d_name, GONE);
 
-		if (!de)
-			break;
-		if (!str_starts(de->d_name, GONE) ||
-		    !name_is_id(de->d_name + strlen(GONE)))
-			continue;
-		path = xasprintf("tmp/%s", de->d_name);
-		g.name = path;
-		if (is_fresh(h, path)) {
-			drop_cgroups(h, path);
-			continue;
-		}
-		if (remove_gone(&g, &e) < 0)
-			log_warn("ignoring: %s", e.text);
+		if (id && name_is_id(id))
+			sweep_gone(h, id);
+		else if (name_is_id(de->d_name))
+			sweep_made(h, de->d_name);
 	}
 }
 
@@ -420,7 +456,7 @@ int container_sweep(const struct container_home *h, struct err *e)
 			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
-	sweep_gone(h);
+	sweep_tmp(h);
 	if (!d)
 		return fd < 0 && errno == ENOENT
 			       ? 0

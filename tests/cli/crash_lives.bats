@@ -84,10 +84,12 @@ must_be_true()
 	}
 }
 
-# What a killed command may leave is what fsck takes away: its unfinished files.
+# The directory of one that was being made may stay for some seconds when it was
+# empty, since its lock may come yet.
 nothing_of_it()
 {
-	[ -z "$(ids)$(programs)" ] && ! compgen -G "$STORE/containers/by-name/*" >/dev/null
+	[ -z "$(ids)$(programs)" ] && ! compgen -G "$STORE/containers/by-name/*" >/dev/null &&
+		! compgen -G "$STORE/tmp/[0-9a-f]*/upper" >/dev/null
 }
 
 # at_each POINTS PREPARE CMD...: the function PREPARE makes containers, one of

@@ -92,3 +92,42 @@ as_user_prism()
 	must_work prism run --rm busybox echo "after $i"
 	prints 'after 40'
 }
+
+# made_dirs: how many directories of containers that are being made there are.
+made_dirs()
+{
+	find "$PRISM_ROOT/tmp" -mindepth 1 -maxdepth 1 -name '[0-9a-f]*' | wc -l
+}
+
+none_is_made()
+{
+	must_work prism rm -f none
+	[ "$(made_dirs)" = 0 ]
+}
+
+@test "what a killed run was making goes with the next command, and nothing else" {
+	local point dir
+
+	need ROOT OVERLAY
+	dir=$PRISM_ROOT/tmp/$(printf 'ab%.0s' {1..32})
+	for point in container-written container-named; do
+		PRISM_CRASH_AT=$point capture prism create --name n busybox true
+		[ "$(made_dirs)" = 1 ]
+		none_is_made
+	done
+	# Locked, it is somebody's.
+	mkdir "$dir" "$dir/upper"
+	: >"$dir/spec.json"
+	must_work python3 -c 'import fcntl, subprocess, sys
+f = open(sys.argv[1], "r+")
+fcntl.lockf(f, fcntl.LOCK_EX)
+sys.exit(subprocess.call(sys.argv[2:]))' "$dir/spec.json" "$PRISM_BIN" rm -f none
+	[ "$(made_dirs)" = 1 ]
+	none_is_made
+	# Without an upper, its lock may come yet: not for long.
+	mkdir "$dir"
+	: >"$dir/spec.json"
+	must_work prism rm -f none
+	[ "$(made_dirs)" = 1 ]
+	wait_for none_is_made
+}
