@@ -247,6 +247,8 @@ static void hub_turn(struct monitor *m, const struct pollfd *p, int n)
 			one_signal(m, sig);
 		wish.signals &= ~(UINT64_C(1) << sig);
 	}
+	if (wish.poked)
+		net_live_poke(m->net);
 }
 
 /* Wait until something happens, and do it. Init's end is left to the caller. */

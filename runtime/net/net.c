@@ -39,9 +39,9 @@
 #include "runtime/spec_file.h"
 
 struct net_live {
-	struct forward *forward;
-	int dir_fd;       /* of the container */
-	struct stat seen; /* the file "network", as it was read */
+	struct forward *forward; /* NULL: there is nothing to carry yet */
+	int dir_fd;              /* of the container */
+	struct stat seen;        /* the file "network", as it was read */
 };
 
 /* ---- up ----------------------------------------------------------------------------- */
@@ -131,14 +131,16 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 	return 0;
 }
 
-static int carry(const struct net_of *o, const struct net_state *st,
-		 struct ports *held, struct net_live **ret, struct err *e)
+/* Without a bridge it has ports when one comes (net_live_poke). */
+static int carry(const struct net_of *o, const struct run_spec *s,
+		 const struct net_state *st, struct ports *held,
+		 struct net_live **ret, struct err *e)
 {
 	struct forward *f;
 
 	if (publish_carry(st, held, &f, e) < 0)
 		return -1;
-	if (f) {
+	if (f || (s->net == NET_NETS && (s->n_ports || s->publish_all))) {
 		*ret = xcalloc(1, sizeof(**ret));
 		(*ret)->forward = f;
 		(*ret)->dir_fd = o->container->dir_fd;
@@ -164,7 +166,7 @@ static int up(const struct net_of *o, const struct run_spec *s, pid_t init,
 					: raise_all(o, s, places, &st, &held,
 						    init, pidfd, e);
 	if (rc == 0)
-		rc = carry(o, &st, &held, ret, e);
+		rc = carry(o, s, &st, &held, ret, e);
 	for (size_t i = 0; i < s->n_nets; i++)
 		netdef_free(&places[i].def);
 	free(places);
@@ -223,6 +225,21 @@ void net_live_turn(struct net_live *l)
 {
 	follow(l);
 	forward_turn(l->forward);
+}
+
+void net_live_poke(struct net_live *l)
+{
+	autonetstate struct net_state st = {0};
+	autoports struct ports held = {0};
+	struct err e = {0};
+
+	if (!l || l->forward)
+		return;
+	if (net_state_read(l->dir_fd, &st, &e) < 0 || st.n_ports == 0)
+		return;
+	if (publish_hold(&st, &held, &e) < 0 ||
+	    publish_carry(&st, &held, &l->forward, &e) < 0)
+		log_warn("ignoring: %s", e.text);
 }
 
 void net_live_free(struct net_live *l)

@@ -98,6 +98,8 @@ int net_up(const struct net_of *o, const struct run_spec *s, pid_t init,
 /* For the monitor's poll loop: -1 when there is nothing to wait for. */
 int net_live_fd(const struct net_live *l);
 void net_live_turn(struct net_live *l);
+/* A bridge may have come, and with it ports to hold and carry (net_connect). */
+void net_live_poke(struct net_live *l);
 void net_live_free(struct net_live *l); /* NULL is fine */
 
 /*

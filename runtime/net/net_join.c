@@ -2,7 +2,7 @@
  * net_join - a running container comes into a network, or leaves one
  *
  * The monitor is asked nothing: the file "network" says all, and whoever changes
- * it holds net_lock. What is not in there when the container ends is not taken
+ * it holds net_lock. It is poked when there are ports for it to hold. What is not in there when the container ends is not taken
  * back, so it is written before the first effect, as on the way up.
  */
 #include <stdio.h>
@@ -13,11 +13,13 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/attach.h"
 #include "runtime/net/bridge.h"
 #include "runtime/net/link.h"
 #include "runtime/net/names.h"
 #include "runtime/net/net_place.h"
 #include "runtime/net/netdef.h"
+#include "runtime/net/ports.h"
 #include "runtime/net/publish.h"
 #include "runtime/net/vlan.h"
 
@@ -111,13 +113,37 @@ static int take_ports(const struct net_of *o, struct net_state *st,
 	return say(o, st, was, e);
 }
 
+/*
+ * The first one that can publish brings the ports, which nobody holds yet. We
+ * do while we are there, and then its monitor; one that runs in the foreground
+ * with --rm hears nothing, and there the rules alone lead to it.
+ */
+static int bring_ports(const struct run_spec *s, const struct net_place *p,
+		       struct net_state *st, struct ports *held, struct err *e)
+{
+	if (st->n_ports || publish_by(st) == st->n_ends)
+		return 0;
+	return publish_reserve(s, &p->def, st, held, e);
+}
+
+static void forget_ports(struct net_state *st)
+{
+	struct net_state ports = {.ports = st->ports, .n_ports = st->n_ports};
+
+	st->ports = NULL;
+	st->n_ports = 0;
+	net_state_free(&ports);
+}
+
 static int come(const struct net_of *o, const struct run_spec *s,
-		const struct net_place *p, struct net_state *st, pid_t init,
-		int pidfd, struct err *e)
+		const struct net_place *p, struct net_state *st,
+		struct ports *held, pid_t init, int pidfd, struct err *e)
 {
 	const int dir = o->container->dir_fd;
 	const size_t at = st->n_ends++;
 
+	if (bring_ports(s, p, st, held, e) < 0)
+		return -1;
 	if (net_state_write(dir, st, false, e) < 0)
 		return -1;
 	crash_point("net-join-written");
@@ -132,7 +158,7 @@ static int come(const struct net_of *o, const struct run_spec *s,
 }
 
 /* Nobody is in it by halves. */
-static void undo(const struct net_of *o, struct net_state *st)
+static void undo(const struct net_of *o, struct net_state *st, bool new_ports)
 {
 	struct net_end *const n = &st->ends[st->n_ends - 1];
 	struct err ignored = {0};
@@ -148,6 +174,8 @@ static void undo(const struct net_of *o, struct net_state *st)
 	free_end(n);
 	*n = (struct net_end){0};
 	st->n_ends--;
+	if (new_ports)
+		forget_ports(st);
 	(void)net_state_write(o->container->dir_fd, st, false, &ignored);
 	err_clear(&ignored);
 	by = publish_by(st);
@@ -161,8 +189,10 @@ int net_connect(const struct net_of *o, const struct run_spec *s,
 {
 	const int dir = o->container->dir_fd;
 	autonetstate struct net_state st = {0};
+	autoports struct ports held = {0};
 	struct net_place p = {0};
 	autoclose int lock = net_lock(dir, e);
+	bool had_ports;
 	int rc;
 	STEP(e, "network", "connect to %s", a->network);
 
@@ -173,16 +203,21 @@ int net_connect(const struct net_of *o, const struct run_spec *s,
 			       "endpoint with name %s already exists in "
 			       "network %s",
 			       o->container->name, a->network);
+	had_ports = st.n_ports > 0;
 	st.ends = xrealloc(st.ends, (st.n_ends + 1) * sizeof(*st.ends));
 	st.ends[st.n_ends] = (struct net_end){0};
 	rc = net_place_find(o, s, a, free_number(&st), &p, &st.ends[st.n_ends],
 			    e);
 	if (rc == 0) {
-		rc = come(o, s, &p, &st, init, pidfd, e);
+		rc = come(o, s, &p, &st, &held, init, pidfd, e);
 		if (rc < 0)
-			undo(o, &st);
+			undo(o, &st, !had_ports);
 	}
 	netdef_free(&p.def);
+	if (rc == 0 && held.n > 0) {
+		ports_free(&held);
+		attach_poke(dir);
+	}
 	return rc;
 }
 

@@ -74,6 +74,26 @@ int publish_reserve(const struct run_spec *s, const struct netdef *by,
 	return 0;
 }
 
+int publish_hold(const struct net_state *st, struct ports *ret, struct err *e)
+{
+	struct port_spec *const v = xcalloc(st->n_ports + 1, sizeof(*v));
+	const struct ports_wish w = {.ports = v, .n_ports = st->n_ports};
+	int rc;
+
+	for (size_t i = 0; i < st->n_ports; i++) {
+		const struct net_port *const from = &st->ports[i];
+
+		v[i] = (struct port_spec){.ip = from->ip,
+					  .host_first = from->host,
+					  .host_last = from->host,
+					  .port = from->port};
+		memcpy(v[i].protocol, from->protocol, sizeof(v[i].protocol));
+	}
+	rc = ports_reserve(&w, ret, e);
+	free(v);
+	return rc;
+}
+
 /* ---- rules ------------------------------------------------------------------------ */
 
 /* As the rules see it; free its ports. A text that is none counts as none. */

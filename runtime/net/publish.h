@@ -26,6 +26,8 @@ size_t publish_by(const struct net_state *st);
 /* What -p and -P ask for by it, written into st->ports; sockets are ret's. */
 int publish_reserve(const struct run_spec *s, const struct netdef *by,
 		    struct net_state *st, struct ports *ret, struct err *e);
+/* Those that st says, by whoever is to hold them from now on. */
+int publish_hold(const struct net_state *st, struct ports *ret, struct err *e);
 
 /* owner is for who reads the rules: its name. 1: the first of its network. */
 int publish_up(const struct net_state *st, size_t i, const struct netdef *d,

@@ -303,6 +303,40 @@ address6_of()
 	published '10\.77\.2\.'
 }
 
+@test "a container without a bridge publishes its ports when it gets one" {
+	must_work hprism network create --subnet 10.77.1.0/24 one
+	in_host ip link add dm0 type veth peer name dm1
+	in_host ip link set dm0 up
+	must_work hprism network create --subnet 10.77.3.0/24 -d macvlan -o parent=dm0 vlan
+	peer web --network vlan -p 8080:80 -p 8080:80/udp
+	must_work hprism port web
+	prints ''
+	# Nobody holds it meanwhile, and an error takes all back.
+	peer other --network bridge -p 8080:80
+	must_fail 1 hprism network connect one web
+	says '8080'
+	must_work hprism port web
+	prints ''
+	must_work hprism rm -f other
+	# Its answers are to go by it too.
+	must_work hprism network connect --gw-priority 1 one web
+	must_work hprism port web 80/tcp
+	has '^0.0.0.0:8080$'
+	for protocol in tcp udp; do
+		from in_out $protocol 198.51.100.2 8080
+		prints 'web 198.51.100.1'
+		wait_for in_host "$FT/bin/netpeer" ask $protocol 127.0.0.1 8080
+		from in_host $protocol 127.0.0.1 8080
+		has '^web 10\.77\.1\.'
+	done
+	# Its monitor has the port now.
+	must_fail 125 hprism run --network bridge -p 8080:80 busybox true
+	must_work hprism network disconnect one web
+	cut_off in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
+	must_work hprism rm -f web
+	in_host ip link delete dm0
+}
+
 @test "an internal network publishes nothing that another one could" {
 	must_work hprism network create --internal --subnet 10.77.1.0/24 inner
 	must_work hprism network create --subnet 10.77.2.0/24 outer
