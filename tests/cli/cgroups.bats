@@ -486,3 +486,18 @@ let_go()
 	[ -z "$(cgroups_of c)" ] || explain "it has one"
 	must_work prism rm -f c
 }
+
+@test "--pid host with a limit: a killed monitor's children go with the next command" {
+	need ROOT PIDSCG
+	local mark=7$RANDOM pid
+
+	must_work prism run -d --name c --network none --pid host --pids-limit 20 \
+		busybox sh -c "(setsid sleep $mark &); sleep 1000"
+	wait_for pgrep -f "^sleep $mark"
+	pid=$(prism inspect -f '{{.State.Pid}}' c)
+	kill -9 "$(awk '{ print $4 }' "/proc/$pid/stat")"
+	must_work prism ps -a
+	has 'Exited \(137\)'
+	wait_for must_not pgrep -f "^sleep $mark"
+	must_work prism rm c
+}
