@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/io.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/trace.h"
@@ -43,18 +43,32 @@ static void put_address(struct nl *n, uint32_t index,
 		link_put_address(n, index, &p->gateway, p->subnet.prefix);
 }
 
-static int configure(struct nl *n, const struct netdef *d,
-		     const char *root_path, struct err *e)
+/*
+ * A container can say on its bridge that it is a router. A host that forwards
+ * no IPv6 would believe it, and send there what is for the world
+ * (CVE-2020-13401).
+ */
+static void refuse_routers(const struct netdef *d)
 {
-	const uint32_t index = link_index(n, d->link);
-	char own[LINK_OWNER_MAX];
-	struct nlmsghdr *h;
+	autofree char *path =
+		xasprintf("/proc/sys/net/ipv6/conf/%s/accept_ra", d->link);
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
 
+	/* A host without IPv6 has no such file. */
+	if ((fd < 0 && errno != ENOENT) || (fd >= 0 && write(fd, "0", 1) != 1))
+		log_warn("%s cannot be written (%s): this host believes a "
+			 "container that says it is a router of IPv6",
+			 path, strerror(errno));
+}
+
+/* One that is ours, by its number, from made to in use. */
+static int put_up(struct nl *n, const struct netdef *d, uint32_t index,
+		  struct err *e)
+{
+	refuse_routers(d);
 	put_address(n, index, &d->v4);
 	put_address(n, index, &d->v6);
-	h = link_put_change(n, index, true, "bridge up");
-	link_owner(root_path, own);
-	mnl_attr_put_strz(h, IFLA_IFALIAS, own);
+	(void)link_put_change(n, index, true, "bridge up");
 	return nl_talk(n, e);
 }
 
@@ -62,12 +76,14 @@ static int make(struct nl *n, const struct netdef *d, const char *root_path,
 		struct err *e)
 {
 	const uint32_t mtu = d->mtu ? d->mtu : link_default_mtu(n);
+	const uint32_t index = link_new_index();
+	char own[LINK_OWNER_MAX];
 	struct nlmsghdr *h;
 	struct nlattr *info;
 	uint8_t mac[6];
 	STEP(e, "bridge", "make %s", d->link);
 
-	h = link_put_new(n, d->link, false, "bridge");
+	h = link_put_new(n, index, d->link, false, "bridge");
 	/* Else it would change with its ports. */
 	bridge_mac(d->v4.gateway.len ? &d->v4.gateway : &d->v6.gateway, mac);
 	mac[1] = 0x43;
@@ -77,19 +93,25 @@ static int make(struct nl *n, const struct netdef *d, const char *root_path,
 	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
 	mnl_attr_put_strz(h, IFLA_INFO_KIND, "bridge");
 	mnl_attr_nest_end(h, info);
-	if (nl_talk(n, e) < 0) {
-		if (e->sys == EPERM)
-			(void)err_hint(e, "a bridge needs CAP_NET_ADMIN");
-		return -1;
-	}
-	if (configure(n, d, root_path, e) == 0)
-		return 0;
-	/* Half of one would be taken for the user's. */
-	struct err ignored = {0};
+	link_owner(root_path, own);
+	link_put_alias(n, index, own);
+	if (nl_talk(n, e) < 0)
+		return e->sys == EPERM
+			       ? err_hint(e, "a bridge needs CAP_NET_ADMIN")
+			       : -1;
+	crash_point("net-bridge-made");
+	return put_up(n, d, index, e);
+}
 
-	link_put_delete(n, d->link);
-	(void)nl_talk(n, &ignored);
-	return -1;
+/* A bridge that somebody put down carries nothing; nor does half of ours. */
+static int wake(struct nl *n, const struct netdef *d, const struct link *l,
+		struct err *e)
+{
+	log_note("bridge %s is down: putting it up", d->link);
+	if (l->alias[0])
+		return put_up(n, d, l->index, e);
+	(void)link_put_change(n, l->index, true, "bridge up");
+	return nl_talk(n, e);
 }
 
 static int ensure(struct nl *n, const struct bridge_end *b, struct link *ret,
@@ -100,7 +122,8 @@ static int ensure(struct nl *n, const struct bridge_end *b, struct link *ret,
 
 	if (link_find(n, d->link, ret, e) < 0)
 		return -1;
-	if (ret->index == 0) {
+	if (!(ret->flags & IFF_UP)) {
+		/* Somebody may be making it right now. */
 		lock = book_lock(b->root_fd, d->name, e);
 		if (lock < 0 || link_find(n, d->link, ret, e) < 0)
 			return -1;
@@ -112,12 +135,7 @@ static int ensure(struct nl *n, const struct bridge_end *b, struct link *ret,
 	}
 	if (check(ret, d, b->root_path, e) < 0)
 		return -1;
-	/* A bridge that somebody put down carries nothing. */
-	if (!(ret->flags & IFF_UP)) {
-		log_note("bridge %s is down: putting it up", d->link);
-		return configure(n, d, b->root_path, e);
-	}
-	return 0;
+	return ret->flags & IFF_UP ? 0 : wake(n, d, ret, e);
 }
 
 int bridge_remove(const struct netdef *d, const char *root_path, struct err *e)
@@ -200,7 +218,7 @@ static void put_queues(struct nlmsghdr *h)
 static void put_pair(struct nl *n, const struct bridge_end *b,
 		     const struct link *bridge)
 {
-	struct nlmsghdr *const h = link_put_new(n, b->host, true, "veth");
+	struct nlmsghdr *const h = link_put_new(n, 0, b->host, true, "veth");
 	struct nlattr *info;
 	struct nlattr *data;
 	struct nlattr *other;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 
 /* ---- looking --------------------------------------------------------------- */
 
@@ -66,14 +67,24 @@ uint32_t link_index(const struct nl *n, const char *name)
 
 /* ---- links ------------------------------------------------------------------ */
 
-struct nlmsghdr *link_put_new(struct nl *n, const char *name, bool up,
-			      const char *kind)
+uint32_t link_new_index(void)
+{
+	uint32_t n = 0;
+
+	(void)!getrandom(&n, sizeof(n), 0);
+	/* Above those that the kernel has given, below where it is negative. */
+	return (n & 0x3fffffff) | 0x40000000;
+}
+
+struct nlmsghdr *link_put_new(struct nl *n, uint32_t index, const char *name,
+			      bool up, const char *kind)
 {
 	struct nlmsghdr *const h =
 		nl_put(n, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
 		       sizeof(struct ifinfomsg), "make %s %s", kind, name);
 	struct ifinfomsg *const i = mnl_nlmsg_get_payload(h);
 
+	i->ifi_index = (int)index;
 	i->ifi_flags = up ? IFF_UP : 0;
 	i->ifi_change = i->ifi_flags;
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
@@ -91,6 +102,12 @@ struct nlmsghdr *link_put_change(struct nl *n, uint32_t index, bool up,
 	i->ifi_flags = up ? IFF_UP : 0;
 	i->ifi_change = i->ifi_flags;
 	return h;
+}
+
+void link_put_alias(struct nl *n, uint32_t index, const char *alias)
+{
+	mnl_attr_put_strz(link_put_change(n, index, false, "whose it is"),
+			  IFLA_IFALIAS, alias);
 }
 
 void link_put_delete(struct nl *n, const char *name)

@@ -29,12 +29,24 @@ int link_find(struct nl *n, const char *name, struct link *ret, struct err *e);
 /* The index of an interface where the socket is; 0: none. */
 uint32_t link_index(const struct nl *n, const char *name);
 
-/* A new interface, up or not; the caller adds attributes and nests. */
-struct nlmsghdr *link_put_new(struct nl *n, const char *name, bool up,
-			      const char *kind);
+/*
+ * A new interface, up or not; the caller adds attributes and nests. index: of
+ * link_new_index, or 0: the kernel's choice.
+ */
+struct nlmsghdr *link_put_new(struct nl *n, uint32_t index, const char *name,
+			      bool up, const char *kind);
+/*
+ * A number that no interface is likely to have. The messages behind the one
+ * that makes it can speak of it, so that all go in one call: nobody can be
+ * killed between two of them, and none is about another's if the first is
+ * refused.
+ */
+uint32_t link_new_index(void);
 /* Change one: up, and more by attributes. */
 struct nlmsghdr *link_put_change(struct nl *n, uint32_t index, bool up,
 				 const char *what);
+/* What is shown beside it; the kernel takes none with the making message. */
+void link_put_alias(struct nl *n, uint32_t index, const char *alias);
 void link_put_delete(struct nl *n, const char *name);
 
 void link_put_address(struct nl *n, uint32_t index, const struct ip *a,

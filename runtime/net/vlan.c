@@ -40,10 +40,13 @@ static bool is_tagged(const char *name, char ret_of[IFNAMSIZ], uint32_t *ret_id)
 	return true;
 }
 
-static void put_tagged(struct nl *n, const char *name, bool up, uint32_t of,
-		       uint32_t id)
+/* It, and whose it is, in one call. */
+static int talk_tagged(struct nl *n, const char *name, bool up, uint32_t of,
+		       uint32_t id, const char *root_path, struct err *e)
 {
-	struct nlmsghdr *const h = link_put_new(n, name, up, "vlan");
+	const uint32_t index = link_new_index();
+	struct nlmsghdr *const h = link_put_new(n, index, name, up, "vlan");
+	char own[LINK_OWNER_MAX];
 	struct nlattr *info;
 	struct nlattr *data;
 
@@ -54,30 +57,23 @@ static void put_tagged(struct nl *n, const char *name, bool up, uint32_t of,
 	mnl_attr_put_u16(h, IFLA_VLAN_ID, (uint16_t)id);
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
+	link_owner(root_path, own);
+	link_put_alias(n, index, own);
+	return nl_talk(n, e);
 }
 
 static int make_tagged(struct nl *n, const char *name, uint32_t of, uint32_t id,
 		       const char *root_path, struct err *e)
 {
-	struct nlmsghdr *h;
-	char own[LINK_OWNER_MAX];
 	STEP(e, "vlan", "make %s", name);
 
-	put_tagged(n, name, true, of, id);
-	if (nl_talk(n, e) < 0) {
-		if (e->sys != ENETDOWN)
-			return -1;
-		/* It comes up by itself when what it is on does. */
-		err_clear(e);
-		put_tagged(n, name, false, of, id);
-		if (nl_talk(n, e) < 0)
-			return -1;
-	}
-	/* The kernel takes none with the message that makes one. */
-	h = link_put_change(n, link_index(n, name), false, "whose it is");
-	link_owner(root_path, own);
-	mnl_attr_put_strz(h, IFLA_IFALIAS, own);
-	return nl_talk(n, e);
+	if (talk_tagged(n, name, true, of, id, root_path, e) == 0)
+		return 0;
+	if (e->sys != ENETDOWN)
+		return -1;
+	/* It comes up by itself when what it is on does. */
+	err_clear(e);
+	return talk_tagged(n, name, false, of, id, root_path, e);
 }
 
 static int no_parent(const struct netdef *d, struct err *e)
@@ -194,7 +190,7 @@ static void put_link(struct nl *n, const struct bridge_end *b,
 {
 	const struct netdef *const d = b->net;
 	const char *const kind = netdef_driver_name(d->driver);
-	struct nlmsghdr *const h = link_put_new(n, b->name, true, kind);
+	struct nlmsghdr *const h = link_put_new(n, 0, b->name, true, kind);
 	struct nlattr *info;
 	struct nlattr *data;
 

@@ -180,6 +180,59 @@ nothing_of_networks()
 	says 'prism0 is down'
 }
 
+@test "a bridge of the user's is used as it is, and stays" {
+	must_work prism network create --subnet 198.18.40.0/24 \
+		-o com.docker.network.bridge.name=own0 own
+	in_host ip link add own0 type bridge
+	in_host ip address add 198.18.40.1/24 dev own0
+	must_work prism run --rm --network own busybox ping -c1 -w2 198.18.40.1
+	says 'own0 is down'
+	must_work in_host ip link show own0
+	has_not alias
+	must_work prism network rm own
+	must_work in_host ip link delete own0
+}
+
+# A host that forwards no IPv6 would take a default route from it.
+@test "no container is a router to the host" {
+	must_work prism run --rm busybox true
+	must_work in_host cat /proc/sys/net/ipv6/conf/prism0/accept_ra
+	prints 0
+}
+
+# killed_at_send N COMMAND...: before its N-th message; 1: it has not so many.
+killed_at_send()
+{
+	local n=$1
+
+	shift
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 capture in_host strace -f -qq \
+		-o /dev/null -e trace=sendto \
+		-e inject=sendto:signal=KILL:when="$n" "$@"
+	[ "$status" = 137 ]
+}
+
+@test "kill -9 before any message to the kernel leaves a bridge that goes" {
+	need TOOL_strace
+	local n
+
+	must_work prism network create kill
+	for ((n = 1; ; n++)); do
+		killed_at_send $n "$PRISM_BIN" run --rm --network kill \
+			busybox true || break
+		must_work prism ps -a -q
+		prints ''
+		must_work prism network rm kill
+		must_work in_host ip -br link show type bridge
+		has_not br-
+		must_work prism network create kill
+	done
+	[ "$status" = 0 ]
+	[ $n -gt 4 ] || explain "died at $n messages"
+	must_work prism network rm kill
+	nothing_of_networks
+}
+
 @test "the bridge has the MTU of the link with the default route" {
 	must_work prism run --rm busybox true
 	in_host ip link delete prism0
