@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -15,7 +16,10 @@
 #include "runtime/net/book.h"
 
 #define HOSTS_MAX MIB(1)
+#define MARK      "# prism: "
 #define OWN       "this container"
+
+#define NETWORK_MARK MARK "network "
 
 /* ---- text ------------------------------------------------------------------------ */
 
@@ -43,8 +47,8 @@ static const char *next_line(const char *p)
 void names_replace(const char *text, const char *what, const char *block,
 		   struct buf *ret)
 {
-	autofree char *begin = xasprintf("# prism: %s", what);
-	autofree char *end = xasprintf("# prism: end of %s", what);
+	autofree char *begin = xasprintf(MARK "%s", what);
+	autofree char *end = xasprintf(MARK "end of %s", what);
 	const char *const from = find_line(text, begin);
 	const char *const to = from ? find_line(from, end) : NULL;
 	const char *rest = "";
@@ -62,29 +66,79 @@ void names_replace(const char *text, const char *what, const char *block,
 	buf_adds(ret, rest);
 }
 
+static bool is_in(const struct net_state *st, const char *network, size_t n)
+{
+	for (size_t i = 0; i < st->n_ends; i++)
+		if (strlen(st->ends[i].network) == n &&
+		    !memcmp(st->ends[i].network, network, n))
+			return true;
+	return false;
+}
+
+/* Where a block of another network ends that begins here, or NULL. */
+static const char *end_of_other(const char *p, const struct net_state *st)
+{
+	const char *const name = str_after(p, NETWORK_MARK);
+	const size_t n = name ? strcspn(name, "\n") : 0;
+	autofree char *end = NULL;
+	const char *to;
+
+	if (!n || is_in(st, name, n))
+		return NULL;
+	end = xasprintf(MARK "end of network %.*s", (int)n, name);
+	to = find_line(p, end);
+	return to ? next_line(to) : NULL;
+}
+
+void names_drop_others(const char *text, const struct net_state *st,
+		       struct buf *ret)
+{
+	while (*text) {
+		const char *const end = end_of_other(text, st);
+		const char *const next = next_line(text);
+
+		if (!end)
+			buf_add(ret, text, (size_t)(next - text));
+		text = end ? end : next;
+	}
+}
+
 /* ---- files ------------------------------------------------------------------------ */
 
-static int write_file(int fd, const struct buf *b, off_t before, struct err *e)
+/*
+ * Its end is blank before it is cut off: whoever is killed in between leaves no
+ * lines of before, which would be the container's from then on.
+ */
+static int write_file(int fd, struct buf *b, size_t before, struct err *e)
 {
+	const size_t len = b->len;
 	ssize_t n;
 
+	while (b->len < before)
+		buf_addc(b, '\n');
 	do {
 		n = pwrite(fd, b->p, b->len, 0);
 	} while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)b->len)
 		return err_sys(e, "pwrite", "hosts");
-	if (before > (off_t)b->len && ftruncate(fd, (off_t)b->len) < 0)
+	crash_point("net-hosts-written");
+	if (before > len && ftruncate(fd, (off_t)len) < 0)
 		return err_sys(e, "ftruncate", "hosts");
 	return 0;
 }
 
-/* A container that has made it too large, or is gone, has no names. */
+/*
+ * A container that has made it too large, or is gone, has no names. st: those of
+ * other networks go.
+ */
 static int change(int dirfd, const char *path, const char *what,
-		  const char *block, struct err *e)
+		  const char *block, const struct net_state *st, struct err *e)
 {
 	autobuf struct buf old = buf_make(HOSTS_MAX);
+	autobuf struct buf kept = buf_make(HOSTS_MAX);
 	autobuf struct buf new = buf_make(HOSTS_MAX);
-	autoclose int fd = openat(dirfd, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int fd = openat(dirfd, path,
+				  O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT)
 		return 0;
@@ -92,14 +146,16 @@ static int change(int dirfd, const char *path, const char *what,
 		return err_sys(e, "openat", "%s", path);
 	if (io_read_file(fd, &old, path, e) < 0)
 		return -1;
-	names_replace(buf_str(&old), what, block, &new);
+	if (st)
+		names_drop_others(buf_str(&old), st, &kept);
+	names_replace(buf_str(st ? &kept : &old), what, block, &new);
 	if (new.over)
 		return err_set(e, ERR_TOOBIG, "%s: larger than %zu bytes", path,
 			       new.max);
 	if (new.len == old.len &&
 	    !memcmp(buf_str(&new), buf_str(&old), new.len))
 		return 0;
-	return write_file(fd, &new, (off_t)old.len, e);
+	return write_file(fd, &new, old.len, e);
 }
 
 /* ---- its own ------------------------------------------------------------------------ */
@@ -189,14 +245,7 @@ int names_own(const struct net_of *o, const struct run_spec *s,
 
 		(void)add_link(o, s, s->links.v[i], &b, &ignored);
 	}
-	return change(o->container->dir_fd, "hosts", OWN, buf_str(&b), e);
-}
-
-int names_leave(const struct net_of *o, const char *network, struct err *e)
-{
-	autofree char *what = xasprintf("network %s", network);
-
-	return change(o->container->dir_fd, "hosts", what, "", e);
+	return change(o->container->dir_fd, "hosts", OWN, buf_str(&b), st, e);
 }
 
 /* ---- the others' ---------------------------------------------------------------------- */
@@ -225,21 +274,19 @@ static int add_member(void *ctx, const char *address, const char *id,
 	return 0;
 }
 
-static int tell_all(struct roll *r, struct err *e)
+static void tell_all(const struct roll *r)
 {
 	for (size_t i = 0; i < r->ids.n; i++) {
 		autofree char *path =
 			xasprintf("containers/%s/hosts", r->ids.v[i]);
 		struct err one = {0};
 
-		(void)e;
 		/* One whose file cannot be written must not stop the others. */
-		if (change(r->root_fd, path, r->what, buf_str(&r->block),
+		if (change(r->root_fd, path, r->what, buf_str(&r->block), NULL,
 			   &one) < 0)
 			log_warn("ignoring: container %.12s: %s", r->ids.v[i],
 				 one.text);
 	}
-	return 0;
 }
 
 int names_tell(int root_fd, const char *network, struct err *e)
@@ -258,7 +305,7 @@ int names_tell(int root_fd, const char *network, struct err *e)
 	lock = book_lock(root_fd, network, e);
 	rc = lock < 0 ? -1 : book_each(root_fd, network, add_member, &r, e);
 	if (rc == 0)
-		rc = tell_all(&r, e);
+		tell_all(&r);
 	buf_free(&r.block);
 	strv_free(&r.ids);
 	return rc;

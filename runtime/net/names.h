@@ -7,7 +7,8 @@
  *
  * The files are mounted in the containers, and a mount keeps the inode: so they
  * are written in place, by one write, under the network's lock. What stands
- * outside of the markers is the container's and stays.
+ * outside of the markers is the container's and stays. Its program may write
+ * there what it likes, and lay a lease on the file: nobody waits for it.
  */
 #ifndef RUNTIME_NET_NAMES_H
 #define RUNTIME_NET_NAMES_H
@@ -16,8 +17,9 @@
 #include "runtime/net/net.h"
 
 /*
- * The container's own file says where it is; what the default gateway is
- * called (--add-host NAME:host-gateway) too.
+ * The container's own file says where it is, and what the default gateway is
+ * called (--add-host NAME:host-gateway); and nothing more of networks that it
+ * has left.
  */
 int names_own(const struct net_of *o, const struct run_spec *s,
 	      const struct net_state *st, struct err *e);
@@ -29,9 +31,6 @@ int names_own(const struct net_of *o, const struct run_spec *s,
 int names_check_links(const struct net_of *o, const struct run_spec *s,
 		      struct err *e);
 
-/* Its file says nothing more of a network that it left. */
-int names_leave(const struct net_of *o, const char *network, struct err *e);
-
 /* Tell all members of a network who is in it now. */
 int names_tell(int root_fd, const char *network, struct err *e);
 
@@ -42,5 +41,9 @@ int names_tell(int root_fd, const char *network, struct err *e);
 struct buf;
 void names_replace(const char *text, const char *what, const char *block,
 		   struct buf *ret);
+
+/* The text without what is between the markers of networks that st has not. */
+void names_drop_others(const char *text, const struct net_state *st,
+		       struct buf *ret);
 
 #endif

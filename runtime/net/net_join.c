@@ -286,10 +286,7 @@ static int leave(const struct net_of *o, const struct run_spec *s,
 	if (rc == 0)
 		rc = net_state_write(o->container->dir_fd, st, false, e);
 	if (rc == 0 && !s->no_hosts)
-		rc = names_leave(o, n.network, e) < 0 ||
-				     names_own(o, s, st, e) < 0
-			     ? -1
-			     : 0;
+		rc = names_own(o, s, st, e);
 	choose_way_out(st, inside);
 	free_end(&n);
 	return rc;

@@ -58,6 +58,29 @@ one_death()
 	[ "$n" -ge 12 ]
 }
 
+# Of a shorter text the old end must not stay: it would be the container's own.
+@test "at every write of another container's hosts file" {
+	need ROOT OVERLAY
+	local point n=0 want
+	must_work prism run -d --name peer --network blue busybox sleep 1000
+	must_work prism exec peer cat /etc/hosts
+	want=$output
+	: >"$T/list"
+	PRISM_CRASH_LIST=$T/list must_work start
+	must_work prism rm c
+	for point in $(points "$T/list" | grep hosts-written); do
+		PRISM_CRASH_AT=$point capture start
+		[ "$status" = 137 ] || explain "nobody died at $point"
+		must_work prism ps -q
+		must_work prism exec peer grep . /etc/hosts
+		prints "$want"
+		must_work prism rm -f c
+		n=$((n + 1))
+	done
+	must_work prism rm -f peer
+	[ "$n" -ge 3 ] || explain "died at $n points"
+}
+
 # The port, and whose it is.
 leads_to()
 {

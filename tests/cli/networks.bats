@@ -430,6 +430,49 @@ up9'
 	says 'network two not found'
 }
 
+@test "names of a network that it left while it was stopped are forgotten" {
+	need ROOT NETNS OVERLAY
+	world
+	hprism network create one
+	hprism network create two
+	must_work hprism run -d --name db --network one busybox sleep 300
+	must_work hprism run -d --name web --network one --network two busybox \
+		sleep 300
+	must_work hprism exec web cat /etc/hosts
+	has db
+	must_work hprism stop -t 0 web
+	must_work hprism network disconnect one web
+	must_work hprism start web
+	must_work hprism exec web cat /etc/hosts
+	has_not db
+	must_work hprism rm -f web db
+}
+
+# A lease is broken when 45 s are over; its file's owner can lay one on it.
+@test "nobody waits for a container's lease on its hosts file" {
+	need ROOT NETNS OVERLAY
+	local holder
+
+	world
+	hprism network create one
+	must_work hprism run -d --name db --network one busybox sleep 300
+	python3 - "$PRISM_ROOT/containers/$output/hosts" >"$T/leased" <<-'END' &
+	import fcntl, signal, sys, time
+	signal.signal(signal.SIGIO, signal.SIG_IGN)
+	f = open(sys.argv[1], 'r+')
+	fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+	print('leased', flush=True)
+	time.sleep(300)
+	END
+	holder=$!
+	wait_for grep -q leased "$T/leased"
+	must_work timeout 30 nsenter --net="/run/netns/$WORLD-host" \
+		"$PRISM_BIN" run --rm --network one busybox true
+	says 'ignoring: container .*hosts'
+	kill $holder
+	must_work hprism rm -f db
+}
+
 @test "--link: a name of another container" {
 	need ROOT NETNS OVERLAY
 	world

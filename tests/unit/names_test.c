@@ -60,12 +60,35 @@ static void half_a_block_is_text(void **state)
 		"# prism: network a\ny\n# prism: end of network a\n");
 }
 
+static void left_networks_are_dropped(void **state)
+{
+	struct net_end end = {.network = (char[]){"a"}};
+	const struct net_state st = {.ends = &end, .n_ends = 1};
+	autobuf struct buf b = buf_make(4096);
+
+	(void)state;
+	names_drop_others(
+		"1\n# prism: network a\nx\n# prism: end of network a\n"
+		"# prism: network ab\ny\n"
+		"# prism: end of network ab\n"
+		"# prism: this container\nme\n"
+		"# prism: end of this container\n"
+		"# prism: network half\nmine",
+		&st, &b);
+	assert_string_equal(buf_str(&b), "1\n# prism: network a\nx\n"
+					 "# prism: end of network a\n"
+					 "# prism: this container\nme\n"
+					 "# prism: end of this container\n"
+					 "# prism: network half\nmine");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_comes_and_changes_and_goes),
 		cmocka_unit_test(the_others_are_left_alone),
 		cmocka_unit_test(half_a_block_is_text),
+		cmocka_unit_test(left_networks_are_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
