@@ -26,12 +26,18 @@ static const struct family {
 	const char *tool;
 	int domain;
 	int level;
+	size_t names_at;  /* of an entry's two names of interfaces */
 	size_t target_at; /* of target_offset in an entry */
+	size_t next_at;   /* of next_offset */
 } families[] = {
 	{"/proc/self/net/ip_tables_names", "iptables-legacy", AF_INET,
-	 IPPROTO_IP, offsetof(struct ipt_entry, target_offset)},
+	 IPPROTO_IP, offsetof(struct ipt_entry, ip.iniface),
+	 offsetof(struct ipt_entry, target_offset),
+	 offsetof(struct ipt_entry, next_offset)},
 	{"/proc/self/net/ip6_tables_names", "ip6tables-legacy", AF_INET6,
-	 IPPROTO_IPV6, offsetof(struct ip6t_entry, target_offset)},
+	 IPPROTO_IPV6, offsetof(struct ip6t_entry, ipv6.iniface),
+	 offsetof(struct ip6t_entry, target_offset),
+	 offsetof(struct ip6t_entry, next_offset)},
 };
 
 /* To ask for one that is not there would load it. */
@@ -63,7 +69,26 @@ static int policy(const struct family *f, const char *all, size_t size,
 	return t.verdict;
 }
 
-/* Names of interfaces stand in the entries with their NUL. */
+/* Does an entry name it, as where packets come from or go to? */
+static bool mentions(const struct family *f, const char *all, size_t size,
+		     const char *bridge)
+{
+	const size_t n = strlen(bridge) + 1;
+	uint16_t next;
+
+	for (size_t at = 0; size - at >= f->next_at + sizeof(next);
+	     at += next) {
+		const char *const in = all + at + f->names_at;
+
+		if (!memcmp(in, bridge, n) || !memcmp(in + IFNAMSIZ, bridge, n))
+			return true;
+		memcpy(&next, all + at + f->next_at, sizeof(next));
+		if (next == 0 || next > size - at)
+			return false;
+	}
+	return false;
+}
+
 static bool cuts_off(const struct family *f, const char *bridge)
 {
 	autoclose int fd =
@@ -85,7 +110,7 @@ static bool cuts_off(const struct family *f, const char *bridge)
 		return false;
 	return policy(f, (const char *)all->entrytable, info.size,
 		      info.underflow[NF_INET_FORWARD]) == -NF_DROP - 1 &&
-	       !memmem(all->entrytable, info.size, bridge, strlen(bridge) + 1);
+	       !mentions(f, (const char *)all->entrytable, info.size, bridge);
 }
 
 void iptlegacy_warn(const char *bridge, struct buf *ret)

@@ -32,10 +32,24 @@ struct handles {
 	size_t n;
 };
 
-/* Its name and a NUL stand in the message, as what a packet's is compared to. */
+/*
+ * Its name and a NUL stand in the message, as what a packet's is compared to:
+ * where a value begins. Else the name would be the end of a longer one.
+ */
 static bool mentions(const struct nlmsghdr *m, const char *bridge)
 {
-	return memmem(m, m->nlmsg_len, bridge, strlen(bridge) + 1) != NULL;
+	const size_t n = strlen(bridge) + 1;
+	const char *const end = (const char *)m + m->nlmsg_len;
+	const char *p = (const char *)m + NLMSG_HDRLEN;
+
+	for (; (p = memmem(p, (size_t)(end - p), bridge, n)); p++) {
+		struct nlattr a;
+
+		memcpy(&a, p - sizeof(a), sizeof(a));
+		if (a.nla_type == NFTA_DATA_VALUE && a.nla_len >= sizeof(a) + n)
+			return true;
+	}
+	return false;
 }
 
 static bool is_ours(const struct nftnl_rule *r)
@@ -101,7 +115,8 @@ int nftforeign_open(const char *bridge, struct err *e)
 	return 0;
 }
 
-static int close_one(struct nft_table t, const char *bridge, struct err *e)
+/* As many as one message takes; how many those were, or -1. */
+static int close_some(struct nft_table t, const char *bridge, struct err *e)
 {
 	struct handles h = {.bridge = bridge};
 	struct nft_tx tx;
@@ -113,13 +128,23 @@ static int close_one(struct nft_table t, const char *bridge, struct err *e)
 	nft_tx_begin(&tx, t);
 	for (size_t i = 0; i < h.n; i++)
 		nft_rule_del(&tx, CHAIN, h.v[i]);
-	if (nft_tx_commit(&tx, e) == 0)
-		return 0;
-	/* Somebody else removed them meanwhile. */
-	if (e->sys != ENOENT)
-		return -1;
-	err_clear(e);
-	return 0;
+	if (nft_tx_commit(&tx, e) < 0) {
+		/* Somebody else removed one meanwhile: look again. */
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+	}
+	return (int)h.n;
+}
+
+static int close_one(struct nft_table t, const char *bridge, struct err *e)
+{
+	int n;
+
+	do
+		n = close_some(t, bridge, e);
+	while (n > 0);
+	return n;
 }
 
 int nftforeign_close(const char *bridge, struct err *e)

@@ -426,6 +426,52 @@ static void iptables_are_opened_and_closed_again(void **state)
 	assert_int_equal(n_rules(iptables, "FORWARD"), 1);
 }
 
+static void a_name_that_ends_like_ours_is_another(void **state)
+{
+	static const char *const longer[] = {"xpr0", "mypr0", "netpr0",
+					     "mynetpr0"};
+	struct err e = {0};
+
+	(void)state;
+	WORLD();
+	add_foreign(iptables, "FORWARD");
+	for (size_t i = 0; i < ARRAY_LEN(longer); i++)
+		assert_int_equal(nftforeign_open(longer[i], &e), 0);
+	assert_int_equal(n_rules(iptables, "FORWARD"), 9);
+	assert_int_equal(nftforeign_open("pr0", &e), 0);
+	assert_int_equal(n_rules(iptables, "FORWARD"), 11);
+	assert_int_equal(nftforeign_close("pr0", &e), 0);
+	assert_int_equal(n_rules(iptables, "FORWARD"), 9);
+	for (size_t i = 0; i < ARRAY_LEN(longer); i++)
+		assert_int_equal(nftforeign_close(longer[i], &e), 0);
+	assert_int_equal(n_rules(iptables, "FORWARD"), 1);
+}
+
+/* Each of many that looked at once has put its own. */
+static void however_many_there_are_all_are_closed(void **state)
+{
+	struct nft_tx tx;
+	struct err e = {0};
+
+	(void)state;
+	WORLD();
+	add_foreign(iptables, "FORWARD");
+	nft_tx_begin(&tx, iptables);
+	for (int i = 0; i < 40; i++) {
+		struct nftnl_rule *const r = nft_rule_make();
+
+		nft_meta(r, NFT_META_IIFNAME, NFT_REG_1);
+		nft_cmp(r, NFT_REG_1, NFT_CMP_EQ, "pr0", sizeof("pr0"));
+		nft_verdict(r, NF_ACCEPT, NULL);
+		nft_rule_comment(r, "prism");
+		nft_rule_put(&tx, "FORWARD", r, true);
+	}
+	assert_int_equal(nft_tx_commit(&tx, &e), 0);
+	assert_int_equal(n_rules(iptables, "FORWARD"), 41);
+	assert_int_equal(nftforeign_close("pr0", &e), 0);
+	assert_int_equal(n_rules(iptables, "FORWARD"), 1);
+}
+
 /* docker came, or somebody flushed the chain, after our network was made. */
 static void iptables_that_come_later_are_opened_by_the_next(void **state)
 {
@@ -532,6 +578,8 @@ int main(void)
 		cmocka_unit_test(there_is_one_socket),
 		cmocka_unit_test(overlapping_subnets_are_an_error),
 		cmocka_unit_test(iptables_are_opened_and_closed_again),
+		cmocka_unit_test(a_name_that_ends_like_ours_is_another),
+		cmocka_unit_test(however_many_there_are_all_are_closed),
 		cmocka_unit_test(
 			iptables_that_come_later_are_opened_by_the_next),
 		cmocka_unit_test(what_drops_elsewhere_is_told),
