@@ -152,8 +152,7 @@ int bridge_remove(const struct netdef *d, const char *root_path, struct err *e)
 	link_owner(root_path, own);
 	if (l.index == 0 || strcmp(l.alias, own) != 0)
 		return 0;
-	link_put_delete(&n, d->link);
-	return nl_talk(&n, e);
+	return link_remove(&n, d->link, e);
 }
 
 /* ---- forwarding ------------------------------------------------------------------ */
@@ -254,7 +253,8 @@ static int make_pair(struct nl *n, const struct bridge_end *b,
 		return -1;
 	/* Of a start that was cut short, whose namespace is still there. */
 	err_clear(e);
-	link_put_delete(n, b->host);
+	if (link_remove(n, b->host, e) < 0)
+		return -1;
 	put_pair(n, b, bridge);
 	return nl_talk(n, e);
 }
@@ -305,13 +305,7 @@ int bridge_detach(const char *host, struct err *e)
 	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
 	autonl struct nl n = {.fd = -1};
 
-	if (nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0)
-		return -1;
-	link_put_delete(&n, host);
-	if (nl_talk(&n, e) == 0)
-		return 0;
-	if (e->sys != ENODEV)
-		return -1;
-	err_clear(e);
-	return 0;
+	return nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0
+		       ? -1
+		       : link_remove(&n, host, e);
 }

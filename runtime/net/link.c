@@ -110,12 +110,18 @@ void link_put_alias(struct nl *n, uint32_t index, const char *alias)
 			  IFLA_IFALIAS, alias);
 }
 
-void link_put_delete(struct nl *n, const char *name)
+int link_remove(struct nl *n, const char *name, struct err *e)
 {
 	struct nlmsghdr *const h = nl_put(
 		n, RTM_DELLINK, 0, sizeof(struct ifinfomsg), "remove %s", name);
 
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	if (nl_talk(n, e) == 0)
+		return 0;
+	if (e->sys != ENODEV)
+		return -1;
+	err_clear(e);
+	return 0;
 }
 
 void link_owner(const char *root_path, char ret[LINK_OWNER_MAX])

@@ -47,7 +47,8 @@ struct nlmsghdr *link_put_change(struct nl *n, uint32_t index, bool up,
 				 const char *what);
 /* What is shown beside it; the kernel takes none with the making message. */
 void link_put_alias(struct nl *n, uint32_t index, const char *alias);
-void link_put_delete(struct nl *n, const char *name);
+/* At once; absent is success. */
+int link_remove(struct nl *n, const char *name, struct err *e);
 
 void link_put_address(struct nl *n, uint32_t index, const struct ip *a,
 		      uint8_t prefix);

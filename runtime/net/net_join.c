@@ -91,6 +91,32 @@ static int tell(const struct net_of *o, const struct run_spec *s,
 		       : 0;
 }
 
+/* ---- the way out ---------------------------------------------------------------- */
+
+static void put_default(struct nl *inside, uint32_t index, const char *gateway)
+{
+	struct ip a;
+
+	if (gateway && ip_parse(gateway, &a))
+		link_put_default(inside, index, &a);
+}
+
+/* Another one leads out now; in vain if none does. */
+static void choose_way_out(const struct net_state *st, struct nl *inside)
+{
+	const size_t i = net_way_out(st);
+	struct err why = {0};
+	uint32_t index;
+
+	if (i == st->n_ends)
+		return;
+	index = link_index(inside, st->ends[i].name);
+	put_default(inside, index, st->ends[i].gateway);
+	put_default(inside, index, st->ends[i].gateway6);
+	if (nl_talk(inside, &why) < 0)
+		log_warn("ignoring: %s", why.text);
+}
+
 /* ---- coming ------------------------------------------------------------------ */
 
 /* The last one is new: are the ports its own from now on? */
@@ -157,10 +183,24 @@ static int come(const struct net_of *o, const struct run_spec *s,
 	return tell(o, s, st, p->def.name, e);
 }
 
+/* What had the default route before the last one came has it again. */
+static void give_way_out_back(const struct net_state *st, int pidfd)
+{
+	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
+	autonl struct nl inside = {.fd = -1};
+	struct err ignored = {0};
+
+	if (nl_open_in(&inside, pidfd, NETLINK_ROUTE, mem, sizeof(mem),
+		       &ignored) == 0)
+		choose_way_out(st, &inside);
+}
+
 /* Nobody is in it by halves. */
-static void undo(const struct net_of *o, struct net_state *st, bool new_ports)
+static void undo(const struct net_of *o, struct net_state *st, bool new_ports,
+		 int pidfd)
 {
 	struct net_end *const n = &st->ends[st->n_ends - 1];
+	const bool led_out = net_way_out(st) == st->n_ends - 1;
 	struct err ignored = {0};
 	size_t by;
 
@@ -174,6 +214,8 @@ static void undo(const struct net_of *o, struct net_state *st, bool new_ports)
 	free_end(n);
 	*n = (struct net_end){0};
 	st->n_ends--;
+	if (led_out)
+		give_way_out_back(st, pidfd);
 	if (new_ports)
 		forget_ports(st);
 	(void)net_state_write(o->container->dir_fd, st, false, &ignored);
@@ -211,7 +253,7 @@ int net_connect(const struct net_of *o, const struct run_spec *s,
 	if (rc == 0) {
 		rc = come(o, s, &p, &st, &held, init, pidfd, e);
 		if (rc < 0)
-			undo(o, &st, !had_ports);
+			undo(o, &st, !had_ports, pidfd);
 	}
 	netdef_free(&p.def);
 	if (rc == 0 && held.n > 0) {
@@ -227,34 +269,8 @@ int net_connect(const struct net_of *o, const struct run_spec *s,
 static int remove_link(const struct net_end *n, struct nl *inside,
 		       struct err *e)
 {
-	if (n->host)
-		return bridge_detach(n->host, e);
-	link_put_delete(inside, n->name);
-	return nl_talk(inside, e);
-}
-
-static void put_default(struct nl *inside, uint32_t index, const char *gateway)
-{
-	struct ip a;
-
-	if (gateway && ip_parse(gateway, &a))
-		link_put_default(inside, index, &a);
-}
-
-/* Another one leads out now; in vain if none does. */
-static void choose_way_out(const struct net_state *st, struct nl *inside)
-{
-	const size_t i = net_way_out(st);
-	struct err why = {0};
-	uint32_t index;
-
-	if (i == st->n_ends)
-		return;
-	index = link_index(inside, st->ends[i].name);
-	put_default(inside, index, st->ends[i].gateway);
-	put_default(inside, index, st->ends[i].gateway6);
-	if (nl_talk(inside, &why) < 0)
-		log_warn("ignoring: %s", why.text);
+	return n->host ? bridge_detach(n->host, e)
+		       : link_remove(inside, n->name, e);
 }
 
 /* And another one publishes what the one that has left did. */

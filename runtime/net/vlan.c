@@ -154,8 +154,7 @@ int vlan_remove(const struct netdef *d, int root_fd, const char *root_path,
 	shared = is_shared(root_fd, d, e);
 	if (shared)
 		return shared < 0 ? -1 : 0;
-	link_put_delete(&n, d->link);
-	return nl_talk(&n, e);
+	return link_remove(&n, d->link, e);
 }
 
 /* ---- the interface ---------------------------------------------------------------- */
@@ -274,15 +273,19 @@ int vlan_attach(const struct bridge_end *b, struct err *e)
 	_Alignas(struct nlmsghdr) char mem[NL_ROOM];
 	autonl struct nl outside = {.fd = -1};
 	autonl struct nl n = {.fd = -1};
+	struct err ignored = {0};
 	uint32_t index;
 
 	if (nl_open(&outside, NETLINK_ROUTE, outside_mem, sizeof(outside_mem),
 		    e) < 0 ||
-	    make_link(&outside, b, e) < 0 ||
-	    nl_open_in(&n, b->netns, NETLINK_ROUTE, mem, sizeof(mem), e) < 0)
+	    nl_open_in(&n, b->netns, NETLINK_ROUTE, mem, sizeof(mem), e) < 0 ||
+	    make_link(&outside, b, e) < 0)
 		return -1;
 	index = link_index(&n, b->name);
 	put_family(&n, index, b, &b->ip, &b->net->v4);
 	put_family(&n, index, b, &b->ip6, &b->net->v6);
-	return nl_talk(&n, e);
+	if (nl_talk(&n, e) == 0)
+		return 0;
+	(void)link_remove(&n, b->name, &ignored);
+	return -1;
 }

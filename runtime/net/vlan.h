@@ -28,6 +28,7 @@
 /* False: it has its parent's MAC address, and none can be asked for. */
 bool vlan_has_mac(const struct netdef *d);
 
+/* On an error the container has nothing of it. */
 int vlan_attach(const struct bridge_end *b, struct err *e);
 
 /*

@@ -157,6 +157,28 @@ reached()
 	says 'up0 may be .*another mode'
 }
 
+@test "macvlan: a way in that fails leaves nothing inside; one that is gone" {
+	need ROOT NETNS OVERLAY MACVLAN
+	create lan -d macvlan -o parent=up0 "${LAN[@]}" "${LAN6[@]}"
+	must_work hprism run -d --name web --cap-add NET_ADMIN --network bridge \
+		--sysctl net.ipv6.conf.default.disable_ipv6=1 busybox sleep 300
+	must_fail 1 hprism network connect lan web
+	says 'IPv6 is disabled'
+	must_work hprism exec web ls /sys/class/net
+	prints 'eth0
+lo'
+	must_work hprism exec web ip route
+	has '^default via 10\.88\.'
+	must_work hprism exec web cat /etc/hosts
+	has_not '198\.51\.100\.'
+	must_work hprism network rm lan
+	create lan -d macvlan -o parent=up0 "${LAN[@]}"
+	must_work hprism network connect lan web
+	must_work hprism exec web ip link delete eth1
+	must_work hprism network disconnect lan web
+	must_work hprism rm -f web
+}
+
 # ---- ipvlan --------------------------------------------------------------------------
 
 @test "ipvlan: layer 2, with the parent's MAC address" {
