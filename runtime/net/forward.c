@@ -13,6 +13,13 @@
  * is not. A half is over when its source has ended and its buffer is empty; its
  * sink is told. Both over, or any error: the pair is gone.
  *
+ * Who cannot be accepted, because no fd is free, waits in the kernel's queue:
+ * the listeners are asked again when a pair has ended, or after a moment, since
+ * what took the fds may not be ours.
+ *
+ * A fork that holds a socket keeps it in epoll past our close, so each is taken
+ * out of it before what its events lead to is freed.
+ *
  * For udp fd[0] is the listener's own (borrowed), and peer is whom answers go
  * to: datagrams are not buffered.
  */
@@ -24,6 +31,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,12 +43,14 @@
 #define DATAGRAM_MAX KIB(64)
 #define EVENTS_MAX   32 /* of one turn */
 #define BURST_MAX    32 /* datagrams of one socket in one turn */
+#define RETRY_NS     (CLOCK_SECOND / 10) /* after no fd was free */
 
 /* What an epoll event leads to. */
 struct source {
 	enum {
 		LISTENER,
-		PAIR
+		PAIR,
+		RETRY
 	} what;
 	size_t index; /* of a pair: which fd */
 	void *of;
@@ -78,6 +88,8 @@ struct forward {
 	struct listener *v;
 	size_t n;
 	bool full; /* listeners of tcp are not asked */
+	int retry; /* a timer: ask them again */
+	struct source retry_source;
 	struct ip v4;
 	struct ip v6;
 	struct pair *pairs;
@@ -114,6 +126,12 @@ static void ask(struct forward *f, struct pair *p, size_t i, uint32_t events)
 		p->dead = true;
 }
 
+static void unwatch_close(struct forward *f, int *fd)
+{
+	(void)epoll_ctl(f->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	own_close(fd);
+}
+
 /* Level triggered: who cannot be served now is not asked. */
 static void ask_listeners(struct forward *f, bool full)
 {
@@ -139,8 +157,8 @@ static void reset(int fd)
 static void free_pair(struct forward *f, struct pair *p)
 {
 	if (is_tcp(p->from))
-		own_close(&p->fd[0]);
-	own_close(&p->fd[1]);
+		unwatch_close(f, &p->fd[0]);
+	unwatch_close(f, &p->fd[1]);
 	free(p->half[0].p);
 	free(p->half[1].p);
 	free(p);
@@ -288,6 +306,23 @@ static void move(struct forward *f, struct pair *p, size_t i, uint32_t events)
 	p->dead = p->dead || (p->half[0].told && p->half[1].told);
 }
 
+static void retry_later(struct forward *f)
+{
+	const struct itimerspec once = {.it_value.tv_nsec = RETRY_NS};
+
+	if (timerfd_settime(f->retry, 0, &once, NULL) == 0)
+		ask_listeners(f, true);
+}
+
+static void retry_now(struct forward *f)
+{
+	uint64_t times;
+
+	(void)!read(f->retry, &times, sizeof(times));
+	if (f->n_pairs < FORWARD_MAX)
+		ask_listeners(f, false);
+}
+
 static void take_connection(struct forward *f, struct listener *l)
 {
 	autoclose int from =
@@ -296,9 +331,9 @@ static void take_connection(struct forward *f, struct listener *l)
 	struct pair *p;
 
 	if (from < 0) {
-		/* No fd is free; who waits is asked again after an end. */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-			ask_listeners(f, true);
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		    errno == ENOBUFS)
+			retry_later(f);
 		return;
 	}
 	to = dial(f, l);
@@ -405,6 +440,10 @@ static void one_event(struct forward *f, const struct epoll_event *ev)
 	const struct source *const s = ev->data.ptr;
 	struct pair *const p = s->of;
 
+	if (s->what == RETRY) {
+		retry_now(f);
+		return;
+	}
 	if (s->what == LISTENER) {
 		struct listener *const l = s->of;
 
@@ -473,6 +512,20 @@ static int add_listener(struct forward *f, const struct port_map *map, int *fd,
 	return 0;
 }
 
+static int open_epoll(struct forward *f, struct err *e)
+{
+	f->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (f->epoll < 0)
+		return err_sys(e, "epoll_create1", "for published ports");
+	f->retry = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (f->retry < 0)
+		return err_sys(e, "timerfd_create", "for published ports");
+	f->retry_source.what = RETRY;
+	if (watch(f, EPOLL_CTL_ADD, f->retry, EPOLLIN, &f->retry_source) < 0)
+		return err_sys(e, "epoll_ctl", "a timer");
+	return 0;
+}
+
 int forward_make(struct ports *p, struct forward **ret, struct err *e)
 {
 	struct forward *f;
@@ -482,9 +535,8 @@ int forward_make(struct ports *p, struct forward **ret, struct err *e)
 		return 0;
 	f = xcalloc(1, sizeof(*f));
 	f->v = xcalloc(p->n, sizeof(*f->v));
-	f->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (f->epoll < 0) {
-		(void)err_sys(e, "epoll_create1", "for published ports");
+	f->epoll = f->retry = -1;
+	if (open_epoll(f, e) < 0) {
 		forward_free(f);
 		return -1;
 	}
@@ -507,6 +559,7 @@ void forward_free(struct forward *f)
 	sweep(f);
 	for (size_t i = 0; i < f->n; i++)
 		own_close(&f->v[i].fd);
+	own_close(&f->retry);
 	own_close(&f->epoll);
 	free(f->v);
 	free(f->datagram);

@@ -3,6 +3,7 @@
  * namespace of its own.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -332,6 +334,60 @@ static void too_many_wait(void **state)
 	tear_down(&r);
 }
 
+/* With no pair open there is no end that would ask them again. */
+static void no_fd_for_the_first_is_tried_again(void **state)
+{
+	struct rlimit old;
+	struct rlimit none;
+	struct road r;
+	autoclose int client = -1;
+
+	(void)state;
+	WORLD();
+	build(&r, "tcp", "127.0.0.1");
+	client = socket_at("127.0.0.1", r.host, SOCK_STREAM, false);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){.rlim_cur = 3, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	forward_turn(r.f);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	serve_until(r.f, r.server);
+	tear_down(&r);
+}
+
+/* As a fork holds it that has not come to its exec. */
+static void a_socket_that_a_fork_holds_says_no_more(void **state)
+{
+	struct road r;
+	struct pollfd p = {.events = POLLIN};
+	union sockname peer;
+	socklen_t peer_len = sizeof(peer);
+	const struct ip none = {0};
+	char b;
+	int copy[64];
+	size_t n = 0;
+	autoclose int client = -1;
+
+	(void)state;
+	WORLD();
+	build(&r, "udp", "127.0.0.1");
+	client = socket_at("127.0.0.1", r.host, SOCK_DGRAM, false);
+	assert_int_equal(send(client, "a", 1, 0), 1);
+	serve_until(r.f, r.server);
+	for (int fd = 3; fd < 64; fd++) {
+		copy[n] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+		n += copy[n] >= 0;
+	}
+	p.fd = forward_fd(r.f);
+	forward_to(r.f, &none, &none);
+	assert_int_equal(recvfrom(r.server, &b, 1, 0, &peer.any, &peer_len), 1);
+	assert_int_equal(sendto(r.server, "A", 1, 0, &peer.any, peer_len), 1);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	while (n)
+		own_close(&copy[--n]);
+	tear_down(&r);
+}
+
 /* ---- ports ---------------------------------------------------------------------- */
 
 static int reserve_text(const char *ip, uint16_t first, uint16_t last,
@@ -460,6 +516,8 @@ int main(void)
 		cmocka_unit_test(refused_inside_is_reset_outside),
 		cmocka_unit_test(nowhere_is_reset_too),
 		cmocka_unit_test(datagrams_find_back),
+		cmocka_unit_test(no_fd_for_the_first_is_tried_again),
+		cmocka_unit_test(a_socket_that_a_fork_holds_says_no_more),
 		cmocka_unit_test(too_many_wait),
 		cmocka_unit_test(a_taken_port_says_by_whom),
 		cmocka_unit_test(a_range_gives_its_first_free_one),
