@@ -220,15 +220,13 @@ static int pivot(const char *dir, struct err *e)
 	return 0;
 }
 
-/* The host goes out of reach, whole. */
+/* The host goes out of reach, whole; "." is the new root from here on. */
 static int let_go_of_host(struct err *e)
 {
 	STEP(e, "detach", "let go of the host's mounts");
 
 	if (umount2(".", UMOUNT_DETACH) < 0)
 		return err_sys(e, "umount2", "the old root");
-	if (chdir("/") < 0)
-		return err_sys(e, "chdir", "/");
 	return 0;
 }
 
