@@ -49,6 +49,24 @@ const char *str_after(const char *s, const char *prefix)
 	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
 
+bool str_to_bool(const char *s, bool *ret)
+{
+	static const char *const words[][2] = {
+		{"1", "0"},        {"t", "f"},        {"T", "F"},
+		{"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		const bool yes = !strcmp(s, words[i][0]);
+
+		if (!yes && strcmp(s, words[i][1]) != 0)
+			continue;
+		*ret = yes;
+		return true;
+	}
+	return false;
+}
+
 bool str_starts(const char *s, const char *prefix)
 {
 	return str_after(s, prefix) != NULL;

@@ -15,6 +15,9 @@ bool str_to_u64(const char *s, uint64_t max, uint64_t *ret);
 bool str_to_u64n(const char *s, size_t n, uint64_t max, uint64_t *ret);
 bool str_to_u32(const char *s, uint32_t max, uint32_t *ret);
 
+/* The words of Go's ParseBool: 1, t, T, true, True, TRUE, and 0, f... */
+bool str_to_bool(const char *s, bool *ret);
+
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 static inline bool str_empty(const char *s)

@@ -41,23 +41,15 @@ static const struct opt *find_letter(const struct opt *table, char c)
 
 static int set_bool(const struct opt *o, bool *to, const char *v, struct err *e)
 {
-	static const char *const yes[] = {"true", "1",    "yes", "t",
-					  "T",    "True", "TRUE"};
-	static const char *const no[] = {"false", "0",     "no",   "f",
-					 "F",     "False", "FALSE"};
-
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (!v || strcmp(v, yes[i]) == 0) {
-			*to = true;
-			return 0;
-		}
-		if (strcmp(v, no[i]) == 0) {
-			*to = false;
-			return 0;
-		}
-	}
-	return err_set(e, ERR_USAGE, "--%s: '%s' is neither true nor false",
-		       o->name, v);
+	if (!v || !strcmp(v, "yes"))
+		*to = true;
+	else if (!strcmp(v, "no"))
+		*to = false;
+	else if (!str_to_bool(v, to))
+		return err_set(e, ERR_USAGE,
+			       "--%s: '%s' is neither true nor false", o->name,
+			       v);
+	return 0;
 }
 
 static int set_value(const struct opt *o, void *fields, const char *v,

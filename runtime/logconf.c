@@ -60,21 +60,12 @@ static int set_max_file(struct words *w, const char *v, struct err *e)
 		       v, LOGFILE_FILES_MAX);
 }
 
-/* Go's words for a bool. */
 static int set_compress(struct words *w, const char *v, struct err *e)
 {
-	static const char *const yes[] = {"1",    "t",    "T",
-					  "true", "TRUE", "True"};
-	static const char *const no[] = {"0",     "f",     "F",
-					 "false", "FALSE", "False"};
-
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (strcmp(v, yes[i]) != 0 && strcmp(v, no[i]) != 0)
-			continue;
-		w->conf->compress = !strcmp(v, yes[i]);
-		return 0;
-	}
-	return err_set(e, ERR_USAGE, "'%s' is neither true nor false", v);
+	return str_to_bool(v, &w->conf->compress)
+		       ? 0
+		       : err_set(e, ERR_USAGE, "'%s' is neither true nor false",
+				 v);
 }
 
 static int set_mode(struct words *w, const char *v, struct err *e)

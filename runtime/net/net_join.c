@@ -1,9 +1,10 @@
 /*
  * net_join - a running container comes into a network, or leaves one
  *
- * The monitor is asked nothing: the file "network" says all, and whoever changes
- * it holds net_lock. It is poked when there are ports for it to hold. What is not in there when the container ends is not taken
- * back, so it is written before the first effect, as on the way up.
+ * The monitor is asked nothing, and only poked when there are ports for it to
+ * hold: the file "network" says all, and whoever changes it holds net_lock. What
+ * is not in there when the container ends is not taken back, so it is written
+ * before the first effect, as on the way up.
  */
 #include <stdio.h>
 #include <stdlib.h>
