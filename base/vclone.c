@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -63,7 +64,95 @@ clone_below(struct clone_args *args, void (*fn)(void *arg), void *arg)
 	args->stack_size = DEPTH;
 	return clone_call(args, fn, arg);
 }
+
+long vclone_raw(long number, long a, long b, long c, long d)
+{
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = d;
+	long rc;
+
+	__asm__ volatile("syscall"
+			 : "=a"(rc)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory", "cc");
+	return rc;
+#else
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x8 __asm__("x8") = number;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x1), "r"(x2), "r"(x3), "r"(x8)
+			 : "memory", "cc");
+	return x0;
 #endif
+}
+
+static struct {
+	void (*fn)(void *arg);
+	void *arg;
+	char stack[8192] __attribute__((aligned(16)));
+} thread;
+
+static void be_beside(void *unused)
+{
+	(void)unused;
+	thread.fn(thread.arg);
+	(void)vclone_raw(SYS_exit, 0, 0, 0, 0);
+}
+
+static long clone_beside(void)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD |
+			 CLONE_SYSVSEM,
+		.stack = (uintptr_t)thread.stack,
+		.stack_size = sizeof(thread.stack),
+	};
+	sigset_t all;
+	sigset_t old;
+	long rc;
+
+	/* The thread is born with the mask that it keeps. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+	rc = clone_call(&args, be_beside, NULL);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+#else
+long vclone_raw(long number, long a, long b, long c, long d)
+{
+	const long rc = syscall(number, a, b, c, d);
+
+	return rc < 0 ? -errno : rc;
+}
+
+static long clone_beside(void)
+{
+	return -ENOSYS;
+}
+#endif
+
+int vclone_beside(void (*fn)(void *arg), void *arg)
+{
+	long rc;
+
+#if VCLONE_SHARES
+	thread.fn = fn;
+	thread.arg = arg;
+#else
+	(void)fn;
+	(void)arg;
+#endif
+	rc = clone_beside();
+	if (rc < 0)
+		errno = (int)-rc;
+	return rc < 0 ? -1 : 0;
+}
 
 pid_t vclone(const struct clone_args *args, enum vclone_how how,
 	     void (*fn)(void *arg), void *arg)

@@ -41,4 +41,17 @@ enum vclone_how {
 pid_t vclone(const struct clone_args *args, enum vclone_how how,
 	     void (*fn)(void *arg), void *arg);
 
+/*
+ * fn(arg) in a thread of this process, beside the caller: on another processor
+ * if one is free. It is no thread of libc's: errno, the heap and whatever is
+ * buffered belong to the caller, who goes on meanwhile. So fn may touch what
+ * arg leads to, make calls by vclone_raw, and return, which ends the thread.
+ * It takes no signals, and its fds are a copy. Once in a process. -1 with
+ * errno; ENOSYS where the memory is not shared.
+ */
+int vclone_beside(void (*fn)(void *arg), void *arg);
+
+/* A system call of up to four arguments: what it returns, or -errno. */
+long vclone_raw(long number, long a, long b, long c, long d);
+
 #endif

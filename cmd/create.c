@@ -18,7 +18,7 @@ static int say_created(const struct container *c, struct err *e)
 static int create_run(const struct globals *g, void *fields, int argc,
 		      char **argv, struct err *e)
 {
-	struct run r = {.g = g, .o = fields, .range = -1};
+	struct run r = {.g = g, .o = fields, .range = -1, .netns = -1};
 	int rc;
 
 	r.container = (struct container)CONTAINER_NONE;

@@ -50,6 +50,7 @@ static int start(struct run *r, struct run_start *s, int *ret_code,
 	s->job.running = while_running;
 	s->job.ctx = r;
 	s->job.keep = r->range;
+	s->job.netns = take_fd(&r->netns);
 	/* The container's own files now say what it needs. */
 	store_unlock(r->store);
 	if (!r->o->detach)
@@ -108,7 +109,7 @@ static int run_run(const struct globals *g, void *fields, int argc, char **argv,
 		   struct err *e)
 {
 	const struct run_opts *const o = fields;
-	struct run r = {.g = g, .o = o, .range = -1};
+	struct run r = {.g = g, .o = o, .range = -1, .netns = -1};
 	int code = 125;
 	int rc;
 

@@ -17,6 +17,7 @@
 #include "cmd/run_others.h"
 #include "cmd/run_volumes.h"
 #include "runtime/container_volumes.h"
+#include "runtime/netns.h"
 #include "store/layer.h"
 #include "store/ready.h"
 
@@ -238,6 +239,8 @@ int run_prepare(struct run *r, int argc, char **argv, struct err *e)
 	    run_opts_userns(r->o, r->g->run_dir, &r->spec, &r->range, e) < 0 ||
 	    run_opts_security(r->o, &r->spec, e) < 0)
 		return -1;
+	if (!r->o->create)
+		r->netns = netns_ahead(&r->spec);
 	if (cmd_open_store(r->g, &r->store, e) < 0)
 		return -1;
 	r->home.root_path = store_root(r->store);
@@ -278,6 +281,7 @@ void run_close(struct run *r)
 	image_free(&r->image);
 	spec_free(&r->spec);
 	own_close(&r->range);
+	own_close(&r->netns);
 	store_close(r->store);
 	r->store = NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * run_make - from the words of `run` and `create` to a container on disk
  *
- * Life: {.g, .o, .range = -1} -> run_prepare (flags, image, store) ->
+ * Life: {.g, .o, .range = -1, .netns = -1} -> run_prepare (flags, image, store) ->
  * run_make (the container: made and locked, "created") -> run_close.
  */
 #ifndef CMD_RUN_MAKE_H
@@ -23,6 +23,7 @@ struct run {
 	struct container_home home;
 	struct container container;
 	int range; /* lock of --userns auto */
+	int netns; /* netns_ahead, until the start has it */
 };
 
 /* argc, argv: the operands. 1: a pull failed, and said why. */

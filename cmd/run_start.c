@@ -12,7 +12,7 @@ int run_start_from(const struct run_opts *o, const struct run_spec *s,
 		   struct run_start *ret, struct err *e)
 {
 	struct run_start r = {
-		.job = {.client = -1, .keep = -1},
+		.job = {.client = -1, .keep = -1, .netns = -1},
 		.survives = s->restart.when != RESTART_NO,
 	};
 

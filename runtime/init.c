@@ -24,7 +24,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +41,7 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/lend.h"
 #include "runtime/mnt.h"
+#include "runtime/netns.h"
 #include "runtime/pid1.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
@@ -124,21 +124,6 @@ static int set_hostname(const struct init_args *a, struct err *e)
 	return 0;
 }
 
-static int loopback_up(struct err *e)
-{
-	struct ifreq ifr = {.ifr_name = "lo",
-			    .ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK};
-	/* Not closed: init is about to execute, or to die. */
-	const int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	STEP(e, "network", "lo up");
-
-	if (s < 0)
-		return err_sys(e, "socket", "AF_INET");
-	if (ioctl(s, SIOCSIFFLAGS, &ifr) < 0)
-		return err_sys(e, "ioctl", "SIOCSIFFLAGS lo");
-	return 0;
-}
-
 /* ---- stdio ---------------------------------------------------------------- */
 
 static int stdio_tty(const struct init_args *a, struct err *e)
@@ -190,14 +175,13 @@ static int run_program(const struct init_args *a, const struct program *p,
 static int init_steps(const struct init_args *a, struct err *e)
 {
 	const struct run_spec *const s = a->spec;
-	struct host_trees trees = {.dir = -1, .shm = -1};
+	struct host_trees trees = {.dir = -1, .shm = a->shm};
 	struct program *program = NULL;
 
 	if (tie_to_monitor(e) < 0)
 		return -1;
 	if (a->cgroup && cgroup_enter(a->cgroup, a->born_inside, e) < 0)
 		return -1;
-	trees.shm = a->shm;
 	if (s->net == NET_USER)
 		tune_user_net();
 	if (s->userns && (a->joined_user ? become_root(s, e)
@@ -206,11 +190,11 @@ static int init_steps(const struct init_args *a, struct err *e)
 	/* Its root is where we are now, not where the monitor is. */
 	if (a->cgroup && s->cgroup_ns == NS_OWN && unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(e, "unshare", "CLONE_NEWCGROUP");
-	if (rootfs_build(s, a->container, &trees, e) < 0)
+	if (rootfs_build(s, a->container, &trees, a->netns, e) < 0)
 		return -1;
 	if (s->uts_ns == NS_OWN && set_hostname(a, e) < 0)
 		return -1;
-	if (spec_own_net(s) && loopback_up(e) < 0)
+	if (spec_own_net(s) && a->netns < 0 && netns_lo_up(e) < 0)
 		return -1;
 	if (stdio(a, e) < 0)
 		return -1;

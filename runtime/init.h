@@ -20,6 +20,7 @@ struct init_args {
 	int stdio[3];     /* without -t; -1: as they are */
 	const struct cgroup *cgroup; /* to be in; NULL: as we are */
 	bool born_inside;            /* clone3 did it, as far as it goes */
+	int netns; /* where it comes from (netns_ahead); -1: it is in it */
 };
 
 _Noreturn void init_main(const struct init_args *a);

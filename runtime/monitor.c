@@ -490,6 +490,7 @@ static void finish(struct monitor *m, const struct err *why)
 	struct err e = {0};
 
 	own_kill(&m->init);
+	own_close(&m->netns);
 	monitor_health_end(m);
 	own_close(&m->pidfd);
 	tty_raw_restore(&m->raw);
@@ -531,6 +532,7 @@ static void monitor_init(struct monitor *m, const struct container_job *j)
 		.sync = -1,
 		.signals = -1,
 		.userns = -1,
+		.netns = j->netns,
 		.ends = {-1, -1, -1, -1},
 		.stdio = {-1, -1, -1},
 		.probe = EXEC_PROBE_NONE,
@@ -578,6 +580,7 @@ static int leave_launcher(const struct container_job *j, int report)
 			    j->container->lock_fd,
 			    j->client,
 			    j->keep,
+			    j->netns,
 			    report,
 			    words};
 
@@ -684,6 +687,8 @@ int container_run_detached(const struct container_job *j, struct err *e)
 	(void)close(pair[0]);
 	if (j->client >= 0)
 		(void)close(j->client);
+	if (j->netns >= 0)
+		(void)close(j->netns);
 	if (rc < 0 && pid > 0)
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;

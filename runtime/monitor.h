@@ -34,6 +34,7 @@ struct monitor {
 	int signals;
 	sigset_t all;         /* of the signals that are blocked and read */
 	int userns;           /* init's user namespace, -1: none */
+	int netns;            /* the first init's (netns_ahead), -1: none */
 	struct net_live *net; /* of this start; NULL: nothing to carry */
 
 	/* NULL: the program has our own fds. */

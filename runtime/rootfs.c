@@ -17,6 +17,7 @@
 #include "runtime/masks.h"
 #include "runtime/mnt.h"
 #include "runtime/mounts.h"
+#include "runtime/netns.h"
 #include "runtime/tune.h"
 
 extern int mount(const char *source, const char *target, const char *type,
@@ -404,7 +405,7 @@ int rootfs_console(int slave_fd, struct err *e)
  * the program.
  */
 int rootfs_build(const struct run_spec *s, const struct container *c,
-		 const struct host_trees *t, struct err *e)
+		 const struct host_trees *t, int netns, struct err *e)
 {
 	const char *dir = NULL;
 	struct host h;
@@ -418,10 +419,10 @@ int rootfs_build(const struct run_spec *s, const struct container *c,
 		return -1;
 	/*
 	 * A user namespace may mount proc and sysfs only while others are in
-	 * sight, unmasked: the host's.
+	 * sight, unmasked: the host's. A sysfs shows one network namespace.
 	 */
-	if (mount_proc(&h, e) < 0 || mount_sys(s, &h, e) < 0 ||
-	    let_go_of_host(e) < 0)
+	if (mount_proc(&h, e) < 0 || (netns >= 0 && netns_take(netns, e) < 0) ||
+	    mount_sys(s, &h, e) < 0 || let_go_of_host(e) < 0)
 		return -1;
 	if (mount_dev(s, &h, e) < 0 || tune_namespaces(s, e) < 0 ||
 	    masks_apply(s, e) < 0)

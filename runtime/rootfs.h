@@ -31,9 +31,12 @@ struct host_trees {
 	int shm; /* /dev/shm of the container whose ipc is joined, or -1 */
 };
 
-/* Build all of it for c as s says. Ends in "/" of the container. */
+/*
+ * Build all of it for c as s says. Ends in "/" of the container. netns: where
+ * its network namespace is to be taken from (netns_ahead), -1 if we are in it.
+ */
 int rootfs_build(const struct run_spec *s, const struct container *c,
-		 const struct host_trees *t, struct err *e);
+		 const struct host_trees *t, int netns, struct err *e);
 
 /* After the tty exists: /dev/console. */
 int rootfs_console(int slave_fd, struct err *e);

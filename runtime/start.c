@@ -98,8 +98,12 @@ static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct birth *b,
 		return pid;
 	}
 	b->init.born_inside = cgroup_clone_into(m->cgroup, &args);
+	b->init.netns = m->netns;
+	if (m->netns >= 0)
+		args.flags &= ~(uint64_t)CLONE_NEWNET;
 	pid = vclone(&args, clone_how(m), be_init, b);
 	trace_be(&self);
+	own_close(&m->netns);
 	if (pid < 0) {
 		(void)err_sys(e, "clone3", "new namespaces");
 		userns_explain(e);
@@ -114,6 +118,7 @@ static int make_init(struct monitor *m, struct err *e)
 		.init = {.spec = m->spec,
 			 .container = m->container,
 			 .shm = -1,
+			 .netns = -1,
 			 .stdio = {m->stdio[0], m->stdio[1], m->stdio[2]}}};
 	autoclose int theirs = -1;
 	int pair[2];

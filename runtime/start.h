@@ -33,6 +33,8 @@ struct container_job {
 	/* Detached. */
 	int client; /* the first one (attach_pair), ours to close; -1: none */
 	int keep;   /* an fd that lives as long as the monitor; -1: none */
+
+	int netns; /* of the first start (netns_ahead), ours to close; or -1 */
 };
 
 /*

@@ -115,6 +115,15 @@ layer_of()
 	says '^hint: '
 }
 
+@test "no more network namespaces: the sysctl, also where one is made ahead" {
+	need USERNS
+	must_fail 125 unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_net_namespaces &&
+		exec "$1" run --rm busybox true' - "$PRISM_BIN"
+	says 'unshare CLONE_NEWNET: ENOSPC'
+	says '^step: network'
+	says '^hint: .*max_\*_namespaces'
+}
+
 @test "a layer that is gone: the layer and how to get it back" {
 	cp -a "$FT/root" "$T/fresh"
 	PRISM_ROOT=$T/fresh

@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -199,6 +201,65 @@ static void nothing_left_is_only_the_code(void **state)
 	assert_int_equal(proc_end(3), 3);
 }
 
+struct beside {
+	int to;   /* a pipe's end, which the thread closes */
+	int hold; /* until there is something to read */
+	long made;
+};
+
+static void work_beside(void *arg)
+{
+	struct beside *const b = arg;
+	char c;
+
+	(void)vclone_raw(SYS_read, b->hold, (long)&c, 1, 0);
+	b->made = vclone_raw(SYS_close, 999, 0, 0, 0);
+	(void)vclone_raw(SYS_write, b->to, (long)"x", 1, 0);
+	(void)vclone_raw(SYS_close, b->to, 0, 0, 0);
+}
+
+/* The caller goes on meanwhile, and takes the signals. */
+static void a_thread_beside(void **state)
+{
+	int hold[2];
+	int p[2];
+	struct beside b = {0};
+	sigset_t usr1;
+	const struct timespec none = {0};
+	char c = 0;
+
+	(void)state;
+	assert_int_equal(pipe(hold), 0);
+	assert_int_equal(pipe(p), 0);
+	b.hold = hold[0];
+	b.to = p[1];
+	if (!VCLONE_SHARES) {
+		assert_int_equal(vclone_beside(work_beside, &b), -1);
+		assert_int_equal(errno, ENOSYS);
+		return;
+	}
+	(void)sigemptyset(&usr1);
+	(void)sigaddset(&usr1, SIGUSR1);
+	assert_int_equal(vclone_beside(work_beside, &b), 0);
+	assert_int_equal(sigprocmask(SIG_BLOCK, &usr1, NULL), 0);
+	errno = 0;
+	assert_int_equal(write(hold[1], "x", 1), 1);
+	/* Ours alone: it reads and writes copies of the fds. */
+	(void)close(hold[0]);
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	assert_int_equal(read(p[0], &c, 1), 1);
+	assert_int_equal(c, 'x');
+	assert_int_equal(b.made, -EBADF);
+	assert_int_equal(errno, 0);
+	assert_int_equal(sigtimedwait(&usr1, NULL, &none), SIGUSR1);
+	assert_true(fcntl(p[1], F_GETFD) >= 0);
+	(void)close(p[1]);
+	assert_int_equal(read(p[0], &c, 1), 0);
+	(void)close(p[0]);
+	(void)close(hold[1]);
+	assert_int_equal(sigprocmask(SIG_UNBLOCK, &usr1, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +270,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_goes_on),
 		cmocka_unit_test(what_is_held_is_closed_by_another),
 		cmocka_unit_test(nothing_left_is_only_the_code),
+		cmocka_unit_test(a_thread_beside),
 	};
 
 	return cmocka_run_group_tests_name("vclone", tests, NULL, NULL);
