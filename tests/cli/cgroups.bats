@@ -496,8 +496,8 @@ let_go()
 	wait_for pgrep -f "^sleep $mark"
 	pid=$(prism inspect -f '{{.State.Pid}}' c)
 	kill -9 "$(awk '{ print $4 }' "/proc/$pid/stat")"
-	must_work prism ps -a
-	has 'Exited \(137\)'
+	# It dies when it dies.
+	wait_for eval 'prism ps -a | grep -q "Exited (137)"'
 	wait_for must_not pgrep -f "^sleep $mark"
 	must_work prism rm c
 }

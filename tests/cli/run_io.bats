@@ -146,13 +146,18 @@ start_in_background()
 # inside NAME: how many processes have this argument somewhere.
 inside()
 {
-	pgrep -c -f "$1" || true
+	# Not the prism that has the same words, nor who cleans up after it.
+	pgrep -c -f "^$1" || true
 }
 
 @test "kill -9 of prism kills everything in the container" {
 	mark=4$RANDOM$BATS_TEST_NUMBER
 	start_in_background busybox sh -c "echo ready; sleep $mark & sleep $mark"
-	[ "$(inside "sleep $mark")" -ge 1 ]
+	begun()
+	{
+		[ "$(inside "sleep $mark")" = 2 ]
+	}
+	wait_for begun
 	kill -9 "$pid"
 	wait "$pid" || true
 	gone()
