@@ -4,11 +4,13 @@
  * Of a container that runs now, it is done at once; in any case the networks
  * that it starts with are others from now on (the file "nets").
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/crash.h"
 #include "base/own.h"
 #include "cmd/network.h"
 #include "cmd/run_opts.h"
@@ -23,10 +25,16 @@ struct pair {
 	struct netdef d;
 	pid_t init; /* 0: it does not run */
 	int pidfd;
+	int lock; /* net_lock, if it runs */
 };
+#define PAIR_NONE                                            \
+	{                                                    \
+		.c = CONTAINER_NONE, .pidfd = -1, .lock = -1 \
+	}
 
 static void pair_free(struct pair *p)
 {
+	own_close(&p->lock);
 	own_close(&p->pidfd);
 	netdef_free(&p->d);
 	spec_free(&p->s);
@@ -58,6 +66,34 @@ static int check(const struct pair *p, struct err *e)
 	return 0;
 }
 
+static bool has_ended(const struct pair *p)
+{
+	struct pollfd init = {.fd = p->pidfd, .events = POLLIN};
+
+	return poll(&init, 1, 0) != 0;
+}
+
+/*
+ * Running, and locked against its end and others like us. Its init may be dead
+ * by the time we have the lock: then what was its network is being taken back.
+ */
+static int lock_running(struct pair *p, struct err *e)
+{
+	p->pidfd = container_pidfd(&p->c, &p->init, e);
+	if (p->pidfd < 0)
+		return -1;
+	p->lock = net_lock(p->c.dir_fd, e);
+	if (p->lock < 0)
+		return -1;
+	if (!has_ended(p))
+		return 0;
+	own_close(&p->lock);
+	own_close(&p->pidfd);
+	p->init = 0;
+	return err_set(e, ERR_NOTFOUND, "container %s is not running",
+		       p->c.name);
+}
+
 /*
  * It begins or ends at this moment when it is neither free nor running: what
  * it is then is known soon.
@@ -72,8 +108,7 @@ static int lock_or_pidfd(struct pair *p, struct err *e)
 		if (e->kind != ERR_BUSY)
 			return -1;
 		err_clear(e);
-		p->pidfd = container_pidfd(&p->c, &p->init, e);
-		if (p->pidfd >= 0)
+		if (lock_running(p, e) == 0)
 			return 0;
 		if (e->kind != ERR_NOTFOUND || i == 250)
 			return -1;
@@ -95,6 +130,16 @@ static int pair_open(const struct globals *g, char **argv, struct pair *p,
 	return check(p, e);
 }
 
+/* What fails in a network that the kernel takes apart has this cause alone. */
+static int explain(const struct pair *p, struct err *e)
+{
+	if (!has_ended(p) || e->kind == ERR_EXISTS || e->kind == ERR_NOTFOUND)
+		return -1;
+	err_clear(e);
+	return err_set(e, ERR_GONE, "container %s has ended meanwhile",
+		       p->c.name);
+}
+
 static size_t find_net(const struct run_spec *s, const char *network)
 {
 	size_t i = 0;
@@ -102,6 +147,16 @@ static size_t find_net(const struct run_spec *s, const char *network)
 	while (i < s->n_nets && strcmp(s->nets[i].network, network) != 0)
 		i++;
 	return i;
+}
+
+static void drop_net(struct run_spec *s, size_t at)
+{
+	struct net_attach gone = s->nets[at];
+
+	s->n_nets--;
+	for (size_t i = at; i < s->n_nets; i++)
+		s->nets[i] = s->nets[i + 1];
+	run_opts_attach_free(&gone);
 }
 
 /* ---- connect --------------------------------------------------------------- */
@@ -160,15 +215,18 @@ static int fill(const struct connect_opts *o, const struct netdef *d,
 static int come_in(struct pair *p, const struct net_attach *n, struct err *e)
 {
 	const struct net_of of = {.home = &p->r.home, .container = &p->c};
-	struct net_attach copy = {.network = xstrdup(n->network)};
+	const size_t at = find_net(&p->s, n->network);
+	struct net_attach copy = {0};
 
-	if (find_net(&p->s, n->network) < p->s.n_nets && !p->init) {
-		free(copy.network);
+	if (at < p->s.n_nets && !p->init)
 		return err_set(e, ERR_EXISTS,
 			       "endpoint with name %s already exists in "
 			       "network %s",
 			       p->c.name, n->network);
-	}
+	/* A disconnect that was killed, or this is refused. */
+	if (at < p->s.n_nets)
+		drop_net(&p->s, at);
+	copy.network = xstrdup(n->network);
 	copy.ip = n->ip ? xstrdup(n->ip) : NULL;
 	copy.ip6 = n->ip6 ? xstrdup(n->ip6) : NULL;
 	copy.mac = n->mac ? xstrdup(n->mac) : NULL;
@@ -178,14 +236,14 @@ static int come_in(struct pair *p, const struct net_attach *n, struct err *e)
 		strv_add(&copy.aliases, n->aliases.v[i]);
 	spec_add_net(&p->s, &copy);
 	if (p->init && net_connect(&of, &p->s, n, p->init, p->pidfd, e) < 0)
-		return -1;
+		return explain(p, e);
 	return spec_file_nets_write(p->c.dir_fd, &p->s, e);
 }
 
 static int connect_run(const struct globals *g, void *fields, int argc,
 		       char **argv, struct err *e)
 {
-	autopair struct pair p = {.c = CONTAINER_NONE, .pidfd = -1};
+	autopair struct pair p = PAIR_NONE;
 	struct net_attach n = {0};
 	int rc;
 
@@ -228,21 +286,21 @@ static int go_out(struct pair *p, struct err *e)
 {
 	const struct net_of of = {.home = &p->r.home, .container = &p->c};
 	const size_t at = find_net(&p->s, p->d.name);
-	struct net_attach gone;
 
-	if (p->init && net_disconnect(&of, &p->s, p->d.name, p->pidfd, e) < 0)
-		return -1;
+	if (p->init && net_disconnect(&of, &p->s, p->d.name, p->pidfd, e) < 0) {
+		/* One that was killed may have come so far. */
+		if (e->kind != ERR_NOTFOUND || at == p->s.n_nets)
+			return explain(p, e);
+		err_clear(e);
+	}
+	crash_point("net-left");
 	if (at == p->s.n_nets)
 		return p->init ? 0
 			       : err_set(e, ERR_NOTFOUND,
 					 "container %.12s is not connected to "
 					 "network %s",
 					 p->c.id, p->d.name);
-	gone = p->s.nets[at];
-	p->s.n_nets--;
-	for (size_t i = at; i < p->s.n_nets; i++)
-		p->s.nets[i] = p->s.nets[i + 1];
-	run_opts_attach_free(&gone);
+	drop_net(&p->s, at);
 	return spec_file_nets_write(p->c.dir_fd, &p->s, e);
 }
 
@@ -250,7 +308,7 @@ static int disconnect_run(const struct globals *g, void *fields, int argc,
 			  char **argv, struct err *e)
 {
 	const struct disconnect_opts *const o = fields;
-	autopair struct pair p = {.c = CONTAINER_NONE, .pidfd = -1};
+	autopair struct pair p = PAIR_NONE;
 
 	(void)argc;
 	if (pair_open(g, argv, &p, e) < 0)

@@ -91,7 +91,8 @@ static int look_at(void *ctx, struct container *c, struct err *e)
 	    (!st.alive || net_state_read(c->dir_fd, &net, e) == 0)) {
 		const struct net_end *const n = end_in(&net, l->d);
 
-		if (n || is_in(&s, l->d))
+		if (n || is_in(&s, l->d) ||
+		    (net.joining && !strcmp(net.joining, l->d->name)))
 			add(l, c, st.alive, n);
 	}
 	err_clear(e);

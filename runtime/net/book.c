@@ -354,17 +354,22 @@ static int let_go_of(void *ctx, const char *address, const char *id,
 	return book_release(l->root_fd, l->network, id, address, e);
 }
 
+int book_release_in(int root_fd, const char *network, const char *id,
+		    struct err *e)
+{
+	struct letting_go l = {root_fd, network, id};
+
+	return book_each(root_fd, network, let_go_of, &l, e);
+}
+
 int book_release_all(int root_fd, const char *id, struct err *e)
 {
 	autostrv struct strv names = {0};
 
 	if (netdef_names(root_fd, &names, e) < 0)
 		return -1;
-	for (size_t i = 0; i < names.n; i++) {
-		struct letting_go l = {root_fd, names.v[i], id};
-
-		if (book_each(root_fd, names.v[i], let_go_of, &l, e) < 0)
+	for (size_t i = 0; i < names.n; i++)
+		if (book_release_in(root_fd, names.v[i], id, e) < 0)
 			return -1;
-	}
 	return 0;
 }

@@ -43,7 +43,10 @@ int book_reserve(int root_fd, const struct book_ask *a, struct ip *ret_ip,
 int book_release(int root_fd, const char *network, const char *id,
 		 const char *address, struct err *e);
 
-/* All that a container has in all networks, when it is not known which. */
+/* All that a container has in a network, when it is not known which. */
+int book_release_in(int root_fd, const char *network, const char *id,
+		    struct err *e);
+/* In all networks. */
 int book_release_all(int root_fd, const char *id, struct err *e);
 
 /* Everyone in a network, in no order; ends with fn's first non-zero result. */

@@ -281,6 +281,8 @@ int net_down(const struct net_of *o, struct err *e)
 	if (st.n_ends == 0 && !st.user &&
 	    book_release_all(o->home->root_fd, o->container->id, e) < 0)
 		return -1;
+	if (st.joining && net_place_forget(o, st.joining, e) < 0)
+		return -1;
 	for (size_t i = 0; i < st.n_ends; i++)
 		if (publish_down(&st, i, e) < 0 ||
 		    net_place_end(o, &st, &st.ends[i], e) < 0)

@@ -67,6 +67,7 @@ struct net_state {
 	size_t n_ends;
 	struct net_port *ports;
 	size_t n_ports;
+	char *joining; /* the network whose address it is about to get */
 	bool outlives; /* its processes may: interfaces are removed by us */
 	char *user;    /* "pasta", "slirp4netns" */
 	int user_pid;
@@ -105,7 +106,8 @@ void net_live_free(struct net_live *l); /* NULL is fine */
 /*
  * A running container comes into one more network, or leaves one. ERR_EXISTS,
  * ERR_NOTFOUND: it is in there already, or is not. The file "nets"
- * (spec_file.h) is the caller's.
+ * (spec_file.h) is the caller's, who holds net_lock from before he reads it
+ * until it is written.
  */
 int net_connect(const struct net_of *o, const struct run_spec *s,
 		const struct net_attach *a, pid_t init, int pidfd,
@@ -121,8 +123,8 @@ int net_remove(const struct container_home *h, const struct netdef *d,
 	       struct err *e);
 
 /*
- * An fd that locks a container's file "network": for the two above, against
- * each other and against its end.
+ * An fd that locks a container's files "network" and "nets": for the two above,
+ * against each other and against its end.
  */
 int net_lock(int dir_fd, struct err *e);
 

@@ -69,6 +69,31 @@ static void free_end(struct net_end *n)
 	net_state_free(&st);
 }
 
+/*
+ * An address says whose it is before the file "network" does: so that says
+ * first where one is about to be reserved. Nobody removes that network
+ * meanwhile, and who finds it there knows where to look. NULL: it is done.
+ */
+static int write_joining(const struct net_of *o, struct net_state *st,
+			 const char *network, struct err *e)
+{
+	own_free(&st->joining);
+	st->joining = network ? xstrdup(network) : NULL;
+	return net_state_write(o->container->dir_fd, st, false, e);
+}
+
+/* Of a connect that was killed. 1: there was one. */
+static int forget_joining(const struct net_of *o, struct net_state *st,
+			  struct err *e)
+{
+	if (!st->joining)
+		return 0;
+	if (net_place_forget(o, st->joining, e) < 0 ||
+	    write_joining(o, st, NULL, e) < 0)
+		return -1;
+	return 1;
+}
+
 /* What the firewall is to know of an interface that stays. */
 static int say(const struct net_of *o, const struct net_state *st, size_t i,
 	       struct err *e)
@@ -166,12 +191,10 @@ static int come(const struct net_of *o, const struct run_spec *s,
 		const struct net_place *p, struct net_state *st,
 		struct ports *held, pid_t init, int pidfd, struct err *e)
 {
-	const int dir = o->container->dir_fd;
 	const size_t at = st->n_ends++;
 
-	if (bring_ports(s, p, st, held, e) < 0)
-		return -1;
-	if (net_state_write(dir, st, false, e) < 0)
+	if (bring_ports(s, p, st, held, e) < 0 ||
+	    write_joining(o, st, NULL, e) < 0)
 		return -1;
 	crash_point("net-join-written");
 	if (net_place_attach(o, p, &st->ends[at], net_way_out(st) == at, init,
@@ -219,11 +242,32 @@ static void undo(const struct net_of *o, struct net_state *st, bool new_ports,
 		give_way_out_back(st, pidfd);
 	if (new_ports)
 		forget_ports(st);
-	(void)net_state_write(o->container->dir_fd, st, false, &ignored);
+	(void)write_joining(o, st, NULL, &ignored);
 	err_clear(&ignored);
 	by = publish_by(st);
 	if (by < st->n_ends)
 		(void)say(o, st, by, &ignored);
+}
+
+/* On an error nothing is reserved, and nothing says so. */
+static int find_place(const struct net_of *o, const struct run_spec *s,
+		      const struct net_attach *a, struct net_state *st,
+		      struct net_place *p, struct err *e)
+{
+	struct err ignored = {0};
+
+	st->ends = xrealloc(st->ends, (st->n_ends + 1) * sizeof(*st->ends));
+	st->ends[st->n_ends] = (struct net_end){0};
+	if (write_joining(o, st, a->network, e) < 0)
+		return -1;
+	crash_point("net-join-meant");
+	if (net_place_find(o, s, a, free_number(st), p, &st->ends[st->n_ends],
+			   e) < 0) {
+		(void)forget_joining(o, st, &ignored);
+		return -1;
+	}
+	crash_point("net-join-reserved");
+	return 0;
 }
 
 int net_connect(const struct net_of *o, const struct run_spec *s,
@@ -234,12 +278,11 @@ int net_connect(const struct net_of *o, const struct run_spec *s,
 	autonetstate struct net_state st = {0};
 	autoports struct ports held = {0};
 	struct net_place p = {0};
-	autoclose int lock = net_lock(dir, e);
 	bool had_ports;
 	int rc;
 	STEP(e, "network", "connect to %s", a->network);
 
-	if (lock < 0 || net_state_read(dir, &st, e) < 0)
+	if (net_state_read(dir, &st, e) < 0 || forget_joining(o, &st, e) < 0)
 		return -1;
 	if (find_end(&st, a->network) < st.n_ends)
 		return err_set(e, ERR_EXISTS,
@@ -247,10 +290,7 @@ int net_connect(const struct net_of *o, const struct run_spec *s,
 			       "network %s",
 			       o->container->name, a->network);
 	had_ports = st.n_ports > 0;
-	st.ends = xrealloc(st.ends, (st.n_ends + 1) * sizeof(*st.ends));
-	st.ends[st.n_ends] = (struct net_end){0};
-	rc = net_place_find(o, s, a, free_number(&st), &p, &st.ends[st.n_ends],
-			    e);
+	rc = find_place(o, s, a, &st, &p, e);
 	if (rc == 0) {
 		rc = come(o, s, &p, &st, &held, init, pidfd, e);
 		if (rc < 0)
@@ -316,13 +356,18 @@ int net_disconnect(const struct net_of *o, const struct run_spec *s,
 	const int dir = o->container->dir_fd;
 	autonetstate struct net_state st = {0};
 	autonl struct nl inside = {.fd = -1};
-	autoclose int lock = net_lock(dir, e);
+	bool forgotten;
 	size_t i;
 	STEP(e, "network", "disconnect from %s", network);
 
-	if (lock < 0 || net_state_read(dir, &st, e) < 0)
+	if (net_state_read(dir, &st, e) < 0)
+		return -1;
+	forgotten = st.joining && !strcmp(st.joining, network);
+	if (forget_joining(o, &st, e) < 0)
 		return -1;
 	i = find_end(&st, network);
+	if (i == st.n_ends && forgotten)
+		return 0;
 	if (i == st.n_ends)
 		return err_set(e, ERR_NOTFOUND,
 			       "container %.12s is not connected to network %s",

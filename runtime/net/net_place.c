@@ -145,6 +145,26 @@ int net_place_attach(const struct net_of *o, const struct net_place *p,
 
 /* ---- down ------------------------------------------------------------------- */
 
+/* The network itself may be gone. */
+static int tell(int root_fd, const char *network, struct err *e)
+{
+	if (names_tell(root_fd, network, e) == 0)
+		return 0;
+	if (e->kind != ERR_NOTFOUND)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
+int net_place_forget(const struct net_of *o, const char *network, struct err *e)
+{
+	const int root = o->home->root_fd;
+
+	return book_release_in(root, network, o->container->id, e) < 0
+		       ? -1
+		       : tell(root, network, e);
+}
+
 int net_place_end(const struct net_of *o, const struct net_state *st,
 		  const struct net_end *n, struct err *e)
 {
@@ -161,11 +181,5 @@ int net_place_end(const struct net_of *o, const struct net_state *st,
 	    (n->ip6 && book_release(root, n->network, id, n->ip6, e) < 0))
 		return -1;
 	crash_point("net-released");
-	if (names_tell(root, n->network, e) == 0)
-		return 0;
-	if (e->kind != ERR_NOTFOUND)
-		return -1;
-	/* The network itself is gone. */
-	err_clear(e);
-	return 0;
+	return tell(root, n->network, e);
 }

@@ -36,6 +36,10 @@ int net_place_attach(const struct net_of *o, const struct net_place *p,
 		     const struct net_end *n, bool is_default, pid_t init,
 		     int pidfd, struct err *e);
 
+/* Addresses of one that was cut short before it was written down. */
+int net_place_forget(const struct net_of *o, const char *network,
+		     struct err *e);
+
 /* Take it back, and tell the others of the network. */
 int net_place_end(const struct net_of *o, const struct net_state *st,
 		  const struct net_end *n, struct err *e);

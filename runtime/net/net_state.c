@@ -34,6 +34,7 @@ static const struct record_field port_fields[] = {
 static const struct record_field state_fields[] = {
 	RECORD_LIST(struct net_state, ends, n_ends, end_fields),
 	RECORD_LIST(struct net_state, ports, n_ports, port_fields),
+	RECORD(struct net_state, joining),
 	RECORD(struct net_state, outlives),
 	RECORD(struct net_state, user),
 	RECORD(struct net_state, user_pid),

@@ -133,3 +133,66 @@ leads_to()
 	printf 'died at %s points\n' "$n"
 	[ "$n" -ge 3 ]
 }
+
+# The book says whose an address is before the container does.
+@test "a connect that died over its address: rm sees it, and it comes back" {
+	need ROOT OVERLAY
+	local point end n=0
+	addresses()
+	{
+		find "$PRISM_ROOT/networks/red/used" -type l
+	}
+	for point in net-join-meant net-join-reserved; do
+		for end in disconnect connect rm; do
+			must_work prism network create red
+			must_work prism run -d --name c --network blue busybox \
+				sleep 1000
+			PRISM_CRASH_AT=$point capture prism network connect red c
+			[ "$status" = 137 ] || explain "nobody died at $point"
+			[ $point = net-join-meant ] || [ -n "$(addresses)" ]
+			must_fail 1 prism network rm red
+			says 'network red has active endpoints \(name:"c"'
+			must_work prism network prune -f
+			prints ''
+			case $end in
+			disconnect)
+				must_work prism network disconnect red c
+				must_fail 1 prism network disconnect red c
+				[ -z "$(addresses)" ] || explain "left: $(addresses)"
+				;;
+			connect)
+				must_work prism network connect red c
+				[ "$(addresses | wc -l)" = 1 ]
+				;;
+			esac
+			must_work prism rm -f c
+			[ -z "$(addresses)" ] || explain "left: $(addresses)"
+			must_work prism network rm red
+			n=$((n + 1))
+		done
+	done
+	wait_for world_is_clean || explain "left at last: $(world_left)"
+	[ "$n" = 6 ]
+}
+
+# What it starts with stands in another file than what it has.
+@test "a disconnect that died before it was written down: in it once, or not" {
+	need ROOT OVERLAY
+	local again
+	for again in connect disconnect; do
+		must_work prism network create red
+		must_work prism run -d --name c --network blue --network red \
+			busybox sleep 1000
+		PRISM_CRASH_AT=net-left capture prism network disconnect red c
+		[ "$status" = 137 ]
+		must_work prism network $again red c
+		must_work prism ps --format '{{.Networks}}'
+		if [ $again = connect ]; then
+			prints 'blue,red'
+		else
+			prints blue
+		fi
+		must_work prism rm -f c
+		must_work prism network rm red
+	done
+}

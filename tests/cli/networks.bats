@@ -10,6 +10,8 @@ setup_file()
 
 teardown()
 {
+	# A lock that a test holds.
+	exec 7>&-
 	if [ -e "$T/world" ]; then
 		prism ps -aq | xargs -r "$PRISM_BIN" rm -f >/dev/null
 		ip netns del "$WORLD-host"
@@ -63,6 +65,28 @@ out()
 hprism()
 {
 	host "$PRISM_BIN" "$@"
+}
+
+# wait_in_line PID...: each waits for a lock of a file.
+wait_in_line()
+{
+	local pid
+
+	for pid; do
+		wait_for grep -q -- "-> FLOCK .* $pid " /proc/locks
+	done
+}
+
+# connecting NETWORK: web, in the background.
+connecting()
+{
+	nsenter --net="/run/netns/$WORLD-host" "$PRISM_BIN" \
+		network connect "$1" web 3>&- 7>&- &
+}
+
+is_dead()
+{
+	! grep -qs '^State:.[^Z]' "/proc/$1/status"
 }
 
 # addresses_of CONTAINER: as it sees them, with prefixes.
@@ -402,6 +426,82 @@ up9'
 	says 'network nosuch not found'
 }
 
+@test "connects of one container at once: none is forgotten" {
+	need ROOT NETNS OVERLAY
+	local i
+	local -a pids=()
+
+	world
+	hprism network create n0
+	hprism run -d --name web --network n0 busybox sleep 300
+	for i in 1 2 3; do
+		hprism network create "n$i"
+	done
+	# All have begun before the first one is done.
+	exec 7>"$PRISM_ROOT/networks/.lock"
+	flock 7
+	for i in 1 2 3; do
+		connecting "n$i"
+		pids+=($!)
+	done
+	wait_in_line "${pids[@]}"
+	exec 7>&-
+	for i in "${pids[@]}"; do
+		wait "$i"
+	done
+	must_work hprism ps --format '{{.Networks}}'
+	[ "$(tr , '\n' <<<"$output" | sort | paste -sd' ')" = 'n0 n1 n2 n3' ]
+	must_work hprism restart -t 0 web
+	[ "$(addresses_of web | wc -l)" = 4 ]
+	must_work hprism rm -f web
+}
+
+@test "connect to a container that ends meanwhile: said once, nothing stays" {
+	need ROOT NETNS OVERLAY
+	local pid rm
+
+	world
+	hprism network create one
+	hprism network create two
+	hprism run -d --name db --network two busybox sleep 300
+	for rm in '' --rm; do
+		# shellcheck disable=SC2086 # or none
+		hprism run -d $rm --name web --network one busybox sleep 300
+		exec 7>"$PRISM_ROOT/networks/.lock"
+		flock 7
+		connecting two >"$T/out" 2>&1
+		pid=$!
+		wait_in_line $pid
+		# Its end waits for us.
+		pid=$(hprism inspect -f '{{.State.Pid}}' web)
+		kill -9 "$pid"
+		wait_for is_dead "$pid"
+		exec 7>&-
+		must_not wait $!
+		must_work cat "$T/out"
+		prints 'prism: network connect: container web has ended meanwhile'
+		capture hprism wait web
+		[ "$(find "$PRISM_ROOT/networks/two/used" -type l | wc -l)" = 1 ]
+		must_work hprism exec db cat /etc/hosts
+		has_not web
+		must_work host ip -br link show master \
+			"$(field two 'br-{{printf "%.12s" .Id}}')"
+		[ "$(wc -l <<<"$output")" = 1 ]
+		# One that is there still is as it was.
+		if [ -z "$rm" ]; then
+			must_work hprism start web
+			[ "$(addresses_of web | wc -l)" = 1 ]
+			must_work hprism kill web
+			must_work hprism wait web
+			must_work hprism network connect two web
+			must_work hprism rm web
+		else
+			must_fail 1 hprism network connect two web
+			says 'No such container: web'
+		fi
+	done
+}
+
 @test "connect and disconnect a stopped container" {
 	need ROOT NETNS OVERLAY
 	world
@@ -444,7 +544,7 @@ up9'
 	must_work hprism network disconnect one web
 	must_work hprism start web
 	must_work hprism exec web cat /etc/hosts
-	has_not db
+	has_not '[[:space:]]db( |$)'
 	must_work hprism rm -f web db
 }
 
