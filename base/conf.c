@@ -8,6 +8,7 @@
 #include "own.h"
 #include "paths.h"
 #include "str.h"
+#include "whoami.h"
 
 #define SYSTEM_CONFIG "/etc/prism/config.json"
 
@@ -32,7 +33,7 @@ int conf_read(const char *path, struct buf *ret, char **ret_name, struct err *e)
 		path = env;
 	if (path)
 		return load(path, true, ret, ret_name, e);
-	if (!is_system_root()) {
+	if (!whoami()->root) {
 		autofree char *own = user_config_path("prism/config.json");
 
 		rc = own ? load(own, false, ret, ret_name, e) : 0;

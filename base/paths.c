@@ -1,34 +1,17 @@
 #include "paths.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
-#include "base/fs.h"
 #include "base/own.h"
 #include "base/str.h"
-
-bool is_system_root(void)
-{
-	autobuf struct buf b = buf_make(4096);
-	struct err ignored = {0};
-
-	if (geteuid() != 0)
-		return false;
-	if (fs_read_at(AT_FDCWD, "/proc/self/uid_map", &b, &ignored) < 0)
-		return true;
-	/* The first namespace maps every id to itself. */
-	return strstr(buf_str(&b), "4294967295") != NULL;
-}
+#include "base/whoami.h"
 
 char *user_home(void)
 {
 	const char *const home = getenv("HOME");
 
 	if (str_empty(home) || *home != '/')
-		return is_system_root() ? xstrdup("/root") : NULL;
+		return whoami()->root ? xstrdup("/root") : NULL;
 	return xstrdup(home);
 }
 

@@ -4,14 +4,6 @@
 #ifndef BASE_PATHS_H
 #define BASE_PATHS_H
 
-#include <stdbool.h>
-
-/*
- * Root of the machine, not an ordinary user who is root of a user namespace
- * (a pull of his is one by the time it reads files).
- */
-bool is_system_root(void);
-
 /* $HOME, for root /root; malloced, NULL if there is none. */
 char *user_home(void);
 /* Below $XDG_CONFIG_HOME or ~/.config; malloced, NULL without a home. */

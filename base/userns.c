@@ -3,10 +3,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "own.h"
 #include "proc.h"
 #include "str.h"
+#include "whoami.h"
 
 /* ---- subuid and subgid ------------------------------------------------- */
 
@@ -162,11 +165,75 @@ static void go_single(struct idmap *m, const char *user, const char *why)
 		       why, user ? " for " : "", user ? user : "");
 }
 
+/* Numbers as the kernel writes them: "         0       1000          1\n". */
+static const char *next_number(const char *p, uint64_t *ret)
+{
+	size_t n;
+
+	p += strspn(p, " \n");
+	n = strspn(p, "0123456789");
+	*ret = 0;
+	(void)str_to_u64n(p, n, UINT32_MAX, ret);
+	return p + n;
+}
+
+/* All ids that there are here, each standing for itself. */
+static int own_ids(const char *file, struct idrange *ret, size_t *ret_n,
+		   struct err *e)
+{
+	autobuf struct buf b = buf_make(ETC_FILE_MAX);
+	const char *p;
+	size_t n = 0;
+
+	if (fs_read_at(AT_FDCWD, file, &b, e) < 0)
+		return -1;
+	p = buf_str(&b);
+	while (strchr(p, '\n')) {
+		uint64_t first, outside, count;
+
+		p = next_number(p, &first);
+		p = next_number(p, &outside);
+		p = next_number(p, &count);
+		p += strspn(p, "\n");
+		if (n == ID_RANGES_MAX)
+			return err_set(e, ERR_TOOBIG,
+				       "%s: more than %zu id ranges", file, n);
+		ret[n++] = (struct idrange){.inside = (uint32_t)first,
+					    .outside = (uint32_t)first,
+					    .count = (uint32_t)count};
+	}
+	*ret_n = n;
+	return 0;
+}
+
+/* Root, but not of the machine: all ids that it has itself. */
+static int idmap_of_root(struct idmap *m, struct err *e)
+{
+	const uint64_t set_ids =
+		UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
+
+	if (own_ids("/proc/self/uid_map", m->uid, &m->n_uid, e) < 0 ||
+	    own_ids("/proc/self/gid_map", m->gid, &m->n_gid, e) < 0)
+		return -1;
+	if ((whoami()->permitted & set_ids) != set_ids)
+		go_single(m, NULL,
+			  "CAP_SETUID and CAP_SETGID, to map others, are "
+			  "missing");
+	else if (m->n_uid == 1 && m->uid[0].count == 1)
+		go_single(m, NULL, "the user namespace around has no other");
+	return 0;
+}
+
 int idmap_of_caller(struct idmap *ret, struct err *e)
 {
-	autofree char *user = name_of_uid(getuid(), e);
+	autofree char *user = NULL;
 	struct idmap m = {.helpers = true};
 
+	if (geteuid() == 0) {
+		*ret = (struct idmap){0};
+		return idmap_of_root(ret, e);
+	}
+	user = name_of_uid(getuid(), e);
 	if (ranges_of("/etc/subuid", user, getuid(), m.uid, &m.n_uid, e) < 0 ||
 	    ranges_of("/etc/subgid", user, getuid(), m.gid, &m.n_gid, e) < 0)
 		return -1;
@@ -331,8 +398,7 @@ int idmap_write(pid_t pid, const struct idmap *m, struct err *e)
 		return write_by_helper(pid, "newgidmap", m->gid, m->n_gid, e);
 	}
 	/* Without privilege a gid map is taken only when setgroups is off. */
-	if (m->single && geteuid() != 0 &&
-	    write_file(pid, "setgroups", "deny", 4, e) < 0)
+	if (m->single && write_file(pid, "setgroups", "deny", 4, e) < 0)
 		return -1;
 	if (write_direct(pid, "uid_map", m->uid, m->n_uid, e) < 0)
 		return -1;
@@ -357,18 +423,6 @@ void userns_explain(struct err *e)
 	else if (e->sys == EINVAL || e->sys == ENOSYS)
 		(void)err_hint(e, "this kernel is built without one of the "
 				  "namespaces (CONFIG_USER_NS and others)");
-}
-
-bool userns_is_initial(void)
-{
-	/* What the kernel writes for the one map that nobody wrote. */
-	static const char all[] = "         0          0 4294967295\n";
-	char text[64];
-	autoclose int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-
-	return n == (ssize_t)sizeof(all) - 1 &&
-	       memcmp(text, all, sizeof(all) - 1) == 0;
 }
 
 struct map_job {
@@ -422,12 +476,17 @@ int userns_enter(const struct idmap *m, struct err *e)
 	return 0;
 }
 
+bool userns_is_entered(void)
+{
+	return whoami()->root || (geteuid() == 0 && getauxval(AT_EUID) != 0);
+}
+
 int userns_enter_for_store(struct idmap *ret_map, struct err *e)
 {
 	*ret_map = (struct idmap){0};
-	if (geteuid() == 0)
+	if (userns_is_entered())
 		return 0;
 	if (idmap_of_caller(ret_map, e) < 0)
 		return -1;
-	return userns_enter(ret_map, e);
+	return geteuid() == 0 ? 0 : userns_enter(ret_map, e);
 }

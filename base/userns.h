@@ -4,7 +4,8 @@
  * A struct idmap says which host ids stand behind the ids inside. Root without
  * --userns needs none. An ordinary user gets 0 -> own id, 1.. -> the ranges of
  * /etc/subuid and /etc/subgid (subuid(5)) written by newuidmap and newgidmap;
- * without ranges only the own id is mapped (`single`).
+ * without ranges only the own id is mapped (`single`). Root, but not of the
+ * machine (base/whoami.h), gets the ids that it has, each as itself.
  */
 #ifndef BASE_USERNS_H
 #define BASE_USERNS_H
@@ -33,8 +34,8 @@ struct idmap {
 };
 
 /*
- * The map of the calling user (real uid != 0). Missing ranges or helpers are
- * not an error: the map is `single` and says why.
+ * The map of a caller who is not root of the machine. Missing ranges or helpers
+ * are not an error: the map is `single` and says why.
  */
 int idmap_of_caller(struct idmap *ret, struct err *e);
 
@@ -66,17 +67,15 @@ bool idmap_gid_inside(const struct idmap *m, uint32_t outside, uint32_t *ret);
  */
 int userns_enter(const struct idmap *m, struct err *e);
 
-/*
- * For commands that touch an ordinary user's store: as root does nothing;
- * else idmap_of_caller + userns_enter. *ret_map says what was done.
- */
-int userns_enter_for_store(struct idmap *ret_map, struct err *e);
+/* Are we in one by userns_enter, or root of the machine, who needs none? */
+bool userns_is_entered(void);
 
 /*
- * Are we in the first user namespace of the machine? Root of any other is not
- * the root that trusted.* xattrs and device nodes ask for.
+ * For commands that touch an ordinary user's store: as root of the machine does
+ * nothing, else idmap_of_caller + userns_enter; with uid 0 we may all already.
+ * *ret_map says what was done, or what there is.
  */
-bool userns_is_initial(void);
+int userns_enter_for_store(struct idmap *ret_map, struct err *e);
 
 /*
  * Give a failed unshare/clone of namespaces its meaning: ENOSPC is

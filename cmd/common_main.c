@@ -167,20 +167,25 @@ int cmd_run_image(const struct globals *g, const char *const args[],
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* The largest options of a command: run's. */
+#define FIELDS_MAX 2048
+
 static int run_command(const struct command *c, const struct globals *g,
 		       int argc, char **argv, struct err *e)
 {
-	void *const fields = xcalloc(1, c->fields_size);
+	/* Not of the heap: a start would pay one more call for it. */
+	_Alignas(max_align_t) char fields[FIELDS_MAX] = {0};
 	bool help = false;
 	int n = 0;
-	int rc = opts_parse(c, fields, argc, argv, &n, &help, e);
+	int rc;
 
+	assert(c->fields_size <= sizeof(fields));
+	rc = opts_parse(c, fields, argc, argv, &n, &help, e);
 	if (rc == 0 && help)
 		opts_help(stdout, PROGRAM, c);
 	else if (rc == 0)
 		rc = c->run(g, fields, n, argv, e);
 	opts_free(c, fields);
-	free(fields);
 	/* Results that could not be written are a failure. */
 	if (fflush(stdout) != 0 && rc == 0 && errno != EPIPE)
 		return err_sys(e, "write", "standard output");

@@ -28,6 +28,7 @@
 #include "base/ref.h"
 #include "base/str.h"
 #include "base/userns.h"
+#include "base/whoami.h"
 #include "cmd/image_change.h"
 #include "cmd/image_container.h"
 #include "runtime/freeze.h"
@@ -145,10 +146,9 @@ static bool is_root_changed(const struct commit *c, int upper, int image)
 
 static int write_layer(struct commit *c, struct txn *t, struct err *e)
 {
-	const bool nested = !userns_is_initial();
 	const struct untar_opts untar = {
-		.userxattr = nested,
-		.no_devices = nested,
+		.userxattr = !whoami()->root,
+		.no_devices = !whoami()->mknod,
 		.squash = c->map.single,
 	};
 	/* Before something is mounted over its directory. */
@@ -399,7 +399,7 @@ static int add_skeleton(struct commit *c, struct txn *t,
 		if (digest_parse(s ? s : "", &d[i], e))
 			return -1;
 	}
-	return txn_add_skeleton(t, manifest, d, n, !userns_is_initial(), e);
+	return txn_add_skeleton(t, manifest, d, n, !whoami()->root, e);
 }
 
 /* ---- all of it --------------------------------------------------------------------- */

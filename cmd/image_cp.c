@@ -200,6 +200,8 @@ static int write_there(void *arg, struct err *e)
 	o.root_fd = root = open_root(j->cp, VIEW_WRITABLE, e);
 	if (root < 0)
 		return -1;
+	/* What has one id can belong to nobody else. */
+	o.no_owner = j->cp->s.spec.userns && j->cp->s.spec.map.single;
 	o.all_of = j->cp->o->archive && !str_empty(j->cp->s.spec.user);
 	if (o.all_of && view_user(root, &j->cp->s.spec, &o.uid, &o.gid, e))
 		return -1;

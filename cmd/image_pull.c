@@ -8,6 +8,7 @@
 #include "base/ref.h"
 #include "base/trace.h"
 #include "base/userns.h"
+#include "base/whoami.h"
 #include "cmd/cmd.h"
 #include "cmd/image_fetch.h"
 #include "cmd/image_progress.h"
@@ -67,17 +68,15 @@ static int open_store(struct pull *p, const struct globals *g, struct err *e)
 	struct idmap map;
 	/* Before the ids change: the default depends on who we are. */
 	autofree char *root = g->root ? xstrdup(g->root) : store_default_root();
-	bool nested;
 
 	if (userns_enter_for_store(&map, e))
 		return -1;
 	if (map.single)
 		log_note("all files will belong to one user: %s",
 			 map.why_single);
-	nested = !userns_is_initial();
 	p->untar = (struct untar_opts){
-		.userxattr = nested,
-		.no_devices = nested,
+		.userxattr = !whoami()->root,
+		.no_devices = !whoami()->mknod,
 		.squash = map.single,
 	};
 	if (store_open(root, false, &p->store, e))

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/platform.h"
+#include "base/whoami.h"
 #include "cmd/cmd.h"
 #include "cmd/listing.h"
 #include "cmd/size.h"
@@ -146,7 +147,7 @@ static int look(struct store *s, struct facts *f, struct err *e)
 	(void)sysinfo(&f->mem);
 	oci_platform_host(&f->host);
 	(void)snprintf(f->root, sizeof(f->root), "%s", store_root(s));
-	f->rootless = geteuid() != 0;
+	f->rootless = !whoami()->root;
 	read_os(f);
 	read_file_systems(f);
 	rc = image_each(s, count_image, &ids, e);

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "base/whoami.h"
 #include "cmd/run_log.h"
 #include "cmd/run_others.h"
 #include "cmd/run_volumes.h"
@@ -139,7 +139,7 @@ static int root_attributes(const struct run *r, struct container_new *n,
 				   "store; 'prism pull' unpacks a layer again");
 	}
 	n->root_mode = st.st_mode & 07777;
-	if (getauxval(AT_EUID) != 0)
+	if (!whoami()->root)
 		return 0;
 	n->root_uid = st.st_uid;
 	n->root_gid = st.st_gid;

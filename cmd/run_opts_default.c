@@ -1,12 +1,11 @@
 /*
  * Which network a container gets that asks for none.
  */
-#include <sys/auxv.h>
-
 #include "base/conf.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/whoami.h"
 #include "cmd/run_opts.h"
 
 /* The word of the file, malloced; NULL: it has none. */
@@ -42,7 +41,7 @@ int run_opts_default_network(const struct run_opts *o, const char *config,
 	if (configured(config, &word, e) < 0)
 		return -1;
 	s->net_chosen = true;
-	if (!word && getauxval(AT_EUID) == 0)
+	if (!word && whoami()->root)
 		word = xstrdup("bridge");
 	if (!word)
 		return run_opts_user_net_default(

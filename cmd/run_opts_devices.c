@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/whoami.h"
 #include "cmd/run_opts.h"
 
 static bool is_access(const char *s)
@@ -134,7 +135,7 @@ int run_opts_devices(const struct run_opts *o, struct run_spec *s,
 
 		if (device_parse(o->devices.v[i], &d, e) < 0)
 			return -1;
-		if (geteuid() != 0 && strlen(d.access) < 3)
+		if (!whoami()->root && strlen(d.access) < 3)
 			log_warn("--device %s: ignoring '%s': only root may "
 				 "rule devices, for you the node's own mode "
 				 "decides",

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "base/ip.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/whoami.h"
 #include "cmd/run_opts.h"
 #include "runtime/net/netdef.h"
 #include "runtime/net/user.h"
@@ -74,7 +74,7 @@ int run_opts_network(const char *text, struct run_spec *s, struct err *e)
 		return run_opts_user_net(w, s, e);
 	if (str_starts(w, "ns:"))
 		return absent_network(w, e);
-	if (getauxval(AT_EUID) != 0)
+	if (!whoami()->root)
 		return run_opts_user_net_refuse(w, e);
 	return add_network(w, s, e);
 }

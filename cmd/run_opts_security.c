@@ -1,31 +1,16 @@
 /*
  * --privileged, --cap-add, --cap-drop, --security-opt
  */
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/whoami.h"
 #include "cmd/run_opts.h"
 #include "runtime/seccomp.h"
 
 /* ---- capabilities ---------------------------------------------------------------- */
-
-/* capget(2) of ourselves; for a plain start one call is all it takes. */
-static int permitted_caps(uint64_t *ret, struct err *e)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
-
-	if (syscall(SYS_capget, &head, d) < 0)
-		return err_sys(e, "capget", "our own");
-	*ret = (uint64_t)d[1].permitted << 32 | d[0].permitted;
-	return 0;
-}
 
 static int capabilities(const struct run_opts *o, struct run_spec *s,
 			struct err *e)
@@ -38,14 +23,12 @@ static int capabilities(const struct run_opts *o, struct run_spec *s,
 		.privileged = o->privileged,
 	};
 	struct caps_caller caller = {.last_cap = 63};
-	uint64_t have = UINT64_MAX;
+	/* A new user namespace has them all, over what belongs to it. */
+	const uint64_t have = s->userns ? UINT64_MAX : whoami()->permitted;
 	char names[256];
 
 	if ((w.n_add + w.n_drop > 0 || w.privileged) &&
 	    caps_of_caller(&caller, e) < 0)
-		return -1;
-	/* A new user namespace has them all, over what belongs to it. */
-	if (!s->userns && permitted_caps(&have, e) < 0)
 		return -1;
 	if (caps_compute(&w, have, caller.last_cap, &s->caps, e) < 0)
 		return -1;

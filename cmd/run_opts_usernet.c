@@ -1,10 +1,9 @@
 /*
  * Networks of ordinary users: pasta and slirp4netns, asked for or by default
  */
-#include <sys/auxv.h>
-
 #include "base/log.h"
 #include "base/own.h"
+#include "base/whoami.h"
 #include "cmd/run_opts.h"
 #include "runtime/net/user.h"
 
@@ -12,7 +11,7 @@ int run_opts_user_net(const char *word, struct run_spec *s, struct err *e)
 {
 	if (user_net_check(word, e) < 0)
 		return -1;
-	if (getauxval(AT_EUID) == 0) {
+	if (whoami()->root) {
 		(void)err_set(e, ERR_UNSUPPORTED,
 			      "--network %s is for ordinary users", word);
 		return err_hint(e, "root has bridge networks, which need no "
@@ -51,7 +50,7 @@ int run_opts_user_net_default(struct run_spec *s, bool ports, struct err *e)
 int run_opts_user_net_refuse(const char *word, struct err *e)
 {
 	(void)err_set(e, ERR_UNSUPPORTED,
-		      "--network %s: an ordinary user cannot make the host's "
+		      "--network %s: only root of the host can make the host's "
 		      "side of it: the kernel asks for CAP_NET_ADMIN in the "
 		      "host's network",
 		      word);

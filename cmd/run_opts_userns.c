@@ -3,11 +3,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/whoami.h"
 #include "cmd/run_opts.h"
 #include "runtime/autorange.h"
 
@@ -112,12 +112,12 @@ int run_opts_userns(const struct run_opts *o, const char *run_dir,
 		return err_hint(e, "there are auto, host and "
 				   "keep-id[:uid=N,gid=N]");
 	}
-	if (getauxval(AT_EUID) != 0)
-		return as_user(o, keep, s, e) < 0 ? -1 : check_idmap(s, e);
-	if (keep)
+	if (keep && geteuid() == 0)
 		return err_set(e, ERR_USAGE,
 			       "--userns keep-id is for ordinary users: root "
 			       "is itself already");
+	if (!whoami()->root)
+		return as_user(o, keep, s, e) < 0 ? -1 : check_idmap(s, e);
 	if (!is_auto)
 		return 0;
 	s->userns = true;

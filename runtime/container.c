@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,17 +20,12 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "base/trace.h"
+#include "base/whoami.h"
 #include "runtime/name.h"
 #include "runtime/netfiles.h"
 #include "runtime/spec_file.h"
 
 #define ID_LEN 64
-
-/* Asked of the auxiliary vector: it costs no call. */
-static bool is_root(void)
-{
-	return getauxval(AT_EUID) == 0;
-}
 
 /* ---- making --------------------------------------------------------------- */
 
@@ -115,7 +109,7 @@ static int give_away(const struct container *c, const struct container_new *n,
 	static const char *const names[] = {"upper", "work", "hosts",
 					    "hostname", "resolv.conf"};
 
-	if (!is_root() || (n->root_uid == 0 && n->root_gid == 0))
+	if (!whoami()->root || (n->root_uid == 0 && n->root_gid == 0))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (fchownat(c->dir_fd, names[i], n->root_uid, n->root_gid, 0) <

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,6 +19,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "base/trace.h"
+#include "base/whoami.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/container_volumes.h"
 #include "runtime/name.h"
@@ -71,7 +71,7 @@ int container_remove_files(const struct container_home *h, const char *name,
 
 	if (fs_remove_tree_at(h->root_fd, name, e) == 0)
 		return 0;
-	if (getauxval(AT_EUID) == 0 || (e->sys != EACCES && e->sys != EPERM))
+	if (whoami()->root || (e->sys != EACCES && e->sys != EPERM))
 		return -1;
 	err_clear(e);
 	if (proc_start(&w, "remove", remove_inside, &r, e) < 0)

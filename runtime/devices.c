@@ -9,6 +9,7 @@
 
 #include "base/own.h"
 #include "base/trace.h"
+#include "base/whoami.h"
 #include "runtime/mnt.h"
 
 #define DEPTH_MAX 8 /* of directories below /dev */
@@ -24,6 +25,11 @@ struct devices {
 	size_t n;
 };
 
+bool devices_are_lent(const struct run_spec *s)
+{
+	return s->userns || !whoami()->mknod;
+}
+
 static bool is_device(const struct stat *st)
 {
 	return S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
@@ -34,7 +40,7 @@ static int add(const struct run_spec *s, struct devices *d, const char *source,
 {
 	struct device one = {.st = *st, .tree = -1};
 
-	if (s->userns) {
+	if (devices_are_lent(s)) {
 		one.tree = mnt_clone(AT_FDCWD, source, false, false, 0, e);
 		if (one.tree < 0)
 			return -1;

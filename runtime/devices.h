@@ -2,8 +2,8 @@
  * devices - nodes of the host in a container's /dev: --device, --privileged
  *
  * The host's root makes nodes of its own with the owner and mode of the host's;
- * in a user namespace, where mknod(2) is refused, the host's own nodes are
- * mounted (with --privileged those that the user can open).
+ * in a user namespace and without CAP_MKNOD, where mknod(2) is refused, the
+ * host's own nodes are mounted (with --privileged those that the user can open).
  *
  * Life: devices_prepare, while the host is in sight -> (pivot, /dev) ->
  * devices_make. What it holds lives as long as init.
@@ -15,6 +15,9 @@
 #include "runtime/spec.h"
 
 struct devices; /* NULL: none */
+
+/* The host's nodes are mounted, since the kernel lets us make none. */
+bool devices_are_lent(const struct run_spec *s);
 
 int devices_prepare(const struct run_spec *s, struct devices **ret,
 		    struct err *e);

@@ -62,6 +62,20 @@ static int ended(struct err *e)
 	return err_set(e, ERR_GONE, "the container has ended");
 }
 
+static int no_namespace(const char *name, pid_t init, struct err *e)
+{
+	if (errno == ESRCH || errno == ENOENT)
+		return ended(e);
+	(void)err_sys(e, "fstatat", "%s of %d", name, (int)init);
+	if (e->sys == EACCES)
+		(void)err_hint(e,
+			       "it runs in another user namespace: from there "
+			       "it can be done ('nsenter -U "
+			       "--preserve-credentials -t PID' goes to that of "
+			       "process PID)");
+	return -1;
+}
+
 /*
  * Which namespaces of init are not ours: to join one's own user namespace is
  * an error, and an ordinary user may not join the host's network.
@@ -85,10 +99,7 @@ static int foreign_namespaces(const struct exec_request *r, int *ret,
 		(void)snprintf(path, sizeof(path), "/proc/self/%s",
 			       kinds[i].name);
 		if (fstatat(theirs, kinds[i].name, &a, 0) < 0)
-			return errno == ESRCH || errno == ENOENT
-				       ? ended(e)
-				       : err_sys(e, "fstatat", "%s of %d",
-						 kinds[i].name, (int)r->init);
+			return no_namespace(kinds[i].name, r->init, e);
 		if (stat(path, &b) < 0)
 			return err_sys(e, "stat", "%s", path);
 		if (a.st_ino != b.st_ino || a.st_dev != b.st_dev)

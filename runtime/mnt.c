@@ -406,7 +406,9 @@ static void explain_overlay(const struct mnt_overlay *o, struct err *e)
 
 int mnt_overlay(const struct mnt_overlay *o, const char *target, struct err *e)
 {
-	autobuf struct buf b = buf_make(OPTIONS_MAX);
+	/* Of a few layers: nothing is asked of the heap. */
+	char few[1024];
+	autobuf struct buf b = buf_on(few, sizeof(few), OPTIONS_MAX);
 	STEP(e, "overlay", "mount %d layers", o->n_lowers);
 
 	if (overlay_options(o, &b) &&

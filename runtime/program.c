@@ -77,6 +77,35 @@ static uint32_t spec_flags(const struct run_spec *s)
 			: 0U);
 }
 
+static int no_such_id(const char *kind, uint32_t id, struct err *e)
+{
+	(void)err_set(e, ERR_INVALID,
+		      "%s %u: the container's user namespace has no such id",
+		      kind, id);
+	return err_hint(e, "it has those of /proc/self/uid_map and gid_map; "
+			   "/etc/subuid and /etc/subgid give an ordinary user "
+			   "more");
+}
+
+/* The kernel would say EINVAL alone. */
+static int check_ids(const struct run_spec *s, const struct user *u,
+		     struct err *e)
+{
+	const bool no_groups = spec_flags(s) & PID1_NO_SETGROUPS;
+	uint32_t id;
+
+	if (!s->userns)
+		return 0;
+	if (!idmap_uid_outside(&s->map, u->uid, &id))
+		return no_such_id("user", u->uid, e);
+	if (!idmap_gid_outside(&s->map, u->gid, &id))
+		return no_such_id("group", u->gid, e);
+	for (size_t i = 0; !no_groups && i < u->n_groups; i++)
+		if (!idmap_gid_outside(&s->map, u->groups[i], &id))
+			return no_such_id("group", u->groups[i], e);
+	return 0;
+}
+
 int program_prepare(const struct run_spec *s, uint32_t flags,
 		    struct program **ret, struct err *e)
 {
@@ -98,7 +127,7 @@ int program_prepare(const struct run_spec *s, uint32_t flags,
 
 	*ret = p;
 	p->spec = s;
-	if (user_resolve(AT_FDCWD, &wish, u, e) < 0)
+	if (user_resolve(AT_FDCWD, &wish, u, e) < 0 || check_ids(s, u, e) < 0)
 		return -1;
 	caps_for_user(&s->caps, u->uid, &sets);
 	p->conf = (struct pid1_conf){

@@ -41,6 +41,7 @@ static const struct node {
 struct host {
 	int *trees; /* the user's volumes, in spec order */
 	int files[CONTAINER_FILES];
+	bool lent; /* the host's nodes, since we may make none */
 	int nodes[ARRAY_LEN(nodes)];
 	struct devices *devices;
 	int sys; /* the host's /sys, /proc and /dev/shm; -1: a fresh one */
@@ -97,8 +98,8 @@ static int prepare_files(const struct run_spec *s, const struct container *c,
 static int prepare_devices(const struct run_spec *s, struct host *h,
 			   struct err *e)
 {
-	/* mknod(2) is refused in user namespaces: lend the host's nodes. */
-	for (size_t i = 0; s->userns && i < ARRAY_LEN(nodes); i++) {
+	h->lent = devices_are_lent(s);
+	for (size_t i = 0; h->lent && i < ARRAY_LEN(nodes); i++) {
 		h->nodes[i] =
 			mnt_clone(AT_FDCWD, nodes[i].path, false, false, 0, e);
 		if (h->nodes[i] < 0)
@@ -113,15 +114,20 @@ static int prepare_shared(const struct run_spec *s, struct host *h,
 {
 	const bool writable = s->privileged;
 
-	/* sysfs may be mounted only by the owner of a network namespace. */
-	if (s->userns && !spec_own_net(s)) {
+	/*
+	 * sysfs may be mounted only by the owner of a network namespace, which
+	 * we are of another container's too if its user namespace is joined.
+	 */
+	if (s->userns && !spec_own_net(s) &&
+	    (s->map_auto || s->net == NET_HOST)) {
 		h->sys = mnt_clone(AT_FDCWD, "/sys", true, !writable,
 				   MS_PRIVATE, e);
 		if (h->sys < 0)
 			return -1;
 	}
 	/* And proc by that of a pid namespace. */
-	if (s->userns && s->pid_ns != NS_OWN) {
+	if (s->userns && s->pid_ns != NS_OWN &&
+	    (s->map_auto || s->pid_ns == NS_HOST)) {
 		h->proc = mnt_clone(AT_FDCWD, "/proc", true, false, MS_PRIVATE,
 				    e);
 		if (h->proc < 0)
@@ -278,12 +284,12 @@ static int mount_sys(const struct run_spec *s, const struct host *h,
 	return 0;
 }
 
-static int make_nodes(const struct host *h, bool lent, struct err *e)
+static int make_nodes(const struct host *h, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
 		const struct node *const n = &nodes[i];
 
-		if (lent) {
+		if (h->lent) {
 			if (mnt_attach_make(h->nodes[i], n->path, false, e) < 0)
 				return -1;
 		} else if (mknod(n->path, S_IFCHR | 0666,
@@ -295,9 +301,9 @@ static int make_nodes(const struct host *h, bool lent, struct err *e)
 }
 
 /* Each of our nodes becomes a mount of its own, then /dev has no others. */
-static int close_dev(struct err *e)
+static int close_dev(const struct host *h, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
+	for (size_t i = 0; !h->lent && i < ARRAY_LEN(nodes); i++)
 		if (mount(nodes[i].path, nodes[i].path, NULL, MS_BIND, NULL) <
 		    0)
 			return err_sys(e, "mount", "%s on itself",
@@ -368,9 +374,9 @@ static int mount_dev(const struct run_spec *s, const struct host *h,
 	if (mount_here("tmpfs", "/dev", MS_NOSUID | MS_NOEXEC,
 		       "mode=755,size=64m", e) < 0)
 		return -1;
-	if (make_nodes(h, s->userns, e) < 0 || make_links(e) < 0 ||
+	if (make_nodes(h, e) < 0 || make_links(e) < 0 ||
 	    devices_make(s, h->devices, e) < 0 ||
-	    (spec_no_devices(s) && close_dev(e) < 0))
+	    (spec_no_devices(s) && close_dev(h, e) < 0))
 		return -1;
 	return mount_below_dev(s, h, e);
 }

@@ -34,7 +34,7 @@ int stopped_enter(const struct run_spec *s, struct err *e)
 	struct idmap ignored;
 	uint32_t root;
 
-	if (geteuid() == 0) {
+	if (userns_is_entered()) {
 		if (unshare(CLONE_NEWNS) < 0)
 			return err_sys(e, "unshare", "CLONE_NEWNS");
 		return mnt_private(e);

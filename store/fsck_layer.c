@@ -20,7 +20,7 @@
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/own.h"
-#include "base/userns.h"
+#include "base/whoami.h"
 #include "store/layer.h"
 #include "store/layerlist.h"
 #include "store/untar_xattr.h"
@@ -361,7 +361,7 @@ int fsck_layer(struct fsck *f, const struct digest *diff_id, struct err *e)
 	autoclose int fs = -1;
 	struct err why = {0};
 
-	c.userxattr = !userns_is_initial();
+	c.userxattr = !whoami()->root;
 	list = layer_open_list(f->store, diff_id, &why);
 	fs = list < 0 ? -1 : layer_open(f->store, diff_id, &why);
 	if (fs < 0 || read_list(&c, list, &why)) {

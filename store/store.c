@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "base/whoami.h"
 
 struct store {
 	char *root;
@@ -41,7 +42,9 @@ char *store_default_root(void)
 
 	if (!str_empty(given))
 		return xstrdup(given);
-	if (getauxval(AT_UID) == 0)
+	/* Root of a user namespace alone may find that it is not its own. */
+	if (getauxval(AT_UID) == 0 &&
+	    (whoami()->root || access("/var/lib", W_OK) == 0))
 		return xstrdup("/var/lib/prism");
 	/* The XDG specification: a relative path is to be ignored. */
 	if (data && data[0] == '/')

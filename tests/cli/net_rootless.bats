@@ -73,6 +73,16 @@ out 2001:db8:1::2
 	no_helpers
 }
 
+@test "root of a user namespace has the same networks" {
+	need USER USERNS TUN PASTA SLIRP
+	must_work as_user_here unshare -Ur "$PRISM_BIN" run --rm "${PEER[@]}" \
+		busybox /netpeer ask tcp 198.51.100.1 80
+	prints 'out 198.51.100.2'
+	must_work as_user_here unshare -Ur "$PRISM_BIN" run --rm "${PEER[@]}" \
+		--network slirp4netns busybox /netpeer ask tcp 198.51.100.1 80
+	prints 'out 198.51.100.2'
+}
+
 @test "rootless: slirp4netns does it too, with its options" {
 	need USER USERNS TUN SLIRP
 	must_work uprism run --rm --network slirp4netns:mtu=1400,cidr=10.9.0.0/24 \
@@ -276,7 +286,7 @@ pasta_is_old()
 @test "rootless: networks of the host are refused with the reason" {
 	need USER USERNS
 	must_fail 125 uprism run --rm --network bridge busybox true
-	says 'ordinary user.*CAP_NET_ADMIN'
+	says 'only root of the host.*CAP_NET_ADMIN'
 	says 'pasta'
 	must_fail 125 uprism run --rm --network slirp4netns:mtu=1 busybox true
 	says 'mtu='

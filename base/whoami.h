@@ -1,0 +1,27 @@
+/*
+ * whoami - as whom prism was started
+ *
+ * uid 0 alone says little: root of another user namespace than the machine's
+ * first, or root of a container without CAP_SYS_ADMIN, may neither make device
+ * nodes nor read trusted.* xattrs, and owns no cgroup and no network of the
+ * host. It goes the ways of an ordinary user, with the ids that it has.
+ */
+#ifndef BASE_WHOAMI_H
+#define BASE_WHOAMI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct whoami {
+	bool root;          /* of the machine */
+	bool mknod;         /* may make device nodes */
+	uint64_t permitted; /* capabilities; asked only of uid 0 */
+};
+
+/*
+ * Asked of the kernel once, by the first caller: what it was started as, a
+ * process stays, as with AT_EUID. So ask before entering a user namespace.
+ */
+const struct whoami *whoami(void);
+
+#endif
