@@ -133,6 +133,8 @@ $(readlink /proc/self/ns/ipc)"
 		--ipc container:web busybox sh -c 'cat /dev/shm/f; ps; id -u'
 	has '^shared$'
 	has 'sleep 1000'
+	# Its processes, and none of the host's.
+	has_not 'tests/lib'
 	has '^0$'
 	must_work as_user "$PRISM_BIN" rm -f web
 	wait "$pid" || true
