@@ -101,8 +101,7 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 	size_t by;
 
 	for (size_t i = 0; i < s->n_nets; i++, st->n_ends++)
-		if (net_place_find(o, s, &s->nets[i], i, &places[i],
-				   &st->ends[i], e) < 0)
+		if (net_place_find(o, s, &s->nets[i], st, &places[i], e) < 0)
 			return -1;
 	crash_point("net-reserved");
 	by = publish_by(st);

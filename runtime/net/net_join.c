@@ -34,21 +34,6 @@ static size_t find_end(const struct net_state *st, const char *network)
 	return i;
 }
 
-/* The first number that no interface of it has, nor stands in its name. */
-static size_t free_number(const struct net_state *st)
-{
-	for (size_t k = 0;; k++) {
-		autofree char *name = xasprintf("eth%zu", k);
-		size_t i = 0;
-
-		while (i < st->n_ends && st->ends[i].number != k &&
-		       strcmp(st->ends[i].name, name) != 0)
-			i++;
-		if (i == st->n_ends)
-			return k;
-	}
-}
-
 /* Out of the list, without freeing it. */
 static struct net_end take_end(struct net_state *st, size_t i)
 {
@@ -261,8 +246,7 @@ static int find_place(const struct net_of *o, const struct run_spec *s,
 	if (write_joining(o, st, a->network, e) < 0)
 		return -1;
 	crash_point("net-join-meant");
-	if (net_place_find(o, s, a, free_number(st), p, &st->ends[st->n_ends],
-			   e) < 0) {
+	if (net_place_find(o, s, a, st, p, e) < 0) {
 		(void)forget_joining(o, st, &ignored);
 		return -1;
 	}

@@ -73,17 +73,89 @@ static int reserve(const struct net_of *o, const struct run_spec *s,
 	return 0;
 }
 
-static void write_down(const struct net_of *o, const struct net_attach *a,
-		       const struct net_place *p, size_t i, struct net_end *ret)
+/* Whose interface has this name; NULL: nobody's. */
+static const char *holder_of(const struct net_state *st, const char *name)
+{
+	for (size_t i = 0; i < st->n_ends; i++)
+		if (!strcmp(st->ends[i].name, name))
+			return st->ends[i].network;
+	return NULL;
+}
+
+static bool is_wanted(const struct run_spec *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_nets; i++)
+		if (s->nets[i].ifname && !strcmp(s->nets[i].ifname, name))
+			return true;
+	return false;
+}
+
+/* The first one that no interface of it has, or is to have by name. */
+static char *free_name(const struct run_spec *s, const struct net_state *st,
+		       size_t number)
+{
+	for (size_t i = number;; i++) {
+		char *const name = xasprintf("eth%zu", i);
+
+		if (!holder_of(st, name) && !is_wanted(s, name))
+			return name;
+		free(name);
+	}
+}
+
+static int check_name(const struct net_attach *a, const struct net_state *st,
+		      struct err *e)
+{
+	const char *const by = !a->ifname ? NULL
+			       : !strcmp(a->ifname, "lo")
+				       ? "loopback"
+				       : holder_of(st, a->ifname);
+
+	return by ? err_set(e, ERR_EXISTS,
+			    "network %s: the container has an interface %s "
+			    "already, for %s",
+			    a->network, a->ifname, by)
+		  : 0;
+}
+
+static size_t free_number(const struct net_state *st)
+{
+	for (size_t k = 0;; k++) {
+		size_t i = 0;
+
+		while (i < st->n_ends && st->ends[i].number != k)
+			i++;
+		if (i == st->n_ends)
+			return k;
+	}
+}
+
+/*
+ * On the host: 15 characters tell it from all others. The run is one of them:
+ * the kernel may still be taking apart the one before.
+ */
+static char *host_name(const struct container *c, size_t number)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+	return xasprintf("ve%.9s%c%c%02x", c->id, digits[number / 36 % 36],
+			 digits[number % 36], c->head.run & 255);
+}
+
+static void write_down(const struct net_of *o, const struct run_spec *s,
+		       const struct net_attach *a, const struct net_place *p,
+		       struct net_state *st)
 {
 	const struct container *const c = o->container;
+	struct net_end *const ret = &st->ends[st->n_ends];
+	const size_t i = free_number(st);
 	char mac[MAC_TEXT_MAX];
 
 	*ret = (struct net_end){
 		.network = xstrdup(p->def.name),
 		.network_id = xstrdup(p->def.id),
 		.driver = xstrdup(netdef_driver_name(p->def.driver)),
-		.name = a->ifname ? xstrdup(a->ifname) : xasprintf("eth%zu", i),
+		.name = a->ifname ? xstrdup(a->ifname) : free_name(s, st, i),
 		.link = xstrdup(p->def.link),
 		.ip = text_of(&p->ip),
 		.ip6 = text_of(&p->ip6),
@@ -96,27 +168,22 @@ static void write_down(const struct net_of *o, const struct net_attach *a,
 		.internal = p->def.internal,
 		.gw_priority = a->gw_priority,
 	};
-	/*
-	 * The run is part of it: the kernel may still be taking apart the one
-	 * before.
-	 */
 	if (p->def.driver == NETDEF_BRIDGE)
-		ret->host = xasprintf("ve%.8s%zx%02x", c->id, i & 15,
-				      c->head.run & 255);
+		ret->host = host_name(c, i);
 	for (size_t k = 0; k < a->aliases.n; k++)
 		strv_add(&ret->aliases, a->aliases.v[k]);
 }
 
 int net_place_find(const struct net_of *o, const struct run_spec *s,
-		   const struct net_attach *a, size_t i, struct net_place *p,
-		   struct net_end *ret, struct err *e)
+		   const struct net_attach *a, struct net_state *st,
+		   struct net_place *p, struct err *e)
 {
 	autoclose int lock =
 		netdef_use(o->home->root_fd, a->network, &p->def, e);
 
-	if (lock < 0 || reserve(o, s, a, p, e) < 0)
+	if (lock < 0 || check_name(a, st, e) < 0 || reserve(o, s, a, p, e) < 0)
 		return -1;
-	write_down(o, a, p, i, ret);
+	write_down(o, s, a, p, st);
 	return 0;
 }
 

@@ -27,10 +27,14 @@ struct net_place {
 	uint8_t mac[6];
 };
 
-/* i is the number of its interface: eth0, eth1... */
+/*
+ * Written behind the last one of st->ends, where there is room for it, without
+ * counting it. What has no name of its own is the next eth0, eth1... that none
+ * of s has.
+ */
 int net_place_find(const struct net_of *o, const struct run_spec *s,
-		   const struct net_attach *a, size_t i, struct net_place *p,
-		   struct net_end *ret, struct err *e);
+		   const struct net_attach *a, struct net_state *st,
+		   struct net_place *p, struct err *e);
 
 int net_place_attach(const struct net_of *o, const struct net_place *p,
 		     const struct net_end *n, bool is_default, pid_t init,

@@ -70,3 +70,35 @@ prism()
 	must_not grep -E 'execve\("[^"]*/(ip|iptables|ip6tables|nft|sysctl|modprobe)"' \
 		"$T"/trace*
 }
+
+@test "twenty networks of one container, and two more while it runs" {
+	need ROOT OVERLAY
+	local i nets=()
+	for ((i = 1; i <= 22; i++)); do
+		must_work prism network create --subnet "10.79.$i.0/24" "n$i"
+		((i > 20)) || nets+=(--network "n$i")
+	done
+	# One has the name that would be another's turn.
+	nets[9]=n5:interface_name=eth16
+	must_work prism run -d --name c "${nets[@]}" busybox sleep 1000
+	must_work prism network connect n21 c
+	must_work prism network connect n22 c
+	must_work prism exec c ip -o -4 addr show
+	[ "$(grep -c ' eth[0-9]' <<<"$output")" = 22 ]
+	for ((i = 1; i <= 22; i++)); do
+		has "inet 10\.79\.$i\.2/24"
+	done
+	must_work prism exec c sh -c 'for i in $(seq 22); do
+		ping -c1 -w30 10.79.$i.1 >/dev/null || echo "not $i"; done'
+	prints ''
+	must_fail 1 prism network connect --driver-opt \
+		com.docker.network.endpoint.ifname=eth7 blue c
+	says 'network blue: the container has an interface eth7 already, for n8'
+	must_fail 125 prism run --rm --network n1:interface_name=lo busybox true
+	says 'an interface lo already'
+	must_work prism rm -f c
+	for ((i = 1; i <= 22; i++)); do
+		must_work prism network rm "n$i"
+	done
+	wait_for world_is_clean || explain "left: $(world_left)"
+}
