@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +21,28 @@
 #include "proc.h"
 #include "str.h"
 #include "whoami.h"
+
+static bool to_outside(const struct idrange *r, size_t n, uint32_t id,
+		       uint32_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= r[i].inside && id - r[i].inside < r[i].count) {
+			*ret = r[i].outside + (id - r[i].inside);
+			return true;
+		}
+	return false;
+}
+
+static bool to_inside(const struct idrange *r, size_t n, uint32_t id,
+		      uint32_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= r[i].outside && id - r[i].outside < r[i].count) {
+			*ret = r[i].inside + (id - r[i].outside);
+			return true;
+		}
+	return false;
+}
 
 /* ---- subuid and subgid ------------------------------------------------- */
 
@@ -125,6 +148,22 @@ static int ranges_of(const char *file, const char *user, uid_t uid,
 				  ID_RANGES_MAX, ret_n, e);
 }
 
+/* What of r lies before or behind o; the kernel takes no id twice. */
+static void cut(struct idrange *r, const struct idrange *o)
+{
+	const uint64_t end = (uint64_t)r->outside + r->count;
+	const uint64_t o_end = (uint64_t)o->outside + o->count;
+
+	if (end <= o->outside || r->outside >= o_end)
+		return;
+	if (r->outside < o->outside) {
+		r->count = o->outside - r->outside;
+	} else {
+		r->count = end > o_end ? (uint32_t)(end - o_end) : 0;
+		r->outside = (uint32_t)o_end;
+	}
+}
+
 /* 0 -> own, then the ranges one behind the other. */
 static size_t lay_out(struct idrange *r, size_t n, uint32_t own)
 {
@@ -133,10 +172,16 @@ static size_t lay_out(struct idrange *r, size_t n, uint32_t own)
 
 	memmove(r + 1, r, n * sizeof(*r));
 	r[0] = (struct idrange){.inside = 0, .outside = own, .count = 1};
-	for (size_t i = 1; i <= n && next + r[i].count <= UINT32_MAX; i++) {
-		r[i].inside = (uint32_t)next;
-		next += r[i].count;
-		used++;
+	for (size_t i = 1; i <= n; i++) {
+		struct idrange one = r[i];
+
+		for (size_t j = 0; j < used; j++)
+			cut(&one, &r[j]);
+		if (one.count == 0 || next + one.count > UINT32_MAX)
+			continue;
+		one.inside = (uint32_t)next;
+		next += one.count;
+		r[used++] = one;
 	}
 	return used;
 }
@@ -224,6 +269,24 @@ static int idmap_of_root(struct idmap *m, struct err *e)
 	return 0;
 }
 
+/* Are those of the files there, or did a container around leave them out? */
+static bool have_ranges(const char *file, const struct idrange *r, size_t n)
+{
+	struct idrange own[ID_RANGES_MAX];
+	struct err ignored = {0};
+	size_t n_own = 0;
+	uint32_t first, last;
+
+	if (own_ids(file, own, &n_own, &ignored) < 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!to_inside(own, n_own, r[i].outside, &first) ||
+		    !to_inside(own, n_own, r[i].outside + r[i].count - 1,
+			       &last))
+			return false;
+	return true;
+}
+
 int idmap_of_caller(struct idmap *ret, struct err *e)
 {
 	autofree char *user = NULL;
@@ -245,6 +308,15 @@ int idmap_of_caller(struct idmap *ret, struct err *e)
 		go_single(&m, NULL,
 			  "newuidmap and newgidmap (package uidmap) are not "
 			  "installed");
+	} else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+		go_single(&m, NULL,
+			  "no_new_privs is set, with which newuidmap gains "
+			  "nothing");
+	} else if (!have_ranges("/proc/self/uid_map", m.uid, m.n_uid) ||
+		   !have_ranges("/proc/self/gid_map", m.gid, m.n_gid)) {
+		go_single(&m, NULL,
+			  "the user namespace around lacks ids of /etc/subuid "
+			  "or /etc/subgid");
 	} else {
 		m.n_uid = lay_out(m.uid, m.n_uid, getuid());
 		m.n_gid = lay_out(m.gid, m.n_gid, getgid());
@@ -300,28 +372,6 @@ int idmap_keep_id(struct idmap *m, uint32_t uid, uint32_t gid, struct err *e)
 
 /* ---- lookups ----------------------------------------------------------- */
 
-static bool to_outside(const struct idrange *r, size_t n, uint32_t id,
-		       uint32_t *ret)
-{
-	for (size_t i = 0; i < n; i++)
-		if (id >= r[i].inside && id - r[i].inside < r[i].count) {
-			*ret = r[i].outside + (id - r[i].inside);
-			return true;
-		}
-	return false;
-}
-
-static bool to_inside(const struct idrange *r, size_t n, uint32_t id,
-		      uint32_t *ret)
-{
-	for (size_t i = 0; i < n; i++)
-		if (id >= r[i].outside && id - r[i].outside < r[i].count) {
-			*ret = r[i].inside + (id - r[i].outside);
-			return true;
-		}
-	return false;
-}
-
 bool idmap_uid_outside(const struct idmap *m, uint32_t inside, uint32_t *ret)
 {
 	return to_outside(m->uid, m->n_uid, inside, ret);
@@ -353,9 +403,20 @@ static int write_file(pid_t pid, const char *file, const char *text, size_t n,
 	if (fd < 0)
 		return err_sys(e, "open", "%s", path);
 	/* The kernel takes a map in one write or not at all. */
-	if (write(fd, text, n) != (ssize_t)n)
-		return err_sys(e, "write", "%s", path);
-	return 0;
+	if (write(fd, text, n) == (ssize_t)n)
+		return 0;
+	(void)err_sys(e, "write", "%s", path);
+	/* Of a capability that it would gain on files (5.12). */
+	if (e->sys == EPERM && geteuid() == 0)
+		(void)err_hint(e, "uid 0 is passed on only by who has "
+				  "CAP_SETFCAP, and other ids by who has "
+				  "CAP_SETUID and CAP_SETGID: an outer "
+				  "container takes them away, or gives them "
+				  "with --cap-add");
+	else if (e->sys == EPERM)
+		(void)err_hint(e, "these ids are not ours to give: was the "
+				  "container made in another user namespace?");
+	return -1;
 }
 
 static int write_direct(pid_t pid, const char *file, const struct idrange *r,
@@ -409,6 +470,7 @@ int idmap_write(pid_t pid, const struct idmap *m, struct err *e)
 
 void userns_explain(struct err *e)
 {
+	whoami_explain(e); /* the first hint is kept */
 	if (e->sys == ENOSPC || e->sys == EUSERS)
 		(void)err_hint(e, "not a matter of disk space: a limit on "
 				  "namespaces; see sysctl user.max_user_"
@@ -417,9 +479,8 @@ void userns_explain(struct err *e)
 	else if (e->sys == EPERM || e->sys == EACCES)
 		(void)err_hint(
 			e, "user namespaces are refused here: look at sysctl "
-			   "kernel.unprivileged_userns_clone, "
-			   "kernel.apparmor_restrict_unprivileged_userns, or "
-			   "the seccomp filter of an outer container");
+			   "kernel.unprivileged_userns_clone and "
+			   "kernel.apparmor_restrict_unprivileged_userns");
 	else if (e->sys == EINVAL || e->sys == ENOSYS)
 		(void)err_hint(e, "this kernel is built without one of the "
 				  "namespaces (CONFIG_USER_NS and others)");

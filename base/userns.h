@@ -79,7 +79,7 @@ int userns_enter_for_store(struct idmap *ret_map, struct err *e);
 
 /*
  * Give a failed unshare/clone of namespaces its meaning: ENOSPC is
- * user.max_*_namespaces, EPERM a sysctl, AppArmor or a seccomp filter.
+ * user.max_*_namespaces, EPERM a sysctl or AppArmor, if not a seccomp filter.
  */
 void userns_explain(struct err *e);
 

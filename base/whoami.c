@@ -1,7 +1,10 @@
 #include "whoami.h"
 
+#include <errno.h>
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,5 +45,17 @@ const struct whoami *whoami(void)
 	me.root = me.permitted & UINT64_C(1) << CAP_SYS_ADMIN &&
 		  in_first_userns();
 	me.mknod = me.root && me.permitted & UINT64_C(1) << CAP_MKNOD;
+	me.net = me.root && me.permitted & UINT64_C(1) << CAP_NET_ADMIN;
 	return &me;
+}
+
+void whoami_explain(struct err *e)
+{
+	if (e->kind != ERR_SYS || (e->sys != EPERM && e->sys != ENOSYS) ||
+	    prctl(PR_GET_SECCOMP) != SECCOMP_MODE_FILTER)
+		return;
+	(void)err_hint(e, "a seccomp filter is in force here, as in most "
+			  "containers, and may refuse it: start the outer one "
+			  "with --security-opt seccomp=unconfined, or "
+			  "--privileged");
 }

@@ -9,12 +9,14 @@
 #ifndef BASE_WHOAMI_H
 #define BASE_WHOAMI_H
 
+#include "err.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 struct whoami {
 	bool root;          /* of the machine */
 	bool mknod;         /* may make device nodes */
+	bool net;           /* may change the network around */
 	uint64_t permitted; /* capabilities; asked only of uid 0 */
 };
 
@@ -23,5 +25,11 @@ struct whoami {
  * process stays, as with AT_EUID. So ask before entering a user namespace.
  */
 const struct whoami *whoami(void);
+
+/*
+ * What is refused although we seem to be allowed: if a seccomp filter is in
+ * force, which an outer container has put on us, it may be that.
+ */
+void whoami_explain(struct err *e);
 
 #endif

@@ -74,7 +74,7 @@ int run_opts_network(const char *text, struct run_spec *s, struct err *e)
 		return run_opts_user_net(w, s, e);
 	if (str_starts(w, "ns:"))
 		return absent_network(w, e);
-	if (!whoami()->root)
+	if (!whoami()->net)
 		return run_opts_user_net_refuse(w, e);
 	return add_network(w, s, e);
 }

@@ -54,6 +54,9 @@ int run_opts_user_net_refuse(const char *word, struct err *e)
 		      "side of it: the kernel asks for CAP_NET_ADMIN in the "
 		      "host's network",
 		      word);
+	if (whoami()->root)
+		return err_hint(e, "an outer container gives it with --cap-add "
+				   "NET_ADMIN; --network host needs none");
 	return err_hint(e, "leave it out: pasta reaches the world and "
 			   "publishes ports; --network container:NAME joins "
 			   "another container's");

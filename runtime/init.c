@@ -116,8 +116,17 @@ static int set_hostname(const struct init_args *a, struct err *e)
 	const size_t n = a->spec->hostname ? strlen(name) : 12;
 	STEP(e, "hostname", "%.*s", (int)n, name);
 
-	if (sethostname(name, n) < 0)
-		return err_sys(e, "sethostname", "%.*s", (int)n, name);
+	if (sethostname(name, n) < 0) {
+		(void)err_sys(e, "sethostname", "%.*s", (int)n, name);
+		if (e->sys == EPERM)
+			(void)err_hint(e,
+				       "the seccomp filter of an outer "
+				       "container refuses it: start that one "
+				       "with --security-opt seccomp="
+				       "unconfined, or keep its name: --uts "
+				       "host");
+		return -1;
+	}
 	if (a->spec->domainname &&
 	    setdomainname(a->spec->domainname, strlen(a->spec->domainname)) < 0)
 		return err_sys(e, "setdomainname", "%s", a->spec->domainname);

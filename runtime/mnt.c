@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -250,17 +252,23 @@ static bool overlay_options(const struct mnt_overlay *o, struct buf *b)
 	return !b->over && (!o->upper || fits_options(o->upper));
 }
 
-/* What the kernel wrote into the context's log: "e overlay: ...". */
+/*
+ * What the kernel wrote into the context's log: "e overlay: ...". A second try
+ * in other words writes the same again.
+ */
 static void append_log(int fs, struct err *e)
 {
 	char line[256];
+	char last[256] = "";
 	ssize_t n;
 
 	while ((n = read(fs, line, sizeof(line) - 1)) > 0) {
 		line[n] = '\0';
 		line[strcspn(line, "\n")] = '\0';
-		(void)err_append(e, "; kernel: %s",
-				 line[1] == ' ' ? line + 2 : line);
+		if (strcmp(line, last) != 0)
+			(void)err_append(e, "; kernel: %s",
+					 line[1] == ' ' ? line + 2 : line);
+		memcpy(last, line, sizeof(last));
 	}
 }
 
@@ -387,18 +395,26 @@ static int overlay_by_fsopen(const struct mnt_overlay *o, const char *target,
 /* What upper and work lie on, and what overlayfs says of that. */
 static void explain_overlay(const struct mnt_overlay *o, struct err *e)
 {
+	struct statfs fs;
 	struct stat u, w;
 
-	if (o->upper && stat(o->upper, &u) == 0 && stat(o->work, &w) == 0 &&
-	    u.st_dev != w.st_dev)
+	if (o->upper && statfs(o->upper, &fs) == 0 &&
+	    fs.f_type == OVERLAYFS_SUPER_MAGIC)
+		(void)err_hint(e,
+			       "the store lies on an overlay, as the root of a "
+			       "container is one, and the kernel writes no "
+			       "overlay onto another: put it on a volume or a "
+			       "tmpfs with --root or PRISM_ROOT");
+	else if (o->upper && stat(o->upper, &u) == 0 &&
+		 stat(o->work, &w) == 0 && u.st_dev != w.st_dev)
 		(void)err_hint(e,
 			       "upper and work must lie on one file "
 			       "system; %.80s does not",
 			       o->work);
 	else if (e->sys == EINVAL)
 		(void)err_hint(e, "overlayfs refuses some file systems for "
-				  "its upper directory (overlay itself, NFS): "
-				  "put the store elsewhere with --root");
+				  "its upper directory (NFS and others): put "
+				  " the store elsewhere with --root");
 	else if (e->sys == EPERM)
 		(void)err_hint(e, "overlayfs in a user namespace needs kernel "
 				  "5.11 or newer");

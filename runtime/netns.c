@@ -1,5 +1,6 @@
 #include "netns.h"
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
@@ -136,7 +137,12 @@ int netns_lo_up(struct err *e)
 
 	if (s < 0)
 		return err_sys(e, "socket", "AF_INET");
-	if (ioctl(s, SIOCSIFFLAGS, &lo) < 0)
-		return err_sys(e, "ioctl", "SIOCSIFFLAGS lo");
-	return 0;
+	if (ioctl(s, SIOCSIFFLAGS, &lo) == 0)
+		return 0;
+	(void)err_sys(e, "ioctl", "SIOCSIFFLAGS lo");
+	if (e->sys == EPERM)
+		(void)err_hint(e, "root without CAP_NET_ADMIN can have "
+				  "--network host alone; an outer container "
+				  "gives it with --cap-add NET_ADMIN");
+	return -1;
 }

@@ -262,11 +262,26 @@ static int mount_proc(const struct host *h, struct err *e)
 	if (mount_here("proc", "/proc", SAFE, NULL, e) == 0)
 		return 0;
 	if (e->sys == EPERM)
-		(void)err_hint(e, "an outer container masks its own /proc, so "
-				  "the kernel refuses a fresh one: start the "
-				  "outer one with --security-opt "
-				  "systempaths=unconfined or --privileged");
+		(void)err_hint(e,
+			       "an outer container masks parts of its /proc, "
+			       "so the kernel refuses a fresh one: start the "
+			       "outer one with --security-opt "
+			       "systempaths=unconfined (podman: unmask=ALL), "
+			       "or share its processes: --pid host");
 	return -1;
+}
+
+/*
+ * An outer container masks parts of its own, so that the kernel refuses a fresh
+ * one: that one then, whose network is not ours. ".." of the new root is what is
+ * mounted over it, the old root.
+ */
+static int mount_outer_sys(const struct run_spec *s, struct err *e)
+{
+	autoclose int tree = mnt_clone(AT_FDCWD, "/../sys", true,
+				       !s->privileged, MS_PRIVATE, e);
+
+	return tree < 0 ? -1 : mnt_attach_make(tree, "/sys", true, e);
 }
 
 static int mount_sys(const struct run_spec *s, const struct host *h,
@@ -277,8 +292,12 @@ static int mount_sys(const struct run_spec *s, const struct host *h,
 
 	if (h->sys >= 0)
 		return mnt_attach_make(h->sys, "/sys", true, e);
-	if (mount_here("sysfs", "/sys", flags, NULL, e) < 0)
-		return -1;
+	if (mount_here("sysfs", "/sys", flags, NULL, e) < 0) {
+		if (e->sys != EPERM)
+			return -1;
+		err_clear(e);
+		return mount_outer_sys(s, e);
+	}
 	/* A fresh view of the container's own cgroup; v1 hosts have none. */
 	(void)mount("cgroup2", "/sys/fs/cgroup", "cgroup2", flags, NULL);
 	return 0;

@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "base/vclone.h"
+#include "base/whoami.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/init.h"
 #include "runtime/lend.h"
@@ -260,6 +261,7 @@ int start_program(struct monitor *m, struct err *e)
 	if (rc < 0) {
 		own_kill(&m->init);
 		monitor_cgroup_explain(m, e);
+		whoami_explain(e);
 		own_close(&m->pidfd);
 		own_close(&m->ends.master);
 	}

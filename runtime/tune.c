@@ -57,8 +57,11 @@ static int open_network(const struct run_spec *s, struct err *e)
 	if (write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0",
 		       e) < 0 ||
 	    write_file("/proc/sys/net/ipv4/ping_group_range", range, e) < 0) {
-		/* A kernel without IPv4 has no such files. */
-		if (e->sys != ENOENT)
+		/*
+		 * A kernel without IPv4 has no such files, and a /proc shared
+		 * with an outer container may be read-only.
+		 */
+		if (e->sys != ENOENT && e->sys != EROFS)
 			return -1;
 		err_clear(e);
 	}

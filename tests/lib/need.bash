@@ -101,6 +101,11 @@ need_TOOL_podman()
 	command -v podman
 }
 
+need_TOOL_bwrap()
+{
+	command -v bwrap
+}
+
 # need_link KIND WORDS...: can an interface of this kind be made?
 need_link()
 {
