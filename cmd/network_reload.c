@@ -13,6 +13,7 @@
 struct reload {
 	const struct ctr *ctr;
 	struct buf warnings;
+	int code;
 };
 
 static int reload_one(void *ctx, struct container *c, struct err *e)
@@ -30,16 +31,31 @@ static int reload_one(void *ctx, struct container *c, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
-static int reload_named(struct reload *r, const char *text, struct err *e)
+/* The others have a right to their rules, whatever one lacks. */
+static void tell_failure(struct reload *r, struct err *e)
+{
+	cmd_print_error("network reload", e);
+	err_clear(e);
+	r->code = 1;
+}
+
+static int reload_each(void *ctx, struct container *c, struct err *e)
+{
+	if (reload_one(ctx, c, e) < 0)
+		tell_failure(ctx, e);
+	return 0;
+}
+
+static void reload_named(struct reload *r, const char *text, struct err *e)
 {
 	autocontainer struct container c = CONTAINER_NONE;
+	int rc = container_open(&r->ctr->home, text, &c, e);
 
-	if (container_open(&r->ctr->home, text, &c, e) < 0)
-		return -1;
-	if (!lock_is_held(c.lock_fd))
-		return err_set(e, ERR_NOTFOUND, "container %s is not running",
-			       text);
-	return reload_one(r, &c, e);
+	if (rc == 0 && !lock_is_held(c.lock_fd))
+		rc = err_set(e, ERR_NOTFOUND, "container %s is not running",
+			     text);
+	if (rc < 0 || reload_one(r, &c, e) < 0)
+		tell_failure(r, e);
 }
 
 /* Containers of one network say the same. */
@@ -72,11 +88,11 @@ static int reload_run(const struct globals *g, void *fields, int argc,
 	(void)fields;
 	rc = ctr_open(g, &ctr, e);
 	if (rc == 0 && argc == 0)
-		rc = container_each(&ctr.home, reload_one, &r, e);
+		rc = container_each(&ctr.home, reload_each, &r, e);
 	for (int i = 0; rc == 0 && i < argc; i++)
-		rc = reload_named(&r, argv[i], e);
+		reload_named(&r, argv[i], e);
 	tell_each_once(&r.warnings);
-	return rc < 0 ? -1 : 0;
+	return rc < 0 ? -1 : r.code;
 }
 
 extern const struct command cmd_network_reload;

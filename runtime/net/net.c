@@ -316,8 +316,15 @@ int net_reload(const struct net_of *o, struct buf *warnings, struct err *e)
 	/* Where it has ended, or is not up yet, there is nothing to be read. */
 	if (lock < 0 || net_state_read(dir, &st, e) < 0)
 		return -1;
-	for (size_t i = 0; i < st.n_ends; i++)
-		if (again(o, &st, i, warnings, e) < 0)
-			return -1;
-	return st.n_ends > 0;
+	for (size_t i = 0; i < st.n_ends; i++) {
+		struct err one = {0};
+
+		if (again(o, &st, i, warnings, &one) == 0)
+			continue;
+		if (err_is(e))
+			buf_addf(warnings, "%s\n", one.text);
+		else
+			*e = one;
+	}
+	return err_is(e) ? -1 : st.n_ends > 0;
 }

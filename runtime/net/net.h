@@ -135,6 +135,8 @@ int net_down(const struct net_of *o, struct err *e);
  * Say again to the firewall what a container that lives has in it, after
  * somebody flushed the rules, or put others beside them: warnings gets a line
  * for each firewall that may cut it off. 1: done; 0: it has no such network.
+ * One that fails is no reason to leave out the others: of several that do the
+ * first is the error, and the others are warnings.
  */
 int net_reload(const struct net_of *o, struct buf *warnings, struct err *e);
 

@@ -349,6 +349,39 @@ address6_of()
 
 # ---- beside others ----------------------------------------------------------------
 
+@test "network reload: what fails is said, and the others have their rules" {
+	local i
+	for i in 1 2 3; do
+		must_work hprism network create "net$i"
+	done
+	must_work hprism run -d --name one --network net1 --network net2 \
+		busybox sleep 300
+	must_work hprism run -d --name two --network net3 busybox sleep 300
+	must_work hprism run -d --name three --network net2 busybox sleep 300
+	for i in 1 3; do
+		mv "$PRISM_ROOT/networks/net$i/config.json" "$T/$i"
+	done
+	in_host nft flush ruleset
+	must_fail 1 hprism network reload
+	fits '^[0-9a-f]{64}$' "$output"
+	says 'container one: network net1 not found'
+	says 'container two: network net3 not found'
+	must_work in_host nft list map inet prism members
+	has '"one"'
+	has '"three"'
+	has_not '"two"'
+	must_fail 1 hprism network reload nosuch two three
+	fits '^[0-9a-f]{64}$' "$output"
+	says 'No such container: nosuch'
+	says 'container two: network net3 not found'
+	for i in 1 3; do
+		mv "$T/$i" "$PRISM_ROOT/networks/net$i/config.json"
+	done
+	must_work hprism network reload
+	must_work hprism rm -f one two three
+	must_work hprism network rm net1 net2 net3
+}
+
 @test "flushed rules come back with network reload" {
 	peer web --network bridge -p 8080:80 -p 8080:80/udp
 	must_work hprism network create --internal inner
