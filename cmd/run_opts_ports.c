@@ -95,6 +95,13 @@ static void add_ports(struct run_spec *s, const struct port_spec *like,
 	}
 }
 
+/* Left out, and "0", is any free one: of a range one for each. */
+static bool take_host(const char *s, size_t n, struct range *ret)
+{
+	*ret = (struct range){0};
+	return n == 0 || (n == 1 && *s == '0') || take_range(s, n, ret);
+}
+
 static int short_form(const char *text, struct run_spec *s, struct err *e)
 {
 	size_t n;
@@ -112,7 +119,7 @@ static int short_form(const char *text, struct run_spec *s, struct err *e)
 	if (take_ip(&p, &ip, e) < 0)
 		return -1;
 	colon = strchr(p, ':');
-	if (colon && colon != p && !take_range(p, (size_t)(colon - p), &host))
+	if (colon && !take_host(p, (size_t)(colon - p), &host))
 		return err_set(e, ERR_USAGE, "invalid hostPort: %.*s",
 			       (int)(colon - p), p);
 	p = colon ? colon + 1 : p;

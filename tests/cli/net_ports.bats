@@ -220,6 +220,11 @@ address6_of()
 	any=${output##*:::}
 	any=${any% }
 	from in_out tcp 198.51.100.2 "$any"
+	peer zero --network bridge -p 127.0.0.1:0:80 -p 0:80
+	must_work prism port zero
+	has '^80/tcp -> 127\.0\.0\.1:[1-9][0-9]{3,4}$'
+	has '^80/tcp -> 0\.0\.0\.0:[1-9][0-9]{3,4}$'
+	from in_host tcp 127.0.0.1 "$(prism port zero | sed -n 's/.*127.*://p')"
 	# The next one of the range.
 	peer two --network bridge -p 9000-9002:80
 	from in_out tcp 198.51.100.2 9001
