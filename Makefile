@@ -143,7 +143,8 @@ $(O)/prism: $(call cmdobj,$(PRISM_CMD) $(COMMON_CMD)) $(O)/libstore.a \
 else
 # What is for layers and HTTP is prism-image's alone.
 MUSL_NOT := base/hash.c $(addprefix store/,confine.c decomp.c fsck% ingest.c \
-	layerlist.c changes.c newlayer.c skeleton% tarin.c tarout.c txn.c unpack.c untar%)
+	layerlist.c changes.c newlayer.c skeleton% tarfiles.c tarin.c tarout.c txn.c \
+	unpack.c untar%)
 MUSL_OBJ := $(patsubst %.c,$(O)/musl/%.o,$(PRISM_CMD) $(COMMON_CMD) \
 	$(filter-out $(MUSL_NOT),$(call src,store) $(call src,runtime) \
 	$(call src,base)))

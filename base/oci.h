@@ -16,9 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OCI_MT_INDEX    "application/vnd.oci.image.index.v1+json"
-#define OCI_MT_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define OCI_MT_CONFIG   "application/vnd.oci.image.config.v1+json"
+#define OCI_MT_INDEX      "application/vnd.oci.image.index.v1+json"
+#define OCI_MT_MANIFEST   "application/vnd.oci.image.manifest.v1+json"
+#define OCI_MT_CONFIG     "application/vnd.oci.image.config.v1+json"
+#define OCI_MT_LAYER      "application/vnd.oci.image.layer.v1.tar"
+#define OCI_MT_LAYER_GZIP OCI_MT_LAYER "+gzip"
 #define DOCKER_MT_LIST \
 	"application/vnd.docker.distribution.manifest.list.v2+json"
 #define DOCKER_MT_MANIFEST \

@@ -82,11 +82,6 @@ static const struct {
 	{"login", "'skopeo login' or 'podman login'; prism reads the file that "
 		  "they write (see README, registries)"},
 	{"logout", "'skopeo logout' or 'podman logout'"},
-	{"load", "'skopeo copy docker-archive:FILE docker://REGISTRY/NAME', "
-		 "then 'prism pull'"},
-	{"save", "'skopeo copy docker://REGISTRY/NAME docker-archive:FILE'"},
-	{"import", "pack it as an image with 'buildah from scratch', then "
-		   "'prism pull'; 'prism run --rootfs DIR' runs a directory"},
 	{"compose", "prism has no compose; 'prism run -d' once per service"},
 	{"search", "search on the registry's own pages"},
 	{"manifest", "'skopeo inspect --raw docker://IMAGE'"},

@@ -13,13 +13,27 @@ extern const struct command cmd_commit;
 extern const struct command cmd_cp;
 extern const struct command cmd_diff;
 extern const struct command cmd_export;
+extern const struct command cmd_import;
+extern const struct command cmd_load;
+extern const struct command cmd_save;
 
 int main(int argc, char **argv)
 {
+	/* A line each, as in main.c. */
+	/* clang-format off */
 	static const struct command *const table[] = {
-		&cmd_pull, &cmd_fsck,   &cmd_commit, &cmd_cp,
-		&cmd_diff, &cmd_export, NULL,
+		&cmd_pull,
+		&cmd_fsck,
+		&cmd_commit,
+		&cmd_cp,
+		&cmd_diff,
+		&cmd_export,
+		&cmd_import,
+		&cmd_load,
+		&cmd_save,
+		NULL,
 	};
+	/* clang-format on */
 
 	return proc_end(cmd_main(table, argc, argv));
 }

@@ -18,7 +18,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/crash.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -31,6 +30,7 @@
 #include "base/whoami.h"
 #include "cmd/image_change.h"
 #include "cmd/image_container.h"
+#include "cmd/image_store.h"
 #include "runtime/freeze.h"
 #include "runtime/state.h"
 #include "runtime/view.h"
@@ -40,7 +40,6 @@
 #include "store/newlayer.h"
 #include "store/txn.h"
 
-#define OCI_MT_LAYER    "application/vnd.oci.image.layer.v1.tar+gzip"
 #define DOCKER_MT_LAYER "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 struct commit_opts {
@@ -146,11 +145,7 @@ static bool is_root_changed(const struct commit *c, int upper, int image)
 
 static int write_layer(struct commit *c, struct txn *t, struct err *e)
 {
-	const struct untar_opts untar = {
-		.userxattr = !whoami()->root,
-		.no_devices = !whoami()->mknod,
-		.squash = c->map.single,
-	};
+	const struct untar_opts untar = image_store_untar(&c->map);
 	/* Before something is mounted over its directory. */
 	autoclose int upper = view_upper(&c->s.c, e);
 	autoclose int image =
@@ -337,20 +332,6 @@ static int change_documents(struct commit *c, struct err *e)
 	return 0;
 }
 
-static char *dump(const json_t *doc, struct digest *ret, size_t *ret_n,
-		  struct err *e)
-{
-	char *const text = json_dumps(doc, JSON_COMPACT);
-
-	if (!text) {
-		(void)err_set(e, ERR_INVALID, "the config has no JSON form");
-		return NULL;
-	}
-	*ret_n = strlen(text);
-	hash_bytes(DIGEST_SHA256, text, *ret_n, ret);
-	return text;
-}
-
 /* A Docker manifest stays one, an OCI one too. */
 static int add_documents(struct commit *c, struct txn *t, struct digest *ret,
 			 struct err *e)
@@ -359,13 +340,10 @@ static int add_documents(struct commit *c, struct txn *t, struct digest *ret,
 		json_string_value(json_object_get(c->manifest, "mediaType"));
 	const bool docker = type && !strcmp(type, DOCKER_MT_MANIFEST);
 	json_t *const desc = object_at(c->manifest, "config");
-	autofree char *manifest = NULL;
-	autofree char *config = NULL;
 	struct digest id;
 	size_t n;
 
-	config = dump(c->config, &id, &n, e);
-	if (!config || txn_add_doc(t, &id, config, n, e))
+	if (image_store_add_json(t, c->config, &id, &n, e))
 		return -1;
 	(void)json_object_set_new(desc, "digest",
 				  json_string(DIGEST_TEXT(&id)));
@@ -373,13 +351,12 @@ static int add_documents(struct commit *c, struct txn *t, struct digest *ret,
 	(void)json_array_append_new(
 		array_at(c->manifest, "layers"),
 		json_pack("{s:s, s:s, s:I}", "mediaType",
-			  docker ? DOCKER_MT_LAYER : OCI_MT_LAYER, "digest",
-			  DIGEST_TEXT(&c->layer), "size",
+			  docker ? DOCKER_MT_LAYER : OCI_MT_LAYER_GZIP,
+			  "digest", DIGEST_TEXT(&c->layer), "size",
 			  (json_int_t)c->layer_size));
 	/* What was said of the parent need not be true of this. */
 	(void)json_object_del(c->manifest, "annotations");
-	manifest = dump(c->manifest, ret, &n, e);
-	if (!manifest || txn_add_doc(t, ret, manifest, n, e))
+	if (image_store_add_json(t, c->manifest, ret, &n, e))
 		return -1;
 	(void)snprintf(c->ret_id, DIGEST_TEXT_MAX, "%s", DIGEST_TEXT(&id));
 	return 0;
@@ -404,18 +381,12 @@ static int add_skeleton(struct commit *c, struct txn *t,
 
 /* ---- all of it --------------------------------------------------------------------- */
 
-/* Without a name of its own the image is found by its digest. */
 static int name_it(struct commit *c, const struct digest *manifest,
 		   struct err *e)
 {
-	struct ref ref = c->ref;
-
-	if (!c->named) {
-		ref = (struct ref){.registry = "localhost",
-				   .repository = "none"};
-		ref.digest = *manifest;
-	}
-	return image_tag(c->s.store, &ref, manifest, manifest, e);
+	if (!c->named)
+		return image_store_unnamed(c->s.store, manifest, e);
+	return image_tag(c->s.store, &c->ref, manifest, manifest, e);
 }
 
 static int build(struct commit *c, struct txn *t, struct err *e)
@@ -503,12 +474,8 @@ static int commit_run(const struct globals *g, void *fields, int argc,
 		return err_sys(e, "mmap", "for the worker");
 	c.ret_id = shared;
 	c.named = argc > 1;
-	if (c.named && ref_parse(argv[1], &c.ref, e))
+	if (c.named && image_store_new_name(argv[1], &c.ref, e))
 		return -1;
-	if (c.named && digest_is_set(&c.ref.digest))
-		return err_set(e, ERR_USAGE,
-			       "'%s': a name with a digest cannot be given",
-			       argv[1]);
 	if (subject_open(g, c.container, false, &s, e) ||
 	    hold(&c, &s, &frozen, e))
 		return -1;

@@ -1,6 +1,5 @@
 #include "cmd/image_container.h"
 
-#include "base/io.h"
 #include "base/own.h"
 #include "base/userns.h"
 
@@ -37,9 +36,4 @@ void subject_close(struct subject *s)
 const struct idmap *subject_map(const struct subject *s)
 {
 	return s->spec.map_auto ? &s->spec.map : NULL;
-}
-
-int subject_write(void *ctx, const void *p, size_t n, struct err *e)
-{
-	return io_write_all(*(const int *)ctx, p, n, "the output", e);
 }

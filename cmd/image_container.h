@@ -38,7 +38,4 @@ void subject_close(struct subject *s);
 /* Owners as the container sees them: for tarout of files as they lie on disk. */
 const struct idmap *subject_map(const struct subject *s);
 
-/* A sink for tarout: ctx is the address of an fd. */
-int subject_write(void *ctx, const void *p, size_t n, struct err *e);
-
 #endif

@@ -24,6 +24,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "cmd/image_container.h"
+#include "cmd/image_output.h"
 #include "runtime/view.h"
 #include "store/tarin.h"
 
@@ -183,7 +184,7 @@ static int read_there(void *arg, struct err *e)
 
 	if (dir < 0)
 		return -1;
-	t = tarout_open(subject_write, &j->out, &o);
+	t = tarout_open(image_output_sink, &j->out, &o);
 	if (tarout_add(t, dir, leaf, j->as, e))
 		return -1;
 	return tarout_end(t, e);
@@ -422,7 +423,7 @@ static int pipe_in(struct cp *cp, const struct local *from, const char *dir,
 	rc = proc_start(&w, "write", write_there, &j, e);
 	(void)close(j.pipe[0]);
 	if (rc == 0) {
-		t = tarout_open(subject_write, &j.pipe[1], &o);
+		t = tarout_open(image_output_sink, &j.pipe[1], &o);
 		rc = tarout_add(t, from->dir, from->leaf, as, e) ||
 		     tarout_end(t, e);
 	}

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/trace.h"
-#include "registry/registry.h"
 #include "store/blob.h"
 #include "store/ingest.h"
 #include "store/layer.h"
@@ -345,8 +344,8 @@ static int transfer(struct round *r, struct err *e)
 	}
 	if (start_workers(r, e))
 		return -1;
-	if (n > 0 && registry_fetch(r->f->registry, &r->f->image->ref, blob, n,
-				    0, on_tick, r, e))
+	if (n > 0 && r->f->source->fetch(r->f->source->ctx, &r->f->image->ref,
+					 blob, n, 0, on_tick, r, e))
 		return -1;
 
 	while (r->running > 0)

@@ -16,12 +16,13 @@
 #include "base/err.h"
 #include "cmd/image_progress.h"
 #include "cmd/image_resolve.h"
+#include "cmd/image_source.h"
 #include "store/untar.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 struct fetch {
-	struct registry *registry;
+	const struct image_source *source;
 	struct store *store;
 	const struct resolved *image;
 	struct untar_opts untar;

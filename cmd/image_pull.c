@@ -2,19 +2,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/ref.h"
 #include "base/trace.h"
-#include "base/userns.h"
-#include "base/whoami.h"
 #include "cmd/cmd.h"
 #include "cmd/image_fetch.h"
 #include "cmd/image_progress.h"
 #include "cmd/image_resolve.h"
+#include "cmd/image_store.h"
 #include "registry/registry.h"
-#include "store/gc.h"
 #include "store/image.h"
 #include "store/store.h"
 
@@ -62,34 +59,6 @@ static void say_layer(void *ctx, const struct oci_desc *layer, bool was_there)
 			     was_there ? "Already exists" : "Pull complete");
 }
 
-/* The store of an ordinary user is written as root of its user namespace. */
-static int open_store(struct pull *p, const struct globals *g, struct err *e)
-{
-	struct idmap map;
-	/* Before the ids change: the default depends on who we are. */
-	autofree char *root = g->root ? xstrdup(g->root) : store_default_root();
-
-	if (userns_enter_for_store(&map, e))
-		return -1;
-	if (map.single)
-		log_note("all files will belong to one user: %s",
-			 map.why_single);
-	p->untar = (struct untar_opts){
-		.userxattr = !whoami()->root,
-		.no_devices = !whoami()->mknod,
-		.squash = map.single,
-	};
-	if (store_open(root, false, &p->store, e))
-		return -1;
-	if (store_try_exclusive(p->store)) {
-		const int rc = gc_tmp(p->store, true, NULL, e);
-
-		store_share(p->store);
-		return rc;
-	}
-	return 0;
-}
-
 static bool is_up_to_date(const struct pull *p, const struct fetch *f)
 {
 	struct digest top = {0};
@@ -121,8 +90,9 @@ static void print_result(const struct pull *p, bool fresh)
 
 static int pull_image(struct pull *p, struct err *e)
 {
+	const struct image_source source = image_source_registry(p->registry);
 	const struct fetch f = {
-		.registry = p->registry,
+		.source = &source,
 		.store = p->store,
 		.image = &p->image,
 		.untar = p->untar,
@@ -135,7 +105,7 @@ static int pull_image(struct pull *p, struct err *e)
 	{
 		STEP(e, "resolve", "ask for %s",
 		     ref_familiar(&p->ref, (char[REF_TEXT_MAX]){0}));
-		if (resolve_image(p->registry, p->store, &p->ref, &p->platform,
+		if (resolve_image(&source, p->store, &p->ref, &p->platform,
 				  p->opts->platform != NULL, &p->image, e))
 			return -1;
 	}
@@ -181,7 +151,7 @@ static int prepare(struct pull *p, const struct globals *g, const char *name,
 	/* While we are still the user whose credentials these are. */
 	if (registry_make(&o, &p->registry, e))
 		return -1;
-	return open_store(p, g, e);
+	return image_store_open(g, &p->store, &p->untar, e);
 }
 
 static int pull_run(const struct globals *g, void *fields, int argc,

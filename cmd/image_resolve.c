@@ -5,7 +5,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "registry/registry.h"
+#include "cmd/image_source.h"
 #include "store/blob.h"
 
 void resolved_free(struct resolved *x)
@@ -26,7 +26,7 @@ static struct resolved_doc *new_doc(struct resolved *x, size_t max)
 }
 
 /* By digest if one is given (the store is asked first), else by the tag. */
-static int get_manifest(struct registry *r, struct store *s,
+static int get_manifest(const struct image_source *from, struct store *s,
 			const struct ref *ref, const struct digest *digest,
 			struct resolved_doc *doc, char type[128], struct err *e)
 {
@@ -35,8 +35,8 @@ static int get_manifest(struct registry *r, struct store *s,
 		doc->digest = *digest;
 		return blob_read(s, digest, &doc->bytes, e);
 	}
-	return registry_manifest(r, ref, digest, &doc->bytes, type,
-				 &doc->digest, e);
+	return from->manifest(from->ctx, ref, digest, &doc->bytes, type,
+			      &doc->digest, e);
 }
 
 static int check_size(const struct oci_desc *want,
@@ -68,7 +68,7 @@ static int select_in_index(const struct resolved_doc *doc,
 	return rc;
 }
 
-static int find_manifest(struct registry *r, struct store *s,
+static int find_manifest(const struct image_source *from, struct store *s,
 			 const struct oci_platform *platform,
 			 struct resolved *x, struct err *e)
 {
@@ -81,7 +81,7 @@ static int find_manifest(struct registry *r, struct store *s,
 		enum oci_doc kind;
 		char type[128];
 
-		if (get_manifest(r, s, &x->ref, digest, doc, type, e) ||
+		if (get_manifest(from, s, &x->ref, digest, doc, type, e) ||
 		    (depth > 0 && check_size(&next, doc, e)) ||
 		    oci_doc_kind(buf_str(&doc->bytes), doc->bytes.len, type,
 				 &kind, e))
@@ -146,8 +146,8 @@ static int config_done(void *ctx, struct err *e)
 		       DIGEST_TEXT(&got), DIGEST_TEXT(&c->desc->digest));
 }
 
-static int get_config(struct registry *r, struct store *s, struct resolved *x,
-		      struct err *e)
+static int get_config(const struct image_source *from, struct store *s,
+		      struct resolved *x, struct err *e)
 {
 	const struct oci_desc *const desc = &x->manifest.config;
 	struct config_sink sink = {.desc = desc};
@@ -169,7 +169,8 @@ static int get_config(struct registry *r, struct store *s, struct resolved *x,
 	if (blob_has(s, &desc->digest)) {
 		if (blob_read(s, &desc->digest, &sink.doc->bytes, e))
 			return -1;
-	} else if (registry_fetch(r, &x->ref, &blob, 1, 1, NULL, NULL, e)) {
+	} else if (from->fetch(from->ctx, &x->ref, &blob, 1, 1, NULL, NULL,
+			       e)) {
 		return -1;
 	}
 	return oci_image_parse(buf_str(&sink.doc->bytes), sink.doc->bytes.len,
@@ -195,13 +196,14 @@ static int check_platform(const struct resolved *x,
 	return 0;
 }
 
-int resolve_image(struct registry *r, struct store *s, const struct ref *ref,
-		  const struct oci_platform *platform, bool strict,
-		  struct resolved *ret, struct err *e)
+int resolve_image(const struct image_source *from, struct store *s,
+		  const struct ref *ref, const struct oci_platform *platform,
+		  bool strict, struct resolved *ret, struct err *e)
 {
 	*ret = (struct resolved){.ref = *ref};
 
-	if (find_manifest(r, s, platform, ret, e) || get_config(r, s, ret, e))
+	if (find_manifest(from, s, platform, ret, e) ||
+	    get_config(from, s, ret, e))
 		return -1;
 	if (ret->config.n_diff_ids != ret->manifest.n_layers)
 		return err_set(e, ERR_INVALID,

@@ -1,7 +1,7 @@
 /*
  * image_resolve - from a reference to the documents of one image
  *
- * Asks the registry what a name is, goes down from an index to the manifest of
+ * Asks the registry (or an archive) what a name is, goes down from an index to the manifest of
  * a platform, and fetches the config. Documents that the store holds are read
  * there; a reference by digest whose documents are all there needs no network.
  * The bytes are kept as they came: they become blobs.
@@ -17,7 +17,7 @@
 #include "base/oci.h"
 #include "base/ref.h"
 
-struct registry;
+struct image_source;
 struct store;
 
 struct resolved_doc {
@@ -39,9 +39,9 @@ struct resolved {
  * platform: what is wanted; strict: asked for by the user, so that an image of
  * another platform is an error and not a warning.
  */
-int resolve_image(struct registry *r, struct store *s, const struct ref *ref,
-		  const struct oci_platform *platform, bool strict,
-		  struct resolved *ret, struct err *e);
+int resolve_image(const struct image_source *from, struct store *s,
+		  const struct ref *ref, const struct oci_platform *platform,
+		  bool strict, struct resolved *ret, struct err *e);
 void resolved_free(struct resolved *x);
 
 #endif

@@ -85,6 +85,21 @@ static const struct command fsck_elsewhere = {
 	.summary = "Check the store",
 	.in_image = true,
 };
+static const struct command import_elsewhere = {
+	.name = "import",
+	.summary = "Make an image of the files of a tar",
+	.in_image = true,
+};
+static const struct command load_elsewhere = {
+	.name = "load",
+	.summary = "Take images from an archive",
+	.in_image = true,
+};
+static const struct command save_elsewhere = {
+	.name = "save",
+	.summary = "Write images to an archive",
+	.in_image = true,
+};
 
 int main(int argc, char **argv)
 {
@@ -107,6 +122,9 @@ int main(int argc, char **argv)
 		&cp_elsewhere,
 		&diff_elsewhere,
 		&export_elsewhere,
+		&import_elsewhere,
+		&load_elsewhere,
+		&save_elsewhere,
 		&cmd_info,
 		&cmd_tag,
 		&cmd_image_prune,

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "store/decomp.h"
 #include "store/ingest.h"
 #include "store/unpack.h"
 
@@ -163,6 +164,21 @@ static int add_layer(struct newlayer *l, struct txn *t, const struct digest *d,
 	else
 		unpack_free(u);
 	return rc;
+}
+
+int newlayer_read(struct newlayer *l, int fd, struct err *e)
+{
+	autodecomp struct decomp *d =
+		decomp_open(decomp_read_fd, &fd, DIGEST_SHA256);
+	const void *p;
+	int64_t n;
+
+	if (decomp_fork(d, fd, e))
+		return -1;
+	while ((n = decomp_next(d, &p, e)) > 0)
+		if (newlayer_add(l, p, (size_t)n, e))
+			return -1;
+	return n < 0 ? -1 : 0;
 }
 
 int newlayer_end(struct newlayer *l, struct txn *t, const struct untar_opts *o,

@@ -8,7 +8,7 @@
  * pulled (ingest.h, unpack.h): verified, confined, and named by the
  * transaction.
  *
- * Life: newlayer_begin -> newlayer_add... -> newlayer_end -> newlayer_free.
+ * Life: newlayer_begin -> newlayer_add... or newlayer_read -> newlayer_end -> newlayer_free.
  */
 #ifndef STORE_NEWLAYER_H
 #define STORE_NEWLAYER_H
@@ -27,6 +27,9 @@ struct newlayer *newlayer_begin(struct store *s, struct err *e);
 
 /* A sink_fn; ctx is the struct newlayer. */
 int newlayer_add(void *ctx, const void *p, size_t n, struct err *e);
+
+/* All of a tar that fd gives: plain, or packed as a layer may be (decomp.h). */
+int newlayer_read(struct newlayer *l, int fd, struct err *e);
 
 /* Hand blob and layer to the transaction, unless the store has them. */
 int newlayer_end(struct newlayer *l, struct txn *t, const struct untar_opts *o,

@@ -502,6 +502,60 @@ int tarout_add(struct tarout *t, int dirfd, const char *leaf, const char *as,
 	return walk(t, dirfd, leaf, !*as, e);
 }
 
+/* ---- files that are made for the archive ------------------------------------- */
+
+static int put_made_header(struct tarout *t, const char *name, uint64_t size,
+			   struct err *e)
+{
+	struct archive_entry *const ae = archive_entry_new();
+	int rc;
+
+	if (!ae)
+		return err_set(e, ERR_SYS, "archive_entry_new: no memory");
+	buf_reset(&t->path);
+	buf_adds(&t->path, name);
+	archive_entry_set_pathname(ae, name);
+	archive_entry_set_filetype(ae, AE_IFREG);
+	archive_entry_set_perm(ae, 0644);
+	archive_entry_set_size(ae, (la_int64_t)size);
+	archive_entry_set_mtime(ae, 0, 0);
+	rc = begin(t, e) || put_header(t, ae, e) ? -1 : 0;
+	archive_entry_free(ae);
+	return rc;
+}
+
+int tarout_text(struct tarout *t, const char *name, const void *p, size_t n,
+		struct err *e)
+{
+	if (put_made_header(t, name, n, e))
+		return -1;
+	return archive_write_data(t->a, p, n) < 0 ? failed(t, name, e) : 0;
+}
+
+int tarout_file(struct tarout *t, const char *name, int fd, uint64_t size,
+		struct err *e)
+{
+	if (put_made_header(t, name, size, e))
+		return -1;
+	for (uint64_t at = 0; at < size;) {
+		const size_t want =
+			size - at < PIECE ? (size_t)(size - at) : PIECE;
+		const ssize_t n = pread(fd, t->data, want, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "pread", "%s", name);
+		if (n == 0)
+			return err_set(e, ERR_INVALID, "%s became shorter",
+				       name);
+		if (archive_write_data(t->a, t->data, (size_t)n) < 0)
+			return failed(t, name, e);
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
 int tarout_end(struct tarout *t, struct err *e)
 {
 	if (begin(t, e) || archive_write_close(t->a))

@@ -24,6 +24,8 @@
 #include "base/io.h"
 #include "base/userns.h"
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct tarout_opts {
 	bool layer;
@@ -53,6 +55,15 @@ struct tarout *tarout_open(sink_fn sink, void *ctx,
  */
 int tarout_add(struct tarout *t, int dirfd, const char *leaf, const char *as,
 	       struct err *e);
+
+/*
+ * A file that is made for the archive: owned by root, mode 0644, of no date.
+ * Its bytes from memory, or the first `size` ones of an fd.
+ */
+int tarout_text(struct tarout *t, const char *name, const void *p, size_t n,
+		struct err *e);
+int tarout_file(struct tarout *t, const char *name, int fd, uint64_t size,
+		struct err *e);
 
 int tarout_end(struct tarout *t, struct err *e);
 void tarout_free(struct tarout *t); /* NULL is fine */
