@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# kill -9 at every crash point of volumes, copy-up and commit: afterwards the
-# store is whole, and the same command works.
+# kill -9 at every crash point of volumes, copy-up, commit, import and load:
+# afterwards the store is whole, and the same command works.
 load ../lib/common
 
 setup_file()
@@ -110,4 +110,20 @@ store_volume_image()
 		must_work prism rmi made
 	}
 	each_point . prism commit c made
+}
+
+@test "import and load" {
+	need ROOT OVERLAY
+	must_work prism export -o "$T/tree.tar" "$(prism create --name c busybox)"
+	again()
+	{
+		must_work prism run --rm --network none made echo yes
+		prints yes
+		must_work prism rmi made
+	}
+	each_point . prism import "$T/tree.tar" made
+	must_work prism import "$T/tree.tar" made
+	must_work prism save -o "$T/a.tar" made
+	must_work prism rmi made
+	each_point . prism load -i "$T/a.tar"
 }
