@@ -68,15 +68,17 @@ static const struct {
 	{"volume", "Manage volumes"},
 };
 
+#define BUILD_ELSEWHERE                                              \
+	"build with buildah, podman or docker buildx; 'prism load' " \
+	"takes the archives that they write"
+
 /* Of docker and podman; what prism has comes before this table. */
 static const struct {
 	const char *words;
 	const char *instead;
 } foreign[] = {
-	{"build", "build with buildah, podman or docker buildx, push the image "
-		  "to a registry, and 'prism pull' it"},
-	{"buildx", "build with buildah, podman or docker buildx, push the "
-		   "image to a registry, and 'prism pull' it"},
+	{"build", BUILD_ELSEWHERE},
+	{"buildx", BUILD_ELSEWHERE},
 	{"builder", "prism builds no images and keeps no build cache"},
 	{"push", "'skopeo copy' pushes images; prism only pulls them"},
 	{"login", "'skopeo login' or 'podman login'; prism reads the file that "
@@ -112,8 +114,7 @@ static const struct {
 	{"system prune", "'prism container prune', 'prism image prune', "
 			 "'prism network prune' and 'prism volume prune'"},
 	{"system events", "'prism wait CONTAINER' waits for an end"},
-	{"image build", "build with buildah, podman or docker buildx, push the "
-			"image to a registry, and 'prism pull' it"},
+	{"image build", BUILD_ELSEWHERE},
 	{"builder prune", "prism keeps no build cache"},
 };
 
