@@ -214,10 +214,29 @@ static void put_queues(struct nlmsghdr *h)
 	mnl_attr_put_u32(h, IFLA_NUM_RX_QUEUES, 1);
 }
 
+/*
+ * From such a port the bridge takes nothing to another one, of all protocols.
+ * The host has its place there without a port.
+ */
+static void put_isolated(struct nl *n, uint32_t index)
+{
+	struct nlmsghdr *const h = link_put_change(n, index, true, "isolate");
+	struct nlattr *const info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	struct nlattr *data;
+
+	mnl_attr_put_strz(h, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = mnl_attr_nest_start(h, IFLA_INFO_SLAVE_DATA);
+	mnl_attr_put_u8(h, IFLA_BRPORT_ISOLATED, 1);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, info);
+}
+
 static void put_pair(struct nl *n, const struct bridge_end *b,
 		     const struct link *bridge)
 {
-	struct nlmsghdr *const h = link_put_new(n, 0, b->host, true, "veth");
+	const uint32_t index = b->net->isolated ? link_new_index() : 0;
+	struct nlmsghdr *const h =
+		link_put_new(n, index, b->host, true, "veth");
 	struct nlattr *info;
 	struct nlattr *data;
 	struct nlattr *other;
@@ -239,6 +258,9 @@ static void put_pair(struct nl *n, const struct bridge_end *b,
 	mnl_attr_nest_end(h, other);
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
+	/* Its other end is down yet: nothing goes through before. */
+	if (b->net->isolated)
+		put_isolated(n, index);
 }
 
 static int make_pair(struct nl *n, const struct bridge_end *b,

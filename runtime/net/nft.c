@@ -44,6 +44,7 @@ static void add_maps(struct nft_tx *tx)
 		{"networks", 0, {NFT_T_IFNAME}, {NFT_T_VERDICT}},
 		{"into", 0, {NFT_T_IFNAME}, {NFT_T_VERDICT}},
 		{"internal", 0, {NFT_T_IFNAME}, {NFT_T_VERDICT}},
+		{"isolated", 0, {NFT_T_IFNAME}, {NFT_T_VERDICT}},
 		{"subnets4", NFT_SET_INTERVAL, {NFT_T_IP}, {NFT_T_VERDICT}},
 		{"subnets6", NFT_SET_INTERVAL, {NFT_T_IP6}, {NFT_T_VERDICT}},
 		{"ports4",
@@ -107,6 +108,19 @@ static void spare_loopback(struct nft_tx *tx)
 	nft_rule_put(tx, "published", r, false);
 }
 
+/*
+ * A port of its own network is carried too: where br_netfilter translates, the
+ * frame goes on from port to port of the bridge, which an isolated one may not.
+ */
+static void spare_isolated(struct nft_tx *tx)
+{
+	struct nftnl_rule *const r = nft_rule_make();
+
+	nft_meta(r, NFT_META_IIFNAME, NFT_REG_1);
+	nft_lookup(r, "isolated", NFT_REG_1, NFT_REG_VERDICT);
+	nft_rule_put(tx, "published", r, false);
+}
+
 /* key: the registers from which protocol and port, 4 bytes each, are read. */
 static void translate(struct nft_tx *tx, struct nftnl_rule *r, const char *map,
 		      unsigned char family, uint32_t key)
@@ -123,6 +137,7 @@ static void add_published(struct nft_tx *tx)
 {
 	nft_chain_fresh(tx, "published", NULL);
 	spare_loopback(tx);
+	spare_isolated(tx);
 	translate(tx, rule_of_address(NFPROTO_IPV4, false, 4), "ports4_at",
 		  NFPROTO_IPV4, NFT_REG32_01);
 	translate(tx, rule_of_family(NFPROTO_IPV4), "ports4", NFPROTO_IPV4,
@@ -197,14 +212,17 @@ static struct nft_elem verdict_at_link(const char *link, int verdict,
 static void add_filter(struct nft_tx *tx, const struct nft_net *n,
 		       const char *chain)
 {
-	struct nftnl_rule *r = nft_rule_make();
+	struct nftnl_rule *r;
 
 	nft_chain_fresh(tx, chain, NULL);
-	nft_ifname(r, NFT_META_IIFNAME, NFT_CMP_EQ, n->bridge);
-	if (n->internal)
-		nft_ifname(r, NFT_META_OIFNAME, NFT_CMP_EQ, n->bridge);
-	nft_verdict(r, NF_ACCEPT, NULL);
-	nft_rule_put(tx, chain, r, false);
+	if (!n->isolated) {
+		r = nft_rule_make();
+		nft_ifname(r, NFT_META_IIFNAME, NFT_CMP_EQ, n->bridge);
+		if (n->internal)
+			nft_ifname(r, NFT_META_OIFNAME, NFT_CMP_EQ, n->bridge);
+		nft_verdict(r, NF_ACCEPT, NULL);
+		nft_rule_put(tx, chain, r, false);
+	}
 	if (!n->internal) {
 		r = nft_rule_make();
 		nft_ct_any(r, NFT_CT_STATE,
@@ -284,6 +302,9 @@ static void network_elems(struct nft_tx *tx, elems_fn fn,
 	fn(tx, "into", &x, 1);
 	if (n->internal)
 		fn(tx, "internal", &x, 1);
+	x = verdict_at_link(n->bridge, NFT_RETURN, NULL);
+	if (n->isolated)
+		fn(tx, "isolated", &x, 1);
 	subnets(tx, fn, n, source);
 }
 
@@ -609,6 +630,14 @@ static int see_internal(void *ctx, const struct nft_elem *x)
 	return 0;
 }
 
+static int see_isolated(void *ctx, const struct nft_elem *x)
+{
+	struct look *const l = ctx;
+
+	l->net.isolated = l->net.isolated || is_of(x, l->net.bridge);
+	return 0;
+}
+
 /* Nobody is in our network, or in any: these things go too. */
 static int clear(const struct look *l, bool table, struct err *e)
 {
@@ -636,9 +665,12 @@ static int clear_once(const struct nft_endpoint *p, const char *chain,
 	if (rc < 0 || l.members)
 		return rc;
 	l.net.internal = false;
+	l.net.isolated = false;
 	rc = nft_each_elem(ours, "networks", see_network, &l, e);
 	if (rc == 0 && l.network)
 		rc = nft_each_elem(ours, "internal", see_internal, &l, e);
+	if (rc == 0 && l.network)
+		rc = nft_each_elem(ours, "isolated", see_isolated, &l, e);
 	if (rc == 0 && !l.others)
 		table = nft_has_chain(ours, "inuse", e);
 	if (rc < 0 || table < 0)

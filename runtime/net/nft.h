@@ -3,7 +3,9 @@
  *
  * One chain per network (named after its bridge) says what may go into it:
  * what comes from the same bridge, answers, and what came by a published port.
- * An internal network has nothing else in either direction. What leaves a
+ * Of an isolated one nothing comes from the same bridge: what the bridge itself
+ * does not take from one to the other (bridge.c), the host does not either. An
+ * internal network has nothing else in either direction. What leaves a
  * subnet by another link is masqueraded; what went to a published port and came
  * from the same bridge as well, because its answer would not come back through
  * the host (hairpin). Published ports are elements of maps, so that adding and
@@ -37,6 +39,7 @@ struct nft_net {
 	const char *bridge; /* name of the link */
 	bool internal;
 	bool no_masquerade;
+	bool isolated;
 	struct ip_net v4; /* none: it has none */
 	struct ip_net v6;
 };

@@ -181,6 +181,7 @@ int publish_up(const struct net_state *st, size_t i, const struct netdef *d,
 	p.owner = owner;
 	p.net.internal = d->internal;
 	p.net.no_masquerade = d->no_masquerade;
+	p.net.isolated = d->isolated;
 	rc = p.n_ports ? reflect(p.ifname, e) : 0;
 	if (rc == 0)
 		rc = nft_up(&p, e);

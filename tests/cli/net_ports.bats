@@ -352,6 +352,36 @@ address6_of()
 	says "gw-priority 'x': not a number"
 }
 
+@test "enable_icc=false: not each other, but the way out and published ports" {
+	local ip gateway
+	must_work hprism network create --ipv6 \
+		-o com.docker.network.bridge.enable_icc=false apart
+	peer web --network apart -p 8080:80
+	peer two --network apart --cap-add NET_ADMIN
+	# Neither on the bridge, nor by a route through the host.
+	while read -r ip gateway; do
+		from in_host tcp "$ip" 80
+		cut_off hprism exec two /netpeer try tcp "$ip" 80
+		must_work hprism exec two ip route add "$ip" via "$gateway"
+		cut_off hprism exec two /netpeer try tcp "$ip" 80
+	done < <(hprism inspect -f '{{with .NetworkSettings.Networks.apart
+		}}{{.IPAddress}} {{.Gateway}}
+{{.GlobalIPv6Address}} {{.IPv6Gateway}}{{end}}' web)
+	asks two tcp 198.51.100.1 80
+	prints 'out 198.51.100.2'
+	from in_out tcp 198.51.100.2 8080
+	prints 'web 198.51.100.1'
+	asks two tcp 198.51.100.2 8080
+	has '^web '
+	# One that comes later is no better.
+	must_work hprism network create other
+	peer three --network other
+	must_work hprism network connect apart three
+	from in_host tcp "$(address_of web)" 80
+	cut_off hprism exec three /netpeer try tcp "$(address_of web)" 80
+	must_work hprism network disconnect apart three
+}
+
 # ---- beside others ----------------------------------------------------------------
 
 @test "network reload: what fails is said, and the others have their rules" {
