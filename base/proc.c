@@ -227,6 +227,7 @@ int proc_end(int code)
 	const struct clone_args args = {.exit_signal = SIGCHLD};
 	/* The child's too, whose memory is ours. */
 	static struct going g;
+	struct err ignored = {0};
 	sigset_t all;
 
 	g.fd = detached ? -1 : held;
@@ -236,11 +237,12 @@ int proc_end(int code)
 	(void)fflush(NULL);
 	/*
 	 * For good: until it has a session of its own the end of ours sends it
-	 * a SIGHUP. If it cannot be made, the next sweep does its work.
+	 * a SIGHUP. If it cannot be made, its work is done here.
 	 */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
-	(void)vclone(&args, VCLONE_END, go_on, &g);
+	if (vclone(&args, VCLONE_END, go_on, &g) < 0 && left.fn)
+		(void)left.fn(left.arg, &ignored);
 	if (VCLONE_SHARES)
 		_exit(code);
 	return code;

@@ -144,24 +144,29 @@ static int ranges_of(const char *file, const char *user, uid_t uid,
 		err_clear(e);
 		return 0;
 	}
-	return idmap_parse_ranges(buf_str(&b), b.len, user, uid, ret,
-				  ID_RANGES_MAX, ret_n, e);
+	if (idmap_parse_ranges(buf_str(&b), b.len, user, uid, ret,
+			       ID_RANGES_MAX, ret_n, e) < 0)
+		return err_prefix(e, "%s", file);
+	return 0;
 }
 
-/* What of r lies before or behind o; the kernel takes no id twice. */
+/*
+ * What of r is not in o: the kernel takes no id twice. Of what lies before and
+ * behind it, the more.
+ */
 static void cut(struct idrange *r, const struct idrange *o)
 {
 	const uint64_t end = (uint64_t)r->outside + r->count;
 	const uint64_t o_end = (uint64_t)o->outside + o->count;
+	const uint64_t before =
+		o->outside > r->outside ? o->outside - r->outside : 0;
+	const uint64_t behind = end > o_end ? end - o_end : 0;
 
 	if (end <= o->outside || r->outside >= o_end)
 		return;
-	if (r->outside < o->outside) {
-		r->count = o->outside - r->outside;
-	} else {
-		r->count = end > o_end ? (uint32_t)(end - o_end) : 0;
+	if (behind > before)
 		r->outside = (uint32_t)o_end;
-	}
+	r->count = (uint32_t)(behind > before ? behind : before);
 }
 
 /* 0 -> own, then the ranges one behind the other. */

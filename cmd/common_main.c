@@ -22,15 +22,31 @@
 
 #define PROGRAM "prism"
 
+/* Limits of the caller's, which any call may meet. */
+static const char *limit_hint(const struct err *e)
+{
+	if (e->sys == EMFILE)
+		return "the limit of open files is too low: ulimit -n";
+	if (e->sys == EFBIG)
+		return "the limit of file sizes is too low: ulimit -f";
+	if (e->sys == EAGAIN &&
+	    (strstr(e->text, "clone") || strstr(e->text, "fork")))
+		return "no more processes are allowed: ulimit -u of this user, "
+		       "or pids.max of the cgroup";
+	return "";
+}
+
 void cmd_print_error(const char *command, const struct err *e)
 {
+	const char *const hint = e->hint[0] ? e->hint : limit_hint(e);
+
 	(void)fflush(stdout);
 	(void)fprintf(stderr, "%s: %s%s%s\n", PROGRAM, command ? command : "",
 		      command ? ": " : "", e->text);
 	if (e->step[0])
 		(void)fprintf(stderr, "step: %s\n", e->step);
-	if (e->hint[0])
-		(void)fprintf(stderr, "hint: %s\n", e->hint);
+	if (hint[0])
+		(void)fprintf(stderr, "hint: %s\n", hint);
 }
 
 int cmd_each_operand(const char *command, int argc, char **argv, cmd_fn fn,

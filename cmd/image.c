@@ -3,6 +3,7 @@
  */
 #include "cmd/cmd.h"
 
+#include <signal.h>
 #include <stddef.h>
 
 #include "base/proc.h"
@@ -35,5 +36,7 @@ int main(int argc, char **argv)
 	};
 	/* clang-format on */
 
+	/* A file beyond RLIMIT_FSIZE is an error to tell, and no death. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	return proc_end(cmd_main(table, argc, argv));
 }

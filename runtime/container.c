@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -170,6 +171,21 @@ static int create_in(const struct container_home *h,
 	return 0;
 }
 
+/*
+ * As memory has none before Linux 6.6: overlayfs says it to the kernel's log
+ * alone, and EIO to whoever removes a directory of the image.
+ */
+static void warn_no_xattrs(const struct run_spec *s, const struct container *c)
+{
+	if (s->userns && !s->map_auto && !s->rootfs &&
+	    fsetxattr(c->dir_fd, "user.prism", "", 0, 0) < 0 &&
+	    errno == EOPNOTSUPP)
+		log_warn("the file system of the store has no user xattrs: in "
+			 "the container no directory of the image can be "
+			 "removed (EIO); --root or PRISM_ROOT names another "
+			 "store");
+}
+
 void container_new_id(char ret[CONTAINER_ID_MAX])
 {
 	str_random_hex(ret, ID_LEN / 2);
@@ -210,6 +226,7 @@ int container_create(const struct container_home *h,
 		return -1;
 	}
 	c.dir = xasprintf("%s/containers/%s", h->root_path, c.id);
+	warn_no_xattrs(n->spec, &c);
 	crash_point("container-made");
 	*ret = c;
 	return 0;

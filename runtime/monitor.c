@@ -223,7 +223,9 @@ static void take_signals(struct monitor *m)
 	struct signalfd_siginfo si;
 
 	while (read(m->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		one_of_ours(m, (int)si.ssi_signo);
+		/* Of our log beyond RLIMIT_FSIZE the program is not to die. */
+		if (si.ssi_signo != SIGXFSZ || (pid_t)si.ssi_pid != getpid())
+			one_of_ours(m, (int)si.ssi_signo);
 }
 
 /* ---- one turn of the loop -------------------------------------------------------- */

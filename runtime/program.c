@@ -226,6 +226,7 @@ int program_memfd(const struct program *p, struct err *e)
 	};
 	autoclose int fd = memfd_create("prism-init", MFD_CLOEXEC | MFD_EXEC);
 	size_t want = 0;
+	ssize_t n;
 
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("prism-init", MFD_CLOEXEC);
@@ -235,8 +236,11 @@ int program_memfd(const struct program *p, struct err *e)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(iov); i++)
 		want += iov[i].iov_len;
-	if (writev(fd, iov, (int)ARRAY_LEN(iov)) != (ssize_t)want)
-		return err_sys(e, "writev", "memfd prism-init");
+	n = writev(fd, iov, (int)ARRAY_LEN(iov));
+	/* What fits below RLIMIT_FSIZE is written. */
+	if (n != (ssize_t)want)
+		return err_sysno(e, n < 0 ? errno : EFBIG, "writev",
+				 "memfd prism-init");
 	return take_fd(&fd);
 }
 

@@ -72,6 +72,15 @@ static int make_root(const char *root, struct err *e)
 	return *rel ? fs_mkdirs_at(slash, rel, 0700, e) : 0;
 }
 
+static int no_way(struct err *e)
+{
+	if (e->sys == EACCES)
+		return err_hint(e, "each directory on the way to it must let "
+				   "you through; --root or PRISM_ROOT names "
+				   "another store");
+	return -1;
+}
+
 static int open_root(const char *root, struct err *e)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -79,12 +88,13 @@ static int open_root(const char *root, struct err *e)
 
 	if (fd < 0 && errno == ENOENT) {
 		if (make_root(root, e))
-			return -1;
+			return no_way(e);
 		fd = openat(AT_FDCWD, root, flags);
 	}
-	if (fd < 0)
-		return err_sys(e, "open", "%s", root);
-	return fd;
+	if (fd >= 0)
+		return fd;
+	(void)err_sys(e, "open", "%s", root);
+	return no_way(e);
 }
 
 /*
