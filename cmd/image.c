@@ -16,6 +16,7 @@ extern const struct command cmd_diff;
 extern const struct command cmd_export;
 extern const struct command cmd_import;
 extern const struct command cmd_load;
+extern const struct command cmd_manifest_inspect;
 extern const struct command cmd_save;
 
 int main(int argc, char **argv)
@@ -31,6 +32,7 @@ int main(int argc, char **argv)
 		&cmd_export,
 		&cmd_import,
 		&cmd_load,
+		&cmd_manifest_inspect,
 		&cmd_save,
 		NULL,
 	};

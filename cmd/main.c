@@ -95,6 +95,11 @@ static const struct command load_elsewhere = {
 	.summary = "Take images from an archive",
 	.in_image = true,
 };
+static const struct command manifest_inspect_elsewhere = {
+	.name = "manifest inspect",
+	.summary = "Show what a registry holds under a name",
+	.in_image = true,
+};
 static const struct command save_elsewhere = {
 	.name = "save",
 	.summary = "Write images to an archive",
@@ -124,6 +129,7 @@ int main(int argc, char **argv)
 		&export_elsewhere,
 		&import_elsewhere,
 		&load_elsewhere,
+		&manifest_inspect_elsewhere,
 		&save_elsewhere,
 		&cmd_info,
 		&cmd_tag,

@@ -301,3 +301,23 @@ must_fail_fsck()
 	printf 'peak: %s KiB\n' "$(cat "$T/peak")"
 	[ "$(cat "$T/peak")" -lt 32768 ]
 }
+
+@test "manifest inspect: what the registry has, and whether it has it" {
+	must_work prism manifest inspect alpine:3.20
+	[ "$(jq -r '[.manifests[].platform.architecture] | sort | join(" ")' \
+		<<<"$output")" = 'amd64 arm64' ]
+	digest=$(jq -r '.manifests[] | select(.platform.architecture=="arm64") |
+		.digest' <<<"$output")
+	echo '{}' >"$T/auth.json"
+	must_work prism manifest inspect --authfile "$T/auth.json" \
+		"alpine@$digest"
+	[ "$(jq -r '.layers | length' <<<"$output")" -ge 1 ]
+	# Nothing of it is in the store.
+	must_exit 1 prism inspect "alpine@$digest"
+	must_fail 1 prism manifest inspect alpine:no-such-tag
+	says 'no-such-tag'
+	prints ''
+	config_offline "$T/offline.json"
+	must_fail 1 prism --config "$T/offline.json" manifest inspect alpine:3.20
+	says 'connect'
+}
