@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "cmd/run_volumes.h"
 #include "runtime/net/netdef.h"
@@ -128,6 +129,10 @@ static int own_resolv(const struct run_spec *s, struct container_new *n,
 		return 0;
 	if (netfiles_read_resolv(s, &host, e) < 0)
 		return -1;
+	if (netfiles_has_no_server(s, buf_str(&host)))
+		log_warn("the name servers in this host's /etc/resolv.conf are "
+			 "on its loopback, where the container cannot ask "
+			 "them: --dns ADDRESS names one that it can");
 	netfiles_resolv(s, buf_str(&host), resolv);
 	n->resolv = buf_str(resolv);
 	return 0;

@@ -122,6 +122,15 @@ static void name_servers(const struct run_spec *s, const char *host_text,
 	copy_lines(host_text, "nameserver", s->net == NET_HOST, ret);
 }
 
+bool netfiles_has_no_server(const struct run_spec *s, const char *host_text)
+{
+	autobuf struct buf servers = buf_make(KIB(4));
+
+	copy_lines(host_text, "nameserver", false, &servers);
+	return s->net == NET_NETS && !s->dns.n && !servers.len &&
+	       has_loopback(host_text);
+}
+
 void netfiles_resolv(const struct run_spec *s, const char *host_text,
 		     struct buf *ret)
 {

@@ -25,6 +25,12 @@ void netfiles_hosts(const struct run_spec *s, const char *hostname,
 void netfiles_resolv(const struct run_spec *s, const char *host_text,
 		     struct buf *ret);
 
+/*
+ * Are those of the host on its loopback, and are there no others to be asked
+ * from a network of its own? Then it has none.
+ */
+bool netfiles_has_no_server(const struct run_spec *s, const char *host_text);
+
 /* Does a flag ask for a resolv.conf, whatever the network? */
 bool netfiles_wants_resolv(const struct run_spec *s);
 

@@ -218,28 +218,70 @@ int names_check_links(const struct net_of *o, const struct run_spec *s,
 	return 0;
 }
 
+/*
+ * The first bridge: there the gateway is the host itself. Of what is on an
+ * interface of the host's the gateway is somebody else.
+ */
+static const struct net_end *host_side(const struct net_state *st)
+{
+	for (size_t i = 0; i < st->n_ends; i++)
+		if (st->ends[i].host &&
+		    (st->ends[i].gateway || st->ends[i].gateway6))
+			return &st->ends[i];
+	return NULL;
+}
+
+static bool is_added(const struct run_spec *s, const char *name)
+{
+	const size_t n = strlen(name);
+
+	for (size_t i = 0; i < s->add_hosts.n; i++)
+		if (strcspn(s->add_hosts.v[i], ":") == n &&
+		    !memcmp(s->add_hosts.v[i], name, n))
+			return true;
+	return false;
+}
+
+/* What docker and podman call it, and what --add-host does. */
+static void add_host_names(const struct run_spec *s, const struct net_state *st,
+			   struct buf *b)
+{
+	static const char *const names[] = {"host.docker.internal",
+					    "host.containers.internal"};
+	const struct net_end *const host = host_side(st);
+	const char *const ip = !host           ? NULL
+			       : host->gateway ? host->gateway
+					       : host->gateway6;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!is_added(s, names[i]))
+			add_own(ip, names[i], strlen(names[i]), b);
+	for (size_t i = 0; i < s->add_hosts.n; i++) {
+		const char *const w = s->add_hosts.v[i];
+		const size_t k = strcspn(w, ":");
+
+		if (strcmp(w + k, ":host-gateway") != 0)
+			continue;
+		if (!ip)
+			log_warn("ignoring --add-host %s: the container has no "
+				 "network whose gateway is the host",
+				 w);
+		add_own(ip, w, k, b);
+	}
+}
+
 int names_own(const struct net_of *o, const struct run_spec *s,
 	      const struct net_state *st, struct err *e)
 {
 	autobuf struct buf b = buf_make(HOSTS_MAX);
 	const char *const name = s->hostname ? s->hostname : o->container->id;
 	const size_t n = s->hostname ? strlen(name) : 12;
-	const struct net_end *const first = st->n_ends ? &st->ends[0] : NULL;
 
 	for (size_t i = 0; i < st->n_ends; i++) {
 		add_own(st->ends[i].ip, name, n, &b);
 		add_own(st->ends[i].ip6, name, n, &b);
 	}
-	for (size_t i = 0; first && i < s->add_hosts.n; i++) {
-		const char *const w = s->add_hosts.v[i];
-		const size_t k = strcspn(w, ":");
-
-		if (strcmp(w + k, ":host-gateway") != 0)
-			continue;
-		add_own(first->gateway, w, k, &b);
-		if (!first->gateway)
-			add_own(first->gateway6, w, k, &b);
-	}
+	add_host_names(s, st, &b);
 	for (size_t i = 0; i < s->links.n; i++) {
 		struct err ignored = {0};
 

@@ -17,9 +17,10 @@
 #include "runtime/net/net.h"
 
 /*
- * The container's own file says where it is, and what the default gateway is
- * called (--add-host NAME:host-gateway); and nothing more of networks that it
- * has left.
+ * The container's own file says where it is, and where the host is, if there is
+ * a bridge on which it can be reached: host.docker.internal,
+ * host.containers.internal, --add-host NAME:host-gateway; and nothing more of
+ * networks that it has left.
  */
 int names_own(const struct net_of *o, const struct run_spec *s,
 	      const struct net_state *st, struct err *e);

@@ -97,6 +97,21 @@ nothing_of_networks()
 	[ -z "$(used)" ] || explain "addresses left: $(used)"
 }
 
+# resolving RESOLV UPSTREAM OPTION...: the resolv.conf of a container, on a host
+# with these; no UPSTREAM: systemd-resolved is not there.
+resolving()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	must_work in_host unshare -m sh -c '
+		mount --make-rprivate /
+		mount --bind "$1" /etc/resolv.conf
+		mount -t tmpfs tmpfs /run
+		mkdir -p /run/systemd/resolve
+		[ ! -e "$2" ] || cp "$2" /run/systemd/resolve/resolv.conf
+		shift 2
+		"$PRISM_BIN" run --rm "$@" busybox cat /etc/resolv.conf' sh "$@"
+}
+
 # ---- one container --------------------------------------------------------------
 
 @test "a container has an address, a route, a name for itself, and the host" {
@@ -136,6 +151,61 @@ nothing_of_networks()
 	must_work prism run --rm --mac-address 02:00:00:00:00:05 busybox cat \
 		/sys/class/net/eth0/address
 	prints 02:00:00:00:00:05
+}
+
+@test "name servers on the host's loopback: those behind them, or a warning" {
+	printf 'nameserver 127.0.0.53\noptions edns0\nsearch lan\n' >"$T/stub"
+	printf 'nameserver 198.51.100.53\n' >"$T/behind"
+	printf 'nameserver 127.0.0.1\nsearch lan\n' >"$T/loopback"
+	printf 'nameserver ::1\nnameserver 198.51.100.54\n' >"$T/both"
+	resolving "$T/stub" "$T/behind"
+	prints 'nameserver 198.51.100.53'
+	says_not loopback
+	for resolv in stub loopback; do
+		resolving "$T/$resolv" "$T/none"
+		has_not nameserver
+		has '^search lan$'
+		says "prism: .*name servers .* are on its loopback.*--dns ADDRESS"
+	done
+	resolving "$T/loopback" "$T/none" --dns 198.51.100.55
+	has '^nameserver 198.51.100.55$'
+	says_not loopback
+	resolving "$T/both" "$T/none"
+	prints 'nameserver 198.51.100.54'
+	says_not loopback
+}
+
+@test "the host's names, where it is to be reached" {
+	local name
+	must_work prism run --rm busybox sh -c 'cat /etc/hosts; for i in docker \
+		containers; do ping -c1 -w30 host.$i.internal; done'
+	has '^10\.88\.0\.1	host\.docker\.internal$'
+	has '^10\.88\.0\.1	host\.containers\.internal$'
+	[ "$(grep -c '1 packets received' <<<"$output")" = 2 ]
+	# What the user says is so, alone.
+	must_work prism run --rm --add-host host.docker.internal:192.0.2.7 \
+		busybox grep host.docker.internal /etc/hosts
+	prints '192.0.2.7	host.docker.internal'
+	must_work prism run --rm --no-hosts busybox cat /etc/hosts
+	has_not 'host\.'
+	must_work prism run --rm --network none busybox cat /etc/hosts
+	has_not 'host\.'
+	# A router elsewhere is not the host.
+	must_work prism network create -d macvlan -o parent=up0 \
+		--subnet 198.51.100.0/24 --ip-range 198.51.100.128/25 lan
+	must_work prism network create --ipv6 inner
+	must_work prism run --rm --network lan --add-host up:host-gateway \
+		busybox cat /etc/hosts
+	has_not 'host\.|	up'
+	says 'ignoring --add-host up:host-gateway'
+	must_work prism run -d --rm --name web --network lan busybox sleep 300
+	must_work prism network connect inner web
+	must_work prism exec web ping -c1 -w30 host.docker.internal
+	must_work prism network disconnect inner web
+	must_work prism exec web cat /etc/hosts
+	has_not 'host\.'
+	must_work prism rm -f web
+	must_work prism network rm lan inner
 }
 
 @test "--add-host NAME:host-gateway is the bridge" {
