@@ -31,14 +31,6 @@ static int add_network(const char *text, struct run_spec *s, struct err *e)
 
 	if (run_opts_attach(text, &n, e) < 0)
 		return -1;
-	for (size_t i = 0; i < s->n_nets; i++)
-		if (!strcmp(s->nets[i].network, n.network)) {
-			(void)err_set(e, ERR_USAGE,
-				      "network %s is specified multiple times",
-				      n.network);
-			run_opts_attach_free(&n);
-			return -1;
-		}
 	s->net = NET_NETS;
 	spec_add_net(s, &n);
 	return 0;
@@ -149,13 +141,6 @@ static int addresses(const struct run_opts *o, struct run_spec *s,
 	run_opts_attach_free(&none);
 	if (rc < 0)
 		return -1;
-	for (size_t i = 0; i < s->n_nets; i++)
-		if (s->nets[i].aliases.n > 0 &&
-		    !strcmp(s->nets[i].network, NETDEF_DEFAULT))
-			return err_set(e, ERR_USAGE,
-				       "network-scoped alias is supported only "
-				       "for containers in user defined "
-				       "networks");
 	if (!asked || s->net == NET_NETS)
 		return 0;
 	return err_set(e, ERR_UNSUPPORTED,

@@ -53,18 +53,48 @@ static int volumes_from(const struct container_home *h, const char *text,
 	return rc;
 }
 
-/* Known before there is a container that could not start; one always is. */
-static int find_networks(const struct container_home *h,
-			 const struct run_spec *s, struct err *e)
+/* From now on it has its name, by whatever it was called. */
+static int name_network(const struct container_home *h, struct net_attach *n,
+			struct err *e)
 {
-	for (size_t i = 0; i < s->n_nets; i++) {
-		const char *const name = s->nets[i].network;
-		autonetdef struct netdef d = {0};
+	autonetdef struct netdef d = {0};
 
-		if (strcmp(name, NETDEF_DEFAULT) != 0 &&
-		    netdef_load(h->root_fd, name, &d, e) < 0)
+	/* One always is. */
+	if (!strcmp(n->network, NETDEF_DEFAULT))
+		return 0;
+	if (netdef_load(h->root_fd, n->network, &d, e) < 0)
+		return -1;
+	own_free(&n->network);
+	n->network = xstrdup(d.name);
+	return 0;
+}
+
+static int find_network(const struct container_home *h, struct run_spec *s,
+			size_t i, struct err *e)
+{
+	struct net_attach *const n = &s->nets[i];
+
+	if (name_network(h, n, e) < 0)
+		return -1;
+	if (n->aliases.n > 0 && !strcmp(n->network, NETDEF_DEFAULT))
+		return err_set(e, ERR_USAGE,
+			       "network-scoped alias is supported only for "
+			       "containers in user defined networks");
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(s->nets[k].network, n->network))
+			return err_set(e, ERR_USAGE,
+				       "network %s is specified multiple times",
+				       n->network);
+	return 0;
+}
+
+/* Known before there is a container that could not start. */
+static int find_networks(const struct container_home *h, struct run_spec *s,
+			 struct err *e)
+{
+	for (size_t i = 0; i < s->n_nets; i++)
+		if (find_network(h, s, i, e) < 0)
 			return -1;
-	}
 	return 0;
 }
 

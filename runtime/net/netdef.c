@@ -187,6 +187,30 @@ static int add_networks(int root_fd, struct pool *p, struct err *e)
 	return 0;
 }
 
+/* Who removes one of two would take the bridge of the other. */
+static int check_bridge(int root_fd, const struct netdef *d, struct err *e)
+{
+	autostrv struct strv names = {0};
+	autoclose int dir = -1;
+
+	if (d->driver != NETDEF_BRIDGE)
+		return 0;
+	if (open_networks(root_fd, &dir, e) || netdef_names(root_fd, &names, e))
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		autonetdef struct netdef other = {0};
+
+		if (load_name(dir, names.v[i], &other, e))
+			return -1;
+		if (other.driver == NETDEF_BRIDGE &&
+		    !strcmp(other.link, d->link))
+			return err_set(e, ERR_BUSY,
+				       "bridge %s is that of network %s",
+				       d->link, other.name);
+	}
+	return 0;
+}
+
 /* A subnet that was given must be free. */
 static int check_free(const struct pool *p, const struct ip_net *net,
 		      struct err *e)
@@ -287,8 +311,11 @@ int netdef_create(int root_fd, struct netdef *d, struct err *e)
 	if (d->driver == NETDEF_BRIDGE && !*d->link)
 		(void)snprintf(d->link, sizeof(d->link), "br-%.12s", d->id);
 	d->created_ns = clock_now();
-	return choose_subnets(root_fd, d, false, e) || put(root_fd, d, e) ? -1
-									  : 0;
+	return check_bridge(root_fd, d, e) ||
+			       choose_subnets(root_fd, d, false, e) ||
+			       put(root_fd, d, e)
+		       ? -1
+		       : 0;
 }
 
 /* Write the default network down; of two that do it one wins. */

@@ -192,6 +192,20 @@ bridge'
 	says "aux-address 'router=198.18.0.7'"
 }
 
+@test "a bridge is that of one network" {
+	need ROOT
+	local name=com.docker.network.bridge.name
+	must_work network create -o $name=br0 one
+	must_fail 1 network create --ignore -o $name=br0 two
+	says 'bridge br0 is that of network one'
+	must_fail 1 network create -o $name=prism0 two
+	says 'bridge prism0 is that of network bridge'
+	must_work network create -d macvlan -o parent=br0 \
+		--subnet 198.18.0.0/24 lan
+	must_work network rm one
+	must_work network create -o $name=br0 two
+}
+
 @test "macvlan and ipvlan name their parent and mode" {
 	need ROOT
 	must_work network create -d macvlan --opt parent=up0 \
@@ -382,6 +396,33 @@ up9'
 	has '198.18.1.7'
 	must_fail 125 hprism run --rm --network one --ip 198.18.1.7 busybox true
 	says '198.18.1.7'
+}
+
+@test "a network that is named by its id is the same one" {
+	need ROOT NETNS OVERLAY
+	local id bridge
+	world
+	id=$(hprism network create one)
+	bridge=$(field bridge '{{.Id}}')
+	must_work hprism create --name web --network "${id:0:12}" busybox true
+	must_work hprism ps -a --filter network=one \
+		--format '{{.Names}} {{.Networks}}'
+	prints 'web one'
+	must_work hprism network prune -f
+	prints ''
+	must_fail 1 hprism network connect one web
+	says 'already exists in network one'
+	must_work hprism run -d --name two --network "name=$id,alias=www" \
+		busybox sleep 300
+	must_fail 1 hprism network rm one
+	must_work hprism network disconnect "$id" two
+	must_work hprism network disconnect one web
+	must_fail 125 hprism run --rm --network one --network "$id" busybox true
+	says 'network one is specified multiple times'
+	must_fail 125 hprism run --rm --network "${bridge:0:9}" \
+		--network-alias x busybox true
+	says 'user defined networks'
+	must_work hprism network rm one
 }
 
 @test "connect and disconnect a running container: names, routes, restart" {
