@@ -75,6 +75,11 @@ struct command {
  */
 int cmd_main(const struct command *const *table, int argc, char **argv);
 
+/* What another command does, with these arguments: its exit code, or -1. */
+struct strv;
+int cmd_run_part(const struct command *c, const struct globals *g,
+		 const struct strv *args, struct err *e);
+
 /* Print an error as the user sees it; used where no main follows. */
 void cmd_print_error(const char *command, const struct err *e);
 

@@ -208,6 +208,16 @@ static int run_command(const struct command *c, const struct globals *g,
 	return rc;
 }
 
+int cmd_run_part(const struct command *c, const struct globals *g,
+		 const struct strv *args, struct err *e)
+{
+	/* opts_parse moves operands */
+	autofree char **moved = xcalloc(args->n + 1, sizeof(*moved));
+
+	memcpy(moved, args->v, args->n * sizeof(*moved));
+	return run_command(c, g, (int)args->n, moved, e);
+}
+
 static void apply_globals(struct globals *g)
 {
 	if (!g->root)

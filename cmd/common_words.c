@@ -116,8 +116,6 @@ static const struct {
 	{"auto-update", "'prism pull' and 'prism run --replace'"},
 	{"generate", "write a unit with ExecStart=prism run --rm ..."},
 	{"system df", "'du -sh' of the store, see 'prism info'"},
-	{"system prune", "'prism container prune', 'prism image prune', "
-			 "'prism network prune' and 'prism volume prune'"},
 	{"system events", "'prism wait CONTAINER' waits for an end"},
 	{"image build", BUILD_ELSEWHERE},
 	{"builder prune", "prism keeps no build cache"},

@@ -166,7 +166,7 @@ static int prune_all(struct store *s, const struct filter *f, bool all,
 static int prune_run(const struct globals *g, void *fields, int argc,
 		     char **argv, struct err *e)
 {
-	static const char *const known[] = {"all", "label", NULL};
+	static const char *const known[] = {"all", "label", "label!", NULL};
 	const struct prune_opts *const o = fields;
 	autofilter struct filter f = {0};
 	autostore struct store *s = NULL;

@@ -88,3 +88,36 @@ setup()
 	must_work prism image history -q --no-trunc busybox
 	must_fail 1 prism history nope
 }
+
+@test "system prune: all kinds, in an order that frees what can go" {
+	need ROOT OVERLAY
+	must_work bash -c "echo n | '$PRISM_BIN' system prune -a --volumes"
+	has 'all networks and anonymous volumes that no container uses'
+	must_work prism image exists busybox
+	must_work prism network create idle
+	must_work prism create --name old -v /data --label keep=no \
+		--network idle busybox
+	must_work prism volume create mine
+	must_fail 1 prism system prune -f --filter nope=1
+	must_fail 1 prism system prune -f --volumes --filter until=1h
+	must_work prism system prune -f --filter label=keep=yes
+	must_work prism inspect old
+	must_work prism system prune -f
+	has '^Deleted Containers:$'
+	has '^idle$'
+	must_exit 1 prism inspect old
+	must_fail 1 prism network inspect idle
+	must_work prism image exists busybox
+	[ "$(prism volume ls -q | wc -l)" = 2 ]
+	must_work prism system prune -f --volumes --filter 'label!=nobody.has.it'
+	[ "$(prism volume ls -q)" = mine ]
+	must_work prism image exists busybox
+	must_work prism system prune -af --volumes
+	has '^untagged: busybox:latest$'
+	must_work prism volume ls -q
+	prints mine
+	must_work prism images -q
+	prints ''
+	must_work prism volume rm mine
+	must_work prism fsck
+}
