@@ -372,7 +372,10 @@ static int no_place(const struct making *m, struct err *e)
 		return -1;
 	/* Those of another session may not even be moved to where we may. */
 	e->hint[0] = '\0';
-	return err_hint(e, "start it with a limit, which can then be changed");
+	return err_hint(e, "what runs without a cgroup of its own cannot get "
+			   "one: 'prism stop' it, update it, 'prism start' it "
+			   "(with --rm start it with a limit); then limits can "
+			   "be changed while it runs");
 }
 
 static int plan_dirs(const struct making *m, struct cgroup *g, struct err *e)
@@ -566,7 +569,7 @@ int cgroup_update(int dir_fd, const char *id, const struct run_spec *s,
 	struct cgroup *old = NULL;
 	struct err ignored = {0};
 	int rc = cgroup_open(dir_fd, &old, e);
-	STEP(e, "cgroup", "other limits");
+	STEP(e, "cgroup", "write them");
 
 	m.old = old;
 	if (rc == 0)

@@ -114,7 +114,13 @@ char *place_find(const struct hierarchy *h, const char *cgroup_parent,
 			      "no cgroup is delegated to you: %s is not yours "
 			      "to write",
 			      h->own ? h->own : h->mount);
-		if (h->version == 2)
+		if (geteuid() == 0)
+			(void)err_hint(e,
+				       "root of a user namespace owns no "
+				       "cgroup of the host: start prism "
+				       "outside of it, or give the container "
+				       "around a writable cgroup of its own");
+		else if (h->version == 2)
 			(void)err_hint(e, DELEGATE, (unsigned)geteuid());
 		else
 			(void)err_hint(e,

@@ -173,6 +173,10 @@ has_logged()
 	says "only root of the host can make the host's side"
 	must_fail 125 one run --rm --userns keep-id busybox true
 	says 'root is itself already'
+	must_fail 125 one run --rm -m 64m busybox true
+	says '^hint: root of a user namespace owns no cgroup of the host'
+	must_work one run --rm -m 64m --limits=best-effort busybox true
+	says 'warning: ignoring all limits: no cgroup is delegated'
 }
 
 @test "root without CAP_SYS_ADMIN: by a user namespace" {

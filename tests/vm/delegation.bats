@@ -104,7 +104,16 @@ run()
 
 	must_work "${p[@]}" run -d --name c --network none busybox sleep 1000
 	must_fail 1 "${p[@]}" update --pids-limit 20 c
-	says 'start it with a limit'
+	says '^hint: .*prism stop.* it, update it, .*prism start.* it'
+	# Which works.
+	must_work "${p[@]}" stop -t 0 c
+	must_work "${p[@]}" update --pids-limit 20 c
+	must_work "${p[@]}" start c
+	must_work "${p[@]}" exec c cat /sys/fs/cgroup/pids.max
+	prints 20
+	must_work "${p[@]}" update --pids-limit 30 c
+	must_work "${p[@]}" exec c cat /sys/fs/cgroup/pids.max
+	prints 30
 	must_work "${p[@]}" rm -f c
 	must_work "${p[@]}" run -d --name c --network none --pids-limit 6 busybox \
 		sleep 1000
