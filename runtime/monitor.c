@@ -34,6 +34,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "base/trace.h"
+#include "runtime/name.h"
 #include "runtime/signals.h"
 
 #define CODE_TIMEOUT 124 /* as timeout(1) has it */
@@ -406,6 +407,17 @@ void monitor_net_down(struct monitor *m)
 		log_warn("ignoring: %s", e.text);
 }
 
+/* It may have been renamed since. */
+static void learn_name(struct monitor *m)
+{
+	autonames struct name_list l = {0};
+	struct err ignored = {0};
+
+	if (net_is_wanted(m->spec) &&
+	    name_list_read(m->job->home, &l, &ignored) == 0)
+		name_of(&l, m->container->id, m->container->name);
+}
+
 /* True: it runs again. An error of a start after the first is an end too. */
 static bool start_again(struct monitor *m, struct err *e)
 {
@@ -430,6 +442,7 @@ static bool start_again(struct monitor *m, struct err *e)
 	crash_point("run-restarting");
 	if (!pause_before_restart(m, pause_ns))
 		return false;
+	learn_name(m);
 	if (start_once(m, e) < 0)
 		return false;
 	crash_point("run-again");

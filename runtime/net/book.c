@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/own.h"
 #include "base/trace.h"
 #include "runtime/state.h"
@@ -372,4 +373,55 @@ int book_release_all(int root_fd, const char *id, struct err *e)
 		if (book_release_in(root_fd, names.v[i], id, e) < 0)
 			return -1;
 	return 0;
+}
+
+/* ---- other names ----------------------------------------------------------------- */
+
+struct renaming {
+	const char *id;
+	const char *name;
+	int used;
+};
+
+/* In place of the old one by one rename: it is never without an owner. */
+static int rename_one(void *ctx, const char *address, const char *id,
+		      const char *names, struct err *e)
+{
+	const struct renaming *const r = ctx;
+	const size_t n = strcspn(names, " ");
+	autofree char *temporary = xasprintf(".%s", address);
+	autofree char *text = NULL;
+	char owner[ID_SHORT + 1];
+
+	if (strcmp(id, r->id) != 0 || !n ||
+	    (strlen(r->name) == n && !memcmp(r->name, names, n)))
+		return 0;
+	shorten(id, owner);
+	text = xasprintf("%s %s%s", owner, r->name, names + n);
+	if (strlen(text) >= TEXT_MAX)
+		return err_set(e, ERR_TOOBIG, "too many aliases");
+	/* Of one that was killed. */
+	(void)unlinkat(r->used, temporary, 0);
+	if (symlinkat(text, r->used, temporary) < 0)
+		return err_sys(e, "symlinkat", "used/%s", temporary);
+	crash_point("net-renaming");
+	return renameat(r->used, temporary, r->used, address) < 0
+		       ? err_sys(e, "renameat", "used/%s", address)
+		       : 0;
+}
+
+int book_rename(int root_fd, const char *network, const char *id,
+		const char *name, struct err *e)
+{
+	struct renaming r = {.id = id, .name = name};
+	autoclose int lock = book_lock(root_fd, network, e);
+	autoclose int used = -1;
+
+	if (lock < 0)
+		return -1;
+	used = open_used(root_fd, network, true, e);
+	if (used < 0)
+		return -1;
+	r.used = used;
+	return book_each(root_fd, network, rename_one, &r, e);
 }

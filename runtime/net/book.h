@@ -49,6 +49,10 @@ int book_release_in(int root_fd, const char *network, const char *id,
 /* In all networks. */
 int book_release_all(int root_fd, const char *id, struct err *e);
 
+/* The first of the names of a container, which is its own, is another now. */
+int book_rename(int root_fd, const char *network, const char *id,
+		const char *name, struct err *e);
+
 /* Everyone in a network, in no order; ends with fn's first non-zero result. */
 typedef int (*book_fn)(void *ctx, const char *address, const char *id,
 		       const char *names, struct err *e);

@@ -292,6 +292,25 @@ int net_down(const struct net_of *o, struct err *e)
 	return 0;
 }
 
+/* ---- another name ---------------------------------------------------------------------- */
+
+int net_rename(const struct net_of *o, struct err *e)
+{
+	const struct container *const c = o->container;
+	const int root = o->home->root_fd;
+	autonetstate struct net_state st = {0};
+	STEP(e, "network", "tell the name %s", c->name);
+
+	if (net_state_read(c->dir_fd, &st, e) < 0)
+		return -1;
+	for (size_t i = 0; i < st.n_ends; i++)
+		if (book_rename(root, st.ends[i].network, c->id, c->name, e) <
+			    0 ||
+		    names_tell(root, st.ends[i].network, e) < 0)
+			return -1;
+	return 0;
+}
+
 /* ---- again ---------------------------------------------------------------------------- */
 
 static int again(const struct net_of *o, const struct net_state *st, size_t i,
@@ -326,5 +345,8 @@ int net_reload(const struct net_of *o, struct buf *warnings, struct err *e)
 		else
 			*e = one;
 	}
-	return err_is(e) ? -1 : st.n_ends > 0;
+	if (err_is(e))
+		return -1;
+	/* A rename that was killed. */
+	return net_rename(o, e) < 0 ? -1 : st.n_ends > 0;
 }

@@ -132,6 +132,12 @@ int net_lock(int dir_fd, struct err *e);
 int net_down(const struct net_of *o, struct err *e);
 
 /*
+ * Its name is o->container->name now: those in its networks find it by that. The
+ * caller holds net_lock. Where it does not run there is nothing to be done.
+ */
+int net_rename(const struct net_of *o, struct err *e);
+
+/*
  * Say again to the firewall what a container that lives has in it, after
  * somebody flushed the rules, or put others beside them: warnings gets a line
  * for each firewall that may cut it off. 1: done; 0: it has no such network.

@@ -196,3 +196,29 @@ leads_to()
 		must_work prism network rm red
 	done
 }
+
+@test "at every point of a rename: reload tells the name that it has" {
+	need ROOT OVERLAY
+	local point name n=0
+	must_work prism run -d --name c --network blue busybox sleep 1000
+	must_work prism run -d --name peer --network blue busybox sleep 1000
+	: >"$T/list"
+	PRISM_CRASH_LIST=$T/list must_work prism rename c d
+	must_work prism rename d c
+	for point in $(points "$T/list"); do
+		PRISM_CRASH_AT=$point capture prism rename c d
+		[ "$status" = 137 ] || explain "nobody died at $point"
+		must_work prism network reload
+		must_work prism ps --format '{{.Names}}'
+		name=$(grep -v peer <<<"$output")
+		must_work prism exec peer grep -v peer /etc/hosts
+		has "	$name [0-9a-f]{12}\$"
+		[ "$name" = c ] || must_work prism rename d c
+		must_work prism exec peer grep -c '	c ' /etc/hosts
+		prints 1
+		n=$((n + 1))
+	done
+	must_work prism rm -f c peer
+	[ -z "$(find "$PRISM_ROOT/networks/blue/used" -type l)" ]
+	[ "$n" -ge 3 ] || explain "died at $n points"
+}

@@ -543,6 +543,43 @@ up9'
 	done
 }
 
+@test "a new name is the one by which others find it, also when it runs again" {
+	need ROOT NETNS OVERLAY
+	local id pid
+	world
+	hprism network create one
+	hprism network create two
+	id=$(hprism run -d --name web --network one --network-alias www \
+		--network two --restart always busybox sleep 300)
+	hprism run -d --name db --network one busybox sleep 300
+	hprism run -d --name db2 --network two busybox sleep 300
+	must_work hprism rename web front
+	must_work hprism exec db cat /etc/hosts
+	has "	front ${id:0:12} www\$"
+	has_not '[[:space:]]web( |$)'
+	must_work hprism exec db ping -c1 -W 20 front
+	must_work hprism exec db2 ping -c1 -W 20 front
+	must_exit 1 hprism exec db2 ping -c1 -W 20 web
+	# One who comes later.
+	must_work hprism run --rm --network one busybox ping -c1 -W 20 front
+	# Its monitor starts it again.
+	pid=$(hprism inspect -f '{{.State.Pid}}' front)
+	kill -9 "$pid"
+	again()
+	{
+		[ "$(hprism inspect -f '{{.RestartCount}} {{.State.Status}}' \
+			front)" = '1 running' ]
+	}
+	wait_for again
+	must_work hprism exec db cat /etc/hosts
+	has "	front ${id:0:12} www\$"
+	has_not '[[:space:]]web( |$)'
+	must_work hprism rm -f front
+	must_work hprism exec db cat /etc/hosts
+	has_not front
+	must_work hprism rm -f db db2
+}
+
 @test "connect and disconnect a stopped container" {
 	need ROOT NETNS OVERLAY
 	world
