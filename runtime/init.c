@@ -184,7 +184,9 @@ static int run_program(const struct init_args *a, const struct program *p,
 static int init_steps(const struct init_args *a, struct err *e)
 {
 	const struct run_spec *const s = a->spec;
-	struct host_trees trees = {.dir = -1, .shm = a->shm};
+	const struct nsjoin none = NSJOIN_NONE;
+	struct host_trees trees = {.dir = -1,
+				   .joined = a->joined ? a->joined : &none};
 	struct program *program = NULL;
 
 	if (tie_to_monitor(e) < 0)

@@ -8,6 +8,7 @@
 #define RUNTIME_INIT_H
 
 #include "runtime/container.h"
+#include "runtime/nsjoin.h"
 #include "runtime/spec.h"
 #include <stdbool.h>
 
@@ -16,8 +17,8 @@ struct init_args {
 	const struct container *container;
 	int sync;         /* its end of the pair */
 	bool joined_user; /* its user namespace is another container's */
-	int shm;          /* the /dev/shm that is joined, or -1 */
-	int stdio[3];     /* without -t; -1: as they are */
+	const struct nsjoin *joined; /* whose mounts are shared, or NULL */
+	int stdio[3];                /* without -t; -1: as they are */
 	const struct cgroup *cgroup; /* to be in; NULL: as we are */
 	bool born_inside;            /* clone3 did it, as far as it goes */
 	int netns; /* where it comes from (netns_ahead); -1: it is in it */

@@ -72,6 +72,7 @@ int nsjoin_open(const struct container *c, const struct run_spec *s,
 	}
 	/* Root may join what belongs to any user namespace. */
 	j.user = s->userns && !s->map_auto;
+	j.lend = s->map_auto;
 	*ret = j;
 	return 0;
 }
@@ -82,6 +83,8 @@ void nsjoin_close(struct nsjoin *j)
 	own_close(&j->pid);
 	own_close(&j->ipc);
 	own_close(&j->shm);
+	own_close(&j->proc);
+	own_close(&j->sys);
 }
 
 /* ---- the helper ------------------------------------------------------------------- */
@@ -94,33 +97,56 @@ static int enter(int pidfd, int flags, const char *what, struct err *e)
 }
 
 /*
- * The mount of /dev/shm lives in the other's mount namespace: a child that
- * shares our fds goes there, and its exit code is the number of the fd.
+ * A mount that lives in the other's mount namespace: a child that shares our
+ * fds goes there, and its exit code is the number of the fd.
  */
-static int take_shm(int pidfd, struct err *e)
+static int take_mount(int pidfd, const char *path, struct err *e)
 {
 	const pid_t pid =
 		(pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 	int status = 0;
 
 	if (pid < 0)
-		return err_sys(e, "clone", "for /dev/shm");
+		return err_sys(e, "clone", "for %s", path);
 	if (pid == 0) {
 		struct err ignored = {0};
 		const int fd = setns(pidfd, CLONE_NEWNS) < 0
 				       ? -1
-				       : mnt_clone(AT_FDCWD, "/dev/shm", false,
-						   false, MS_PRIVATE, &ignored);
+				       : mnt_clone(AT_FDCWD, path, true, false,
+						   MS_PRIVATE, &ignored);
 
 		_exit(fd > 0 && fd < 255 ? fd : 255);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return err_sys(e, "waitpid", "for /dev/shm");
+			return err_sys(e, "waitpid", "for %s", path);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) == 255)
 		return err_set(e, ERR_NOTFOUND,
-			       "the other container has no /dev/shm to share");
+			       "the other container has no %s to share", path);
 	return WEXITSTATUS(status);
+}
+
+static int take_mounts(struct nsjoin *j, struct err *e)
+{
+	const struct {
+		bool wanted;
+		int of;
+		const char *path;
+		int *to;
+	} all[] = {
+		{j->ipc >= 0, j->ipc, "/dev/shm", &j->shm},
+		{j->lend && j->pid >= 0, j->pid, "/proc", &j->proc},
+		{j->lend && j->net >= 0, j->net, "/sys", &j->sys},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (!all[i].wanted)
+			continue;
+		*all[i].to = take_mount(all[i].of, all[i].path, e);
+		if (*all[i].to < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int join(struct nsjoin *j, struct err *e)
@@ -133,10 +159,7 @@ static int join(struct nsjoin *j, struct err *e)
 	    enter(j->ipc, CLONE_NEWIPC, "ipc namespace", e) < 0 ||
 	    enter(j->pid, CLONE_NEWPID, "pid namespace", e) < 0)
 		return -1;
-	if (j->ipc < 0)
-		return 0;
-	j->shm = take_shm(j->ipc, e);
-	return j->shm < 0 ? -1 : 0;
+	return take_mounts(j, e);
 }
 
 struct answer {

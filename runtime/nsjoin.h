@@ -24,11 +24,16 @@ struct nsjoin {
 	int pid;
 	int ipc;
 	bool user; /* the user namespace of these too */
-	int shm;   /* in the child: the other's /dev/shm, detached; -1 */
+	bool lend; /* own ids, which may mount nothing of these namespaces */
+	/* In the child, of the other's mounts, detached; -1. */
+	int shm;
+	int proc; /* lent, as sys */
+	int sys;
 };
-#define NSJOIN_NONE                                        \
-	{                                                  \
-		.net = -1, .pid = -1, .ipc = -1, .shm = -1 \
+#define NSJOIN_NONE                                                     \
+	{                                                               \
+		.net = -1, .pid = -1, .ipc = -1, .shm = -1, .proc = -1, \
+		.sys = -1                                               \
 	}
 
 /* True if s joins anybody; the rest is not called otherwise. */

@@ -115,19 +115,18 @@ static int prepare_shared(const struct run_spec *s, struct host *h,
 	const bool writable = s->privileged;
 
 	/*
-	 * sysfs may be mounted only by the owner of a network namespace, which
-	 * we are of another container's too if its user namespace is joined.
+	 * sysfs may be mounted only by the owner of a network namespace. Of
+	 * another container's we are it, its user namespace being joined, or
+	 * have its own mount, as with /proc.
 	 */
-	if (s->userns && !spec_own_net(s) &&
-	    (s->map_auto || s->net == NET_HOST)) {
+	if (s->userns && s->net == NET_HOST) {
 		h->sys = mnt_clone(AT_FDCWD, "/sys", true, !writable,
 				   MS_PRIVATE, e);
 		if (h->sys < 0)
 			return -1;
 	}
 	/* And proc by that of a pid namespace. */
-	if (s->userns && s->pid_ns != NS_OWN &&
-	    (s->map_auto || s->pid_ns == NS_HOST)) {
+	if (s->userns && s->pid_ns == NS_HOST) {
 		h->proc = mnt_clone(AT_FDCWD, "/proc", true, false, MS_PRIVATE,
 				    e);
 		if (h->proc < 0)
@@ -153,7 +152,9 @@ static int prepare(const struct run_spec *s, const struct container *c,
 {
 	STEP(e, "prepare", "copy what comes from the host");
 
-	*h = (struct host){.sys = -1, .proc = -1, .shm = t->shm};
+	*h = (struct host){.sys = t->joined->sys,
+			   .proc = t->joined->proc,
+			   .shm = t->joined->shm};
 	if (mounts_prepare_shared(s, &h->trees, e) < 0 || mnt_private(e) < 0)
 		return -1;
 	mounts_take_lent(s, h->trees, t->lent, t->n_lent);

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "runtime/container.h"
+#include "runtime/nsjoin.h"
 #include "runtime/spec.h"
 
 /*
@@ -28,7 +29,7 @@ struct host_trees {
 	int n_lowers;
 	int *lent; /* of mounts_is_lent, in the order of the mounts */
 	int n_lent;
-	int shm; /* /dev/shm of the container whose ipc is joined, or -1 */
+	const struct nsjoin *joined; /* mounts of containers that are joined */
 };
 
 /*

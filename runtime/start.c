@@ -93,7 +93,7 @@ static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct birth *b,
 		pid = nsjoin_clone(join, clone_flags(m->spec), &m->pidfd, e);
 		if (pid == 0) {
 			b->init.joined_user = join->user;
-			b->init.shm = join->shm;
+			b->init.joined = join;
 			be_init(b);
 		}
 		return pid;
@@ -118,7 +118,6 @@ static int make_init(struct monitor *m, struct err *e)
 	struct birth b = {
 		.init = {.spec = m->spec,
 			 .container = m->container,
-			 .shm = -1,
 			 .netns = -1,
 			 .stdio = {m->stdio[0], m->stdio[1], m->stdio[2]}}};
 	autoclose int theirs = -1;

@@ -63,6 +63,19 @@ owner()
 	must_exit 1 prism exec c chown 0:0 /v/hosts
 }
 
+@test "--userns auto: joined pids and networks are that container's, and not the host's" {
+	as=(env)
+	start_target
+	must_work prism run --rm --userns auto --pid container:c \
+		--network container:c busybox sh -c 'ps; ls /sys/class/net'
+	has 'sleep 1000'
+	has '^lo$'
+	has_not 'tests/lib|eth0'
+	must_exit 1 prism run --rm --userns auto --pid container:c busybox sh -c \
+		'echo x >/proc/sys/kernel/hostname'
+	says 'Read-only file system'
+}
+
 @test "an ordinary user: root inside is the user, others are its ranges'" {
 	need USER USERNS
 	as=(as_user)
