@@ -115,7 +115,6 @@ static const struct {
 	{"init", "'prism create' makes all that a start needs"},
 	{"auto-update", "'prism pull' and 'prism run --replace'"},
 	{"generate", "write a unit with ExecStart=prism run --rm ..."},
-	{"system df", "'du -sh' of the store, see 'prism info'"},
 	{"system events", "'prism wait CONTAINER' waits for an end"},
 	{"image build", BUILD_ELSEWHERE},
 	{"builder prune", "prism keeps no build cache"},

@@ -53,6 +53,7 @@ extern const struct command cmd_volume_create;
 extern const struct command cmd_volume_inspect;
 extern const struct command cmd_volume_ls;
 extern const struct command cmd_volume_prune;
+extern const struct command cmd_system_df;
 extern const struct command cmd_system_prune;
 extern const struct command cmd_volume_rm;
 
@@ -150,6 +151,7 @@ int main(int argc, char **argv)
 		&cmd_volume_inspect,
 		&cmd_volume_ls,
 		&cmd_volume_prune,
+		&cmd_system_df,
 		&cmd_system_prune,
 		&cmd_volume_rm,
 		&cmd_kill,

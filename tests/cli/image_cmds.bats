@@ -121,3 +121,36 @@ setup()
 	must_work prism volume rm mine
 	must_work prism fsck
 }
+
+@test "system df: counts, bytes in use, and what could go" {
+	need ROOT OVERLAY
+	row()
+	{
+		prism system df --format \
+			'{{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Size}}|{{.Reclaimable}}' |
+			sed -n "s/^$1|//p"
+	}
+	must_work prism system df
+	has '^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE$'
+	has '^Images +1 +0 +[0-9.]+MB +[0-9.]+MB \(100%\)$'
+	has '^Containers +0 +0 +0B +0B$'
+	has '^Local Volumes +0 +0 +0B +0B$'
+	must_work prism tag busybox two
+	must_work prism run --name c -v vol:/v busybox sh -c \
+		'head -c 5000 /dev/zero >/f; head -c 7000 /dev/zero >/v/f'
+	[[ $(row Images) == '1|1|'*'|0B (0%)' ]]
+	[ "$(row Containers)" = '1|0|5kB|5kB (100%)' ]
+	[ "$(row 'Local Volumes')" = '1|1|7kB|0B (0%)' ]
+	# Without a name it stays as long as the container needs it.
+	must_work prism rmi -f busybox two
+	[[ $(row Images) == '0|0|'*'MB|0B (0%)' ]]
+	must_work prism rm c
+	[ "$(row 'Local Volumes')" = '1|0|7kB|7kB (100%)' ]
+	# What image prune -a frees is what was said to be reclaimable.
+	said=$(row Images | sed 's/.*|\([^ ]*\) .*/\1/')
+	must_work prism image prune -af
+	has "^Total reclaimed space: $said\$"
+	must_work prism system df --format json
+	[ "$(jq -r .TotalCount <<<"$output" | tr '\n' ' ')" = '0 0 1 ' ]
+	must_work prism volume rm vol
+}

@@ -70,6 +70,6 @@ setup_file()
 	says "there is no 'image build' in prism"
 	must_fail 125 prism image push x
 	says "there is no 'push' in prism"
-	must_fail 125 prism system df
-	says "there is no 'system df' in prism"
+	must_fail 125 prism system events
+	says "there is no 'system events' in prism"
 }
