@@ -11,11 +11,12 @@
 #include "registry/challenge.h"
 #include "registry/creds.h"
 
-/* What one endpoint takes for one repository. */
+/* What one endpoint takes for one scope. */
 struct ticket {
 	struct url origin;
-	char *repository;
+	char *scope;  /* "": none */
 	char *header; /* "Bearer ...", a secret */
+	bool worked;
 	struct ticket *next;
 };
 
@@ -23,6 +24,7 @@ struct auth {
 	const struct transfer_env *env;
 	const struct regconf *conf;
 	const char *auth_file;
+	const struct creds *given;
 	struct ticket *tickets;
 };
 
@@ -37,6 +39,11 @@ struct auth *auth_make(const struct transfer_env *env,
 	return a;
 }
 
+void auth_use(struct auth *a, const struct creds *given)
+{
+	a->given = given;
+}
+
 void auth_free(struct auth *a)
 {
 	if (!a)
@@ -46,7 +53,7 @@ void auth_free(struct auth *a)
 
 		a->tickets = t->next;
 		url_free(&t->origin);
-		free(t->repository);
+		free(t->scope);
 		secret_free(t->header);
 		free(t);
 	}
@@ -55,12 +62,17 @@ void auth_free(struct auth *a)
 
 /* ---- tickets ------------------------------------------------------------- */
 
+static const char *scope_of(const struct auth_target *target)
+{
+	return target->scope ? target->scope : "";
+}
+
 static struct ticket *ticket_of(const struct auth_target *target)
 {
 	struct ticket *t = target->auth->tickets;
 
 	while (t && (!url_same_origin(&t->origin, &target->origin) ||
-		     strcmp(t->repository, target->repository) != 0))
+		     strcmp(t->scope, scope_of(target)) != 0))
 		t = t->next;
 	return t;
 }
@@ -73,12 +85,29 @@ static void keep_ticket(const struct auth_target *target, char *header)
 	if (!t) {
 		t = xcalloc(1, sizeof(*t));
 		url_copy(&target->origin, &t->origin);
-		t->repository = xstrdup(target->repository);
+		t->scope = xstrdup(scope_of(target));
 		t->next = target->auth->tickets;
 		target->auth->tickets = t;
 	}
 	secret_free(t->header);
 	t->header = header;
+	t->worked = false;
+}
+
+static void worked(void *ctx, const char *used)
+{
+	struct ticket *const t = ticket_of(ctx);
+
+	if (t && !strcmp(t->header, used))
+		t->worked = true;
+}
+
+static bool has_worked(void *ctx, const char *used)
+{
+	const struct ticket *const t = ticket_of(ctx);
+
+	/* Replaced is as good as worn out. */
+	return t && (t->worked || strcmp(t->header, used) != 0);
 }
 
 static const char *header_now(void *ctx)
@@ -86,6 +115,16 @@ static const char *header_now(void *ctx)
 	const struct ticket *const t = ticket_of(ctx);
 
 	return t ? t->header : NULL;
+}
+
+/* These credentials were asked for and are no good. */
+static int hint_at_login(const struct auth_target *target, struct err *e)
+{
+	if (target->auth->given)
+		return err_hint(e, "is the user name right, and the password "
+				   "(or access token)?");
+	return err_hint(e, "'prism login %.100s' replaces them",
+			target->server);
 }
 
 /* ---- the token server ---------------------------------------------------- */
@@ -225,7 +264,8 @@ static char *refresh_form(const struct creds *c, const char *service,
 	add_field(&b, "grant_type", "refresh_token");
 	add_field(&b, "client_id", "prism");
 	add_field(&b, "service", service);
-	add_field(&b, "scope", scope);
+	if (scope)
+		add_field(&b, "scope", scope);
 	add_field(&b, "refresh_token", c->identity);
 	return buf_take(&b);
 }
@@ -262,13 +302,24 @@ static int ask_token(const struct auth_target *target, const struct url *realm,
 	return rc;
 }
 
+/* One parameter for each: not every token server splits them. */
+static int add_scopes(struct url *realm, const char *scope, struct err *e)
+{
+	const char *const end = strchr(scope, ' ');
+	autofree char *one =
+		xstrndup(scope, end ? (size_t)(end - scope) : strlen(scope));
+
+	if (url_add_query(realm, "scope", one, e) < 0)
+		return -1;
+	return end ? add_scopes(realm, end + 1, e) : 0;
+}
+
 static int bearer(const struct auth_target *target,
 		  const struct http_exchange *x, const struct challenge *c,
 		  const struct creds *creds, char **ret_header, struct err *e)
 {
 	autourl struct url realm = {0};
-	autofree char *scope =
-		xasprintf("repository:%s:pull", target->repository);
+	const char *const scope = target->scope;
 	autosecret char *form = NULL;
 	autosecret char *basic = NULL;
 	bool only_public;
@@ -282,7 +333,7 @@ static int bearer(const struct auth_target *target,
 		form = refresh_form(creds, c->service, scope);
 	} else if ((*c->service &&
 		    url_add_query(&realm, "service", c->service, e) < 0) ||
-		   url_add_query(&realm, "scope", scope, e) < 0) {
+		   (scope && add_scopes(&realm, scope, e) < 0)) {
 		return -1;
 	}
 	if (creds->user && !form)
@@ -290,10 +341,10 @@ static int bearer(const struct auth_target *target,
 	if (ask_token(target, &realm, form, basic, only_public, ret_header,
 		      e) == 0)
 		return 0;
-	if (e->kind == ERR_AUTH && creds_are_set(creds))
-		(void)err_append(e, " (with the credentials of %s)",
-				 creds->source);
-	return -1;
+	if (e->kind != ERR_AUTH || !creds_are_set(creds))
+		return -1;
+	(void)err_append(e, " (with the credentials of %s)", creds->source);
+	return hint_at_login(target, e);
 }
 
 /* ---- 401 ----------------------------------------------------------------- */
@@ -322,9 +373,11 @@ static int header_for(const struct auth_target *target,
 		c.kind == CHALLENGE_BASIC
 			? creds_basic(creds)
 			: xasprintf("Bearer %s", creds->bearer);
-	if (used && !strcmp(used, header))
-		return err_set(e, ERR_AUTH, "it refuses the credentials of %s",
-			       creds->source);
+	if (used && !strcmp(used, header)) {
+		err_set(e, ERR_AUTH, "it refuses the credentials of %s",
+			creds->source);
+		return hint_at_login(target, e);
+	}
 	if (!is_header_safe(header + strcspn(header, " ") + 1))
 		return err_set(e, ERR_AUTH, "%s: not printable", creds->source);
 	*ret = take_ptr(&header);
@@ -337,32 +390,49 @@ static int renew(void *ctx, const struct http_exchange *x, const char *used,
 	const struct auth_target *const target = ctx;
 	ERR_IN(e, "%s", target->server);
 	const char *const now = header_now(ctx);
-	struct creds creds;
+	const struct creds *const given = target->auth->given;
+	struct creds found = {0};
 	char *header = NULL;
 	int rc;
 
 	/* Another transfer got a new one while this one was under way. */
 	if (now && (!used || strcmp(now, used) != 0))
 		return 0;
-	if (creds_find(target->auth->auth_file, target->server,
-		       target->repository, &creds, e) < 0)
+	if (!given && creds_find(target->auth->auth_file, target->server,
+				 target->repository ? target->repository : "",
+				 &found, e) < 0)
 		return -1;
-	rc = header_for(target, x, used, &creds, &header, e);
-	creds_free(&creds);
+	rc = header_for(target, x, used, given ? given : &found, &header, e);
+	creds_free(&found);
 	if (rc == 0)
 		keep_ticket(target, header);
 	return rc;
 }
 
+/* Who asks without a login may not be known to need one. */
+static void explain(void *ctx, struct err *e)
+{
+	const struct auth_target *const target = ctx;
+
+	if (target->auth->given)
+		(void)hint_at_login(target, e);
+}
+
 void auth_target_make(struct auth *a, const char *server,
-		      const char *repository, const struct url *origin,
-		      struct auth_target *ret)
+		      const char *repository, const char *scope,
+		      const struct url *origin, struct auth_target *ret)
 {
 	*ret = (struct auth_target){
 		.auth = a,
 		.server = server,
 		.repository = repository,
-		.face = {.header = header_now, .renew = renew, .ctx = ret},
+		.scope = scope,
+		.face = {.header = header_now,
+			 .renew = renew,
+			 .worked = worked,
+			 .has_worked = has_worked,
+			 .explain = explain,
+			 .ctx = ret},
 	};
 	url_copy(origin, &ret->origin);
 }

@@ -65,6 +65,13 @@ void endpoints_make(const struct regconf *conf, const char *registry,
 	*ret = s;
 }
 
+void endpoints_make_own(const struct regconf *conf, const char *registry,
+			struct endpoints *ret)
+{
+	*ret = (struct endpoints){.registry = xstrdup(registry), .own = true};
+	add_registry(conf, ret, registry);
+}
+
 void endpoints_free(struct endpoints *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -104,7 +111,8 @@ bool endpoint_failed(struct endpoint *p, bool tls, enum transfer_failure why)
 	return true;
 }
 
-void endpoint_answered(struct endpoint *p)
+void endpoint_answered(struct endpoint *p, bool tls)
 {
+	p->tls = tls;
 	p->probe = PROBE_SETTLED;
 }

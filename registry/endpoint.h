@@ -32,6 +32,7 @@ struct endpoint {
 
 struct endpoints {
 	char *registry;
+	bool own; /* without mirrors */
 	struct endpoint *v;
 	size_t n;
 	size_t good; /* the one that answered last: asked first */
@@ -39,6 +40,9 @@ struct endpoints {
 
 void endpoints_make(const struct regconf *conf, const char *registry,
 		    struct endpoints *ret);
+/* The registry alone: nobody logs in or writes to a mirror. */
+void endpoints_make_own(const struct regconf *conf, const char *registry,
+			struct endpoints *ret);
 void endpoints_free(struct endpoints *s);
 
 /*
@@ -46,6 +50,7 @@ void endpoints_free(struct endpoints *s);
  * since the endpoint has (now) another scheme.
  */
 bool endpoint_failed(struct endpoint *p, bool tls, enum transfer_failure why);
-void endpoint_answered(struct endpoint *p);
+/* What answered with this scheme has it, whatever was tried meanwhile. */
+void endpoint_answered(struct endpoint *p, bool tls);
 
 #endif

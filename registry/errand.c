@@ -16,13 +16,15 @@ static int start(struct errand *r, struct err *e)
 {
 	struct endpoint *const p = here(r);
 	autourl struct url u = {0};
-	autofree char *text =
-		xasprintf("%s://%s/v2/%s/%s", p->tls ? "https" : "http",
-			  p->rest, r->repository, r->object);
+	autofree char *text = xasprintf(
+		"%s://%s/v2/%s%s%s", p->tls ? "https" : "http", p->rest,
+		r->repository ? r->repository : "", r->repository ? "/" : "",
+		r->repository ? r->object : "");
 
 	if (url_parse(text, &u, e) < 0)
 		return err_prefix(e, "%s", p->server);
-	auth_target_make(r->auth, p->server, r->repository, &u, &r->target);
+	auth_target_make(r->auth, p->server, r->repository, r->scope, &u,
+			 &r->target);
 	r->t = (struct transfer){
 		.env = r->env,
 		.ops = r->ops,
@@ -119,7 +121,7 @@ bool errand_step(struct errand *r)
 		return true;
 	if (r->t.state == TRANSFER_FAILED)
 		return try_elsewhere(r);
-	endpoint_answered(here(r));
+	endpoint_answered(here(r), r->tls);
 	r->places->good = r->at;
 	return false;
 }

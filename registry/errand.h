@@ -1,5 +1,5 @@
 /*
- * errand - one thing fetched from whichever endpoint has it
+ * errand - one thing asked of whichever endpoint has it
  *
  * Runs a transfer at one endpoint after the other until one delivers: first
  * the one that was good last time, then the others in order. A mirror that
@@ -21,8 +21,9 @@ struct errand {
 	const struct transfer_env *env;
 	struct auth *auth;
 	struct endpoints *places;
-	const char *repository;
-	const char *object; /* "manifests/3.20", "blobs/sha256:..." */
+	const char *repository; /* NULL: the registry itself, "/v2/" */
+	const char *scope;      /* of a token; see auth.h */
+	const char *object;     /* "manifests/3.20", "blobs/sha256:..." */
 	const char *accept;
 	const struct transfer_ops *ops;
 	void *ctx;

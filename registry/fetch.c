@@ -1,6 +1,5 @@
 /*
- * How it works: each of `parallel` slots runs the errand of one blob; one loop
- * steps them all. `got` counts the bytes that the caller's sink holds, so a
+ * How it works: each slot of a crew runs the errand of one blob. `got` counts the bytes that the caller's sink holds, so a
  * broken transfer goes on there, at whichever endpoint.
  */
 #include "fetch.h"
@@ -12,10 +11,10 @@
 
 #include "base/own.h"
 #include "base/str.h"
+#include "registry/crew.h"
 #include "registry/errand.h"
 
 struct slot {
-	bool busy;
 	struct errand errand;
 	const struct transfer_env *env;
 	struct registry_blob *b;
@@ -194,9 +193,17 @@ static const struct transfer_ops blob_ops = {
 
 /* ---- slots --------------------------------------------------------------- */
 
+struct fetching {
+	const struct fetch_job *job;
+	struct slot slot[CREW_MAX];
+};
+
+/* 1: under way; 0: all of it was here; -1. */
 static int slot_begin(struct slot *s, const struct fetch_job *job,
 		      struct registry_blob *b, struct err *e)
 {
+	ERR_IN(e, "blob %s", DIGEST_SHORT(&b->desc.digest));
+
 	*s = (struct slot){
 		.env = job->env,
 		.b = b,
@@ -218,79 +225,56 @@ static int slot_begin(struct slot *s, const struct fetch_job *job,
 		.auth = job->auth,
 		.places = job->places,
 		.repository = job->repository,
+		.scope = job->scope,
 		.object = s->object,
 		.accept = "*/*",
 		.ops = &blob_ops,
 		.ctx = s,
 	};
-	if (errand_begin(&s->errand, e) < 0)
-		return -1;
-	s->busy = true;
-	return 0;
+	return errand_begin(&s->errand, e) < 0 ? -1 : 1;
 }
 
-/* Step one slot; when its blob is done, free it. */
-static int slot_step(struct slot *s, struct err *e)
+static int begin(void *ctx, size_t slot, size_t item, struct err *e)
 {
+	struct fetching *const f = ctx;
+
+	return slot_begin(&f->slot[slot], f->job, &f->job->blobs[item], e);
+}
+
+static int step(void *ctx, size_t slot, struct err *e)
+{
+	struct slot *const s = &((struct fetching *)ctx)->slot[slot];
+
 	if (errand_step(&s->errand))
-		return 0;
+		return 1;
 	const struct err failed = s->errand.err;
 	errand_end(&s->errand);
-	s->busy = false;
 	if (!err_is(&failed))
 		return 0;
 	*e = failed;
 	return err_prefix(e, "blob %s", DIGEST_SHORT(&s->b->desc.digest));
 }
 
-/* Fill free slots, step busy ones. Returns how many are busy, or -1. */
-static int round_of(struct slot *slots, const struct fetch_job *job,
-		    size_t *next, int64_t *ret_due_ms, struct err *e)
+static int64_t due_ms(void *ctx, size_t slot)
 {
-	int busy = 0;
+	return errand_due_ms(&((struct fetching *)ctx)->slot[slot].errand);
+}
 
-	*ret_due_ms = 1000;
-	for (size_t i = 0; i < job->parallel; i++) {
-		struct slot *const s = &slots[i];
-
-		while (!s->busy && *next < job->n) {
-			struct registry_blob *const b = &job->blobs[(*next)++];
-
-			if (slot_begin(s, job, b, e) < 0)
-				return err_prefix(
-					e, "blob %s",
-					DIGEST_SHORT(&b->desc.digest));
-		}
-		if (s->busy && slot_step(s, e) < 0)
-			return -1;
-		if (!s->busy && *next < job->n)
-			*ret_due_ms = 0;
-		if (!s->busy)
-			continue;
-		const int64_t due = errand_due_ms(&s->errand);
-		if (due < *ret_due_ms)
-			*ret_due_ms = due;
-		busy++;
-	}
-	return busy;
+static void end(void *ctx, size_t slot)
+{
+	errand_end(&((struct fetching *)ctx)->slot[slot].errand);
 }
 
 int fetch_blobs(const struct fetch_job *job, struct err *e)
 {
-	autofree struct slot *slots = xcalloc(job->parallel, sizeof(*slots));
-	size_t next = 0;
-	int64_t due_ms = 0;
-	int busy;
+	static const struct crew_ops ops = {
+		.begin = begin,
+		.step = step,
+		.due_ms = due_ms,
+		.end = end,
+	};
+	autofree struct fetching *f = xcalloc(1, sizeof(*f));
 
-	do {
-		busy = round_of(slots, job, &next, &due_ms, e);
-		if (busy > 0 && http_turn(job->env->http, due_ms, e) < 0)
-			busy = -1;
-	} while (busy > 0 || (busy == 0 && next < job->n));
-
-	for (size_t i = 0; i < job->parallel; i++) {
-		if (slots[i].busy)
-			errand_end(&slots[i].errand);
-	}
-	return busy;
+	f->job = job;
+	return crew_run(job->env->http, &ops, f, job->n, job->parallel, e);
 }

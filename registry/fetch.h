@@ -13,6 +13,7 @@ struct fetch_job {
 	struct auth *auth;
 	struct endpoints *places;
 	const char *repository;
+	const char *scope;
 	struct registry_blob *blobs;
 	size_t n;
 	size_t parallel;

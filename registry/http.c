@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/own.h"
@@ -15,6 +16,9 @@
 #define ERROR_MAX   KIB(8)
 #define TICK_MS     100
 #define RECV_BUFFER (64L * 1024)
+#define SEND_BUFFER (256L * 1024)
+/* The answer to a body may take so many times the silence that is allowed. */
+#define PATIENCE    10
 #define CONNECT_MS  30000L
 
 struct http {
@@ -170,7 +174,7 @@ static size_t on_header(char *p, size_t size, size_t count, void *ctx)
 
 static bool is_wanted(const struct http_exchange *x)
 {
-	return x->got.status == 200 || x->got.status == 206;
+	return x->sink && (x->got.status == 200 || x->got.status == 206);
 }
 
 static int ask_head(struct http_exchange *x)
@@ -212,6 +216,53 @@ static size_t on_body(char *p, size_t size, size_t count, void *ctx)
 	return n;
 }
 
+/* ---- what is sent --------------------------------------------------------- */
+
+static size_t on_read(char *p, size_t size, size_t count, void *ctx)
+{
+	struct http_exchange *const x = ctx;
+	const struct http_body *const b = x->body;
+	const uint64_t left = b->size - x->n_sent;
+	size_t n = size * count < left ? size * count : (size_t)left;
+
+	if (b->p) {
+		memcpy(p, (const char *)b->p + x->n_sent, n);
+	} else if (n > 0) {
+		const ssize_t got = pread(b->fd, p, n, (off_t)x->n_sent);
+
+		if (got <= 0) {
+			x->refused = true;
+			(void)(got < 0 ? err_sys(&x->err, "pread",
+						 "what to send")
+				       : err_set(&x->err, ERR_MISMATCH,
+						 "what to send is shorter "
+						 "than it should be"));
+			return CURL_READFUNC_ABORT;
+		}
+		n = (size_t)got;
+	}
+	x->n_sent += n;
+	x->last_ms = quiet_ms(x->http);
+	return n;
+}
+
+/*
+ * libcurl begins again on a fresh connection when an old one was closed, and
+ * says nothing.
+ */
+static int on_seek(void *ctx, curl_off_t offset, int origin)
+{
+	struct http_exchange *const x = ctx;
+
+	if (origin != SEEK_SET || offset < 0 ||
+	    (uint64_t)offset > x->body->size)
+		return CURL_SEEKFUNC_CANTSEEK;
+	if (x->body->once && x->n_sent > 0)
+		return CURL_SEEKFUNC_FAIL;
+	x->n_sent = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
 /*
  * The last moment before a connection: names have become addresses. A token
  * server whose name leads into our own network is held back here.
@@ -247,6 +298,46 @@ static void add_header(struct http_exchange *x, const char *name,
 	explicit_bzero(line, strlen(line));
 }
 
+static void set_method(struct http_exchange *x)
+{
+	CURL *const c = x->easy;
+
+	switch (x->method) {
+	case HTTP_GET:
+		break;
+	case HTTP_HEAD:
+		(void)curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+		break;
+	case HTTP_POST:
+		(void)curl_easy_setopt(c, CURLOPT_POSTFIELDS,
+				       x->post ? x->post : "");
+		break;
+	case HTTP_PUT:
+		(void)curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+		(void)curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE,
+				       (curl_off_t)x->body->size);
+		(void)curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE,
+				       SEND_BUFFER);
+		(void)curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
+		(void)curl_easy_setopt(c, CURLOPT_READDATA, x);
+		(void)curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
+		(void)curl_easy_setopt(c, CURLOPT_SEEKDATA, x);
+		break;
+	}
+}
+
+/* What libcurl would say by itself and is not meant: no value, no header. */
+static void add_method_headers(struct http_exchange *x)
+{
+	if (x->method == HTTP_POST && !x->post)
+		x->headers = curl_slist_append(x->headers, "Content-Type:");
+	if (x->method != HTTP_PUT)
+		return;
+	/* Who does not know it costs a second per blob. */
+	x->headers = curl_slist_append(x->headers, "Expect:");
+	add_header(x, "Content-Type", x->body->type);
+}
+
 static void set_options(struct http *h, struct http_exchange *x)
 {
 	CURL *const c = x->easy;
@@ -275,8 +366,7 @@ static void set_options(struct http *h, struct http_exchange *x)
 	/* A connection of before would pass by on_socket. */
 	if (x->only_public)
 		(void)curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
-	if (x->post)
-		(void)curl_easy_setopt(c, CURLOPT_POSTFIELDS, x->post);
+	set_method(x);
 }
 
 void http_start(struct http *h, struct http_exchange *x)
@@ -299,6 +389,7 @@ void http_start(struct http *h, struct http_exchange *x)
 			       (unsigned long long)x->range);
 		add_header(x, "Range", range);
 	}
+	add_method_headers(x);
 	set_options(h, x);
 	(void)curl_multi_add_handle(h->multi, x->easy);
 }
@@ -385,7 +476,9 @@ int http_turn(struct http *h, int64_t max_ms, struct err *e)
 
 bool http_check_time(struct http *h, struct http_exchange *x)
 {
-	const bool silent = quiet_ms(h) - x->last_ms > h->stall_ms;
+	const bool sent = x->body && x->n_sent == x->body->size;
+	const int64_t allowed = h->stall_ms * (sent ? PATIENCE : 1);
+	const bool silent = quiet_ms(h) - x->last_ms > allowed;
 	const bool late =
 		x->limit_ms && http_now_ms() - x->begun_ms > x->limit_ms;
 
@@ -414,6 +507,7 @@ const char *http_failure(const struct http_exchange *x)
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
+	case CURLE_SEND_FAIL_REWIND:
 	case CURLE_HTTP2_STREAM:
 	case CURLE_HTTP2:
 		return "connection cut";

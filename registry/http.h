@@ -9,7 +9,8 @@
  *
  * Bounds: header block 64 KiB, error bodies kept to 8 KiB, and an exchange
  * without a byte for stall_ms is given up. Time spent in sinks (a slow disk)
- * does not count as silence of the other side.
+ * does not count as silence of the other side; one that has taken a body whole
+ * has ten times as long for its answer, since it may have to copy it.
  *
  * Life: http_make -> (http_start -> http_turn ... until x->done -> http_stop)
  * ... -> http_free.
@@ -41,8 +42,26 @@ struct http_head {
 	struct strv challenges; /* WWW-Authenticate */
 };
 
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST, /* of nothing, or of the form `post` */
+	HTTP_PUT,  /* of a body */
+};
+
+/* What is sent; a retry begins with its first byte again. */
+struct http_body {
+	const void *p; /* the bytes; NULL: those of fd, which is only pread */
+	int fd;
+	uint64_t size;
+	const char *type; /* Content-Type */
+	bool once;        /* who took a part of it remembers that */
+};
+
 struct http_exchange {
 	/* The request; borrowed until http_stop. */
+	enum http_method method;
+	const struct http_body *body;
 	const struct url *url;
 	const char *authorization; /* NULL: none */
 	const char *accept;
@@ -54,7 +73,8 @@ struct http_exchange {
 
 	/*
 	 * The answer, when its status is 200 or 206: head is asked once before
-	 * the body and may refuse. Bytes of other answers go to `error`.
+	 * the body and may refuse. Bytes of other answers, and of all without a
+	 * sink, go to `error`.
 	 */
 	int (*head)(void *ctx, const struct http_head *h, struct err *e);
 	sink_fn sink;
@@ -70,6 +90,7 @@ struct http_exchange {
 	struct http_head got;
 	struct buf error;
 	uint64_t n_body; /* bytes given to sink */
+	uint64_t n_sent; /* bytes of the body given to libcurl */
 	char peer[64];   /* numeric address that answered */
 
 	/* http.c's own */

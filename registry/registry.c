@@ -8,15 +8,16 @@
 #include "base/own.h"
 #include "base/trace.h"
 #include "registry/auth.h"
+#include "registry/creds.h"
+#include "registry/crew.h"
 #include "registry/endpoint.h"
 #include "registry/errand.h"
 #include "registry/fetch.h"
 #include "registry/http.h"
+#include "registry/push.h"
 #include "registry/regconf.h"
 
-#define RETRY_MS         1000
-#define PARALLEL_DEFAULT 4
-#define PARALLEL_MAX     16
+#define RETRY_MS 1000
 
 static const char accept_manifests[] = OCI_MT_INDEX
 	", " OCI_MT_MANIFEST ", " DOCKER_MT_LIST ", " DOCKER_MT_MANIFEST;
@@ -75,16 +76,24 @@ void registry_free(struct registry *r)
 	free(r);
 }
 
-/* Borrowed until the next call. */
-static struct endpoints *places_of(struct registry *r, const char *name)
+/* Borrowed until the next call. own: no mirrors. */
+static struct endpoints *places_of(struct registry *r, const char *name,
+				   bool own)
 {
 	for (size_t i = 0; i < r->n_places; i++) {
-		if (!strcmp(r->places[i].registry, name))
+		if (!strcmp(r->places[i].registry, name) &&
+		    r->places[i].own == own)
 			return &r->places[i];
 	}
 	r->places = xrealloc(r->places, (r->n_places + 1) * sizeof(*r->places));
-	endpoints_make(&r->conf, name, &r->places[r->n_places]);
+	(own ? endpoints_make_own : endpoints_make)(&r->conf, name,
+						    &r->places[r->n_places]);
 	return &r->places[r->n_places++];
+}
+
+static char *scope_of(const struct ref *ref, const char *actions)
+{
+	return xasprintf("repository:%s:%s", ref->repository, actions);
 }
 
 /* ---- manifests ----------------------------------------------------------- */
@@ -109,6 +118,18 @@ static int manifest_begin(void *ctx, uint64_t *ret_from, struct err *e)
 	return 0;
 }
 
+/* What a network says that wants to be logged in to first. */
+static int refuse_page(const struct http_head *h, const char *server,
+		       const char *expected, struct err *e)
+{
+	if (strncasecmp(h->type, "text/html", 9) != 0)
+		return 0;
+	err_set(e, ERR_NET, "%s: answers with a web page (%s) instead of %s",
+		server, h->type, expected);
+	return err_hint(e, "is this network behind a login page or a "
+			   "filtering proxy?");
+}
+
 static int manifest_head(void *ctx, const struct http_head *h, struct err *e)
 {
 	const struct manifest_ask *const k = ctx;
@@ -117,14 +138,8 @@ static int manifest_head(void *ctx, const struct http_head *h, struct err *e)
 	if (h->status != 200)
 		return err_set(e, ERR_NET, "%s: unexpected answer (HTTP %ld)",
 			       server, h->status);
-	if (!strncasecmp(h->type, "text/html", 9)) {
-		err_set(e, ERR_NET,
-			"%s: answers with a web page (%s) instead of a "
-			"manifest",
-			server, h->type);
-		return err_hint(e, "is this network behind a login page or a "
-				   "filtering proxy?");
-	}
+	if (refuse_page(h, server, "a manifest", e) < 0)
+		return -1;
 	if (*h->encoding && strcasecmp(h->encoding, "identity") != 0)
 		return err_set(e, ERR_NET,
 			       "%s: the manifest comes encoded (%s), which was "
@@ -229,8 +244,8 @@ static int explain(struct err *e, const struct ref *ref)
 
 	if (e->kind == ERR_AUTH)
 		(void)err_hint(e,
-			       "is '%.100s' the right name? a private "
-			       "image needs credentials for %.60s",
+			       "is '%.80s' the right name? for a private image "
+			       "log in with 'prism login %.60s'",
 			       ref_familiar_name(ref, name), ref->registry);
 	else if (e->kind == ERR_NOTFOUND)
 		(void)err_hint(e, "is '%.120s' the right name?",
@@ -250,6 +265,7 @@ int registry_manifest(struct registry *r, const struct ref *ref,
 		       : (digest_is_set(&ref->digest) ? &ref->digest : NULL);
 	autofree char *object =
 		xasprintf("manifests/%s", want ? DIGEST_TEXT(want) : ref->tag);
+	autofree char *scope = scope_of(ref, "pull");
 	autobuf struct buf bytes = buf_make(MANIFEST_MAX);
 	struct manifest_ask k = {
 		.env = &r->env,
@@ -259,8 +275,9 @@ int registry_manifest(struct registry *r, const struct ref *ref,
 	autoerrand struct errand errand = {
 		.env = &r->env,
 		.auth = r->auth,
-		.places = places_of(r, ref->registry),
+		.places = places_of(r, ref->registry, false),
 		.repository = ref->repository,
+		.scope = scope,
 		.object = object,
 		.accept = accept_manifests,
 		.ops = &manifest_ops,
@@ -287,16 +304,16 @@ int registry_fetch(struct registry *r, const struct ref *ref,
 {
 	STEP(e, "blobs", "fetch %zu blobs of %s", n,
 	     ref_familiar(ref, (char[REF_TEXT_MAX]){0}));
+	autofree char *scope = scope_of(ref, "pull");
 	const struct fetch_job job = {
 		.env = &r->env,
 		.auth = r->auth,
-		.places = places_of(r, ref->registry),
+		.places = places_of(r, ref->registry, false),
 		.repository = ref->repository,
+		.scope = scope,
 		.blobs = blobs,
 		.n = n,
-		.parallel = parallel <= 0             ? PARALLEL_DEFAULT
-			    : parallel < PARALLEL_MAX ? (size_t)parallel
-						      : PARALLEL_MAX,
+		.parallel = crew_size(parallel),
 	};
 	int rc;
 
@@ -304,4 +321,110 @@ int registry_fetch(struct registry *r, const struct ref *ref,
 	rc = fetch_blobs(&job, e);
 	http_set_tick(r->env.http, NULL, NULL);
 	return rc < 0 ? explain(e, ref) : 0;
+}
+
+/* ---- pushes -------------------------------------------------------------- */
+
+static int explain_push(struct err *e, const struct ref *ref)
+{
+	char name[REF_TEXT_MAX];
+
+	if (e->kind == ERR_AUTH)
+		(void)err_hint(e,
+			       "log in with 'prism login %.60s'; is '%.80s' "
+			       "yours to push to?",
+			       ref->registry, ref_familiar_name(ref, name));
+	else if (e->kind == ERR_NOTFOUND)
+		(void)err_hint(e,
+			       "is '%.120s' the right name? some registries "
+			       "want the repository made first",
+			       ref_familiar_name(ref, name));
+	else if (e->kind == ERR_UNSUPPORTED)
+		(void)err_hint(e, "it takes no pushes: a read-only registry, "
+				  "or a mirror");
+	return -1;
+}
+
+static struct push_job job_for(struct registry *r, const struct ref *ref,
+			       const char *scope)
+{
+	return (struct push_job){
+		.env = &r->env,
+		.auth = r->auth,
+		.places = places_of(r, ref->registry, true),
+		.repository = ref->repository,
+		.scope = scope,
+	};
+}
+
+int registry_push(struct registry *r, const struct ref *ref,
+		  struct registry_upload *uploads, size_t n, int parallel,
+		  registry_tick_fn tick, void *tick_ctx, struct err *e)
+{
+	STEP(e, "blobs", "push %zu blobs of %s", n,
+	     ref_familiar(ref, (char[REF_TEXT_MAX]){0}));
+	autofree char *scope = scope_of(ref, "pull,push");
+	struct push_job job = job_for(r, ref, scope);
+
+	job.uploads = uploads;
+	job.n = n;
+	job.parallel = crew_size(parallel);
+	job.tick = tick;
+	job.tick_ctx = tick_ctx;
+	return push_blobs(&job, e) < 0 ? explain_push(e, ref) : 0;
+}
+
+int registry_push_manifest(struct registry *r, const struct ref *ref,
+			   const void *p, size_t n, const char *type,
+			   const struct digest *digest, struct err *e)
+{
+	STEP(e, "manifest", "push the manifest of %s",
+	     ref_familiar(ref, (char[REF_TEXT_MAX]){0}));
+	autofree char *scope = scope_of(ref, "pull,push");
+	const struct push_job job = job_for(r, ref, scope);
+	const struct http_body body = {
+		.p = p, .fd = -1, .size = n, .type = type};
+
+	return push_manifest(&job, ref->tag, &body, digest, e) < 0
+		       ? explain_push(e, ref)
+		       : 0;
+}
+
+/* ---- logins -------------------------------------------------------------- */
+
+static enum verdict login_judge(void *ctx, const struct http_exchange *x,
+				struct err *e)
+{
+	const char *const name = ctx;
+
+	return refuse_page(&x->got, name, "a registry's answer", e) < 0
+		       ? VERDICT_FAIL
+		       : VERDICT_DONE;
+}
+
+int registry_try_login(struct registry *r, const char *name, const char *user,
+		       const char *password, struct err *e)
+{
+	STEP(e, "login", "ask %s whether it takes this login", name);
+	static const struct transfer_ops ops = {.judge = login_judge};
+	const struct creds given = {
+		.user = (char *)(uintptr_t)user,
+		.password = (char *)(uintptr_t)password,
+		.source = (char *)(uintptr_t) "this login",
+	};
+	autoerrand struct errand errand = {
+		.env = &r->env,
+		.auth = r->auth,
+		.places = places_of(r, name, true),
+		.accept = "*/*",
+		.ops = &ops,
+		.ctx = (char *)(uintptr_t)name,
+		.limit_ms = 10 * http_stall_ms(r->env.http),
+	};
+	int rc;
+
+	auth_use(r->auth, &given);
+	rc = errand_run(&errand, e);
+	auth_use(r->auth, NULL);
+	return rc;
 }

@@ -1,19 +1,20 @@
 /*
- * registry - bytes from an OCI registry (distribution-spec), over libcurl
+ * registry - bytes from and to an OCI registry (distribution-spec), over libcurl
  *
- * The public face: manifests whole and verified, blobs into sinks. Knows
- * nothing of layers or stores.
+ * The public face: manifests whole and verified, blobs into sinks; blobs out of
+ * files, manifests as they are. Knows nothing of layers or stores.
  *
  * Endpoints of a reference: the configured mirrors of its registry in order,
- * then the registry itself. TLS is always verified; plain HTTP is used only
+ * then the registry itself; who logs in or pushes asks the registry alone. TLS is always verified; plain HTTP is used only
  * for loopback addresses and for registries configured insecure. Credentials
  * never follow a redirect to another host, port or scheme.
  *
  * Errors: ERR_NOTFOUND (404), ERR_AUTH (401/403 after the token dance),
- * ERR_NET (no usable answer), ERR_MISMATCH (wrong digest or size), ERR_TOOBIG.
+ * ERR_NET (no usable answer), ERR_MISMATCH (wrong digest or size), ERR_TOOBIG,
+ * ERR_UNSUPPORTED (405: it takes no pushes).
  *
- * Life: registry_make -> registry_manifest / registry_fetch ... ->
- * registry_free.
+ * Life: registry_make -> registry_manifest / registry_fetch / registry_push
+ * ... -> registry_free.
  */
 #ifndef REGISTRY_REGISTRY_H
 #define REGISTRY_REGISTRY_H
@@ -83,5 +84,41 @@ typedef int (*registry_tick_fn)(void *ctx, struct err *e);
 int registry_fetch(struct registry *r, const struct ref *ref,
 		   struct registry_blob *blobs, size_t n, int parallel,
 		   registry_tick_fn tick, void *tick_ctx, struct err *e);
+
+enum registry_how {
+	REGISTRY_NOTHING,
+	REGISTRY_SENT,
+	REGISTRY_WAS_THERE,
+	REGISTRY_MOUNTED, /* from the other repository */
+};
+
+/*
+ * One blob to push. open is called when its bytes are needed; the fd is closed
+ * after. done is told what became of it.
+ */
+struct registry_upload {
+	struct oci_desc desc;
+	const char *from; /* a repository that may hold it too, or NULL */
+	int (*open)(void *ctx, struct err *e);
+	void (*done)(void *ctx, const struct registry_upload *u);
+	void *ctx;
+
+	enum registry_how how;
+	uint64_t sent; /* so far */
+};
+
+/* Push blobs to ref's repository, several at a time as registry_fetch does. */
+int registry_push(struct registry *r, const struct ref *ref,
+		  struct registry_upload *uploads, size_t n, int parallel,
+		  registry_tick_fn tick, void *tick_ctx, struct err *e);
+
+/* These bytes, of this type, become what ref's tag names. */
+int registry_push_manifest(struct registry *r, const struct ref *ref,
+			   const void *p, size_t n, const char *type,
+			   const struct digest *digest, struct err *e);
+
+/* Does the registry ("docker.io", "host:port") take these? ERR_AUTH: no. */
+int registry_try_login(struct registry *r, const char *name, const char *user,
+		       const char *password, struct err *e);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * How it works: READY -> RUNNING -> (DONE | FAILED | READY again, for a
  * redirect, a new token or a consumer's wish | WAITING -> READY, for a retry).
- * A retry starts at the first URL again: signed URLs of redirects expire.
+ * A retry starts at the first URL again: signed URLs of redirects expire, and an
+ * upload that was begun may hold some of the bytes.
  */
 #include "transfer.h"
 
@@ -72,6 +73,7 @@ static void from_the_start(struct transfer *t)
 	url_free(&t->at);
 	url_copy(&t->origin, &t->at);
 	t->redirects = 0;
+	t->follows = false;
 }
 
 /* ---- retries ------------------------------------------------------------- */
@@ -207,17 +209,21 @@ static void broken(struct transfer *t)
 {
 	const struct http_exchange *const x = &t->x;
 	const enum transfer_failure why = failure_of(x->code);
+	const uint64_t bytes = x->body ? x->n_sent : x->n_body;
 
-	if (x->stalled)
+	if (x->stalled && x->body && x->n_sent == x->body->size)
+		err_set(&t->err, ERR_NET,
+			"%s: took all bytes, but does not answer", t->server);
+	else if (x->stalled)
 		err_set(&t->err, ERR_NET, "%s: no byte for %lld s", t->server,
 			(long long)http_stall_ms(t->env->http) / 1000);
 	else if (x->was_private)
 		err_set(&t->err, ERR_AUTH,
 			"%s: its address is a private one, where %s is not",
 			t->at.host, t->server);
-	else if (why == FAILURE_BODY && x->n_body > 0)
+	else if (why == FAILURE_BODY && bytes > 0)
 		err_set(&t->err, ERR_NET, "%s: %s after %llu bytes", t->server,
-			http_failure(x), (unsigned long long)x->n_body);
+			http_failure(x), (unsigned long long)bytes);
 	else
 		err_set(&t->err, ERR_NET, "cannot reach %s: %s", t->server,
 			http_failure(x));
@@ -240,6 +246,8 @@ static enum err_kind kind_of(long status)
 		return ERR_NOTFOUND;
 	if (status == 401 || status == 403)
 		return ERR_AUTH;
+	if (status == 405)
+		return ERR_UNSUPPORTED;
 	return ERR_NET;
 }
 
@@ -254,6 +262,10 @@ static const char *reason(long status)
 		return "access denied";
 	case 404:
 		return "not found";
+	case 405:
+		return "it does not do that";
+	case 413:
+		return "too large for it";
 	case 429:
 		return "too many requests";
 	case 500:
@@ -301,6 +313,7 @@ static void answered_with_error(struct transfer *t)
 				: FAILURE_ANSWER);
 }
 
+/* Go where the answer's Location leads, as far as that is proper. */
 static void redirected(struct transfer *t)
 {
 	autourl struct url next = {0};
@@ -323,6 +336,15 @@ static void redirected(struct transfer *t)
 		fail(t, FAILURE_ANSWER);
 		return;
 	}
+	/* A form holds a secret as Authorization does. */
+	if (t->post && !url_same_origin(&t->at, &next)) {
+		err_set(&t->err, ERR_AUTH,
+			"%s: a redirect with credentials to another host (%s) "
+			"is refused",
+			t->server, next.shown);
+		fail(t, FAILURE_ANSWER);
+		return;
+	}
 	log_debug("redirected to %s", next.shown);
 	url_free(&t->at);
 	t->at = next;
@@ -333,17 +355,26 @@ static void redirected(struct transfer *t)
 static void unauthorised(struct transfer *t)
 {
 	const bool ours = t->auth && url_same_origin(&t->at, &t->origin);
+	const bool follows = t->follows;
 
 	/*
 	 * A first token that is refused will not be taken the next time. One
 	 * that ran out may be followed by one that another transfer's 401
 	 * made void meanwhile.
 	 */
-	if (!t->refused)
+	if (!t->refused) {
 		t->renewals = t->used ? 2 : 1;
+	} else if (ours && !t->voided && t->used &&
+		   t->auth->has_worked(t->auth->ctx, t->used)) {
+		/* It ran out, or was made void, between others' requests. */
+		t->voided = true;
+		t->renewals++;
+	}
 	t->refused = true;
 	if (!ours || t->renewals == 0) {
 		answered_with_error(t);
+		if (ours)
+			t->auth->explain(t->auth->ctx, &t->err);
 		return;
 	}
 	t->renewals--;
@@ -351,7 +382,27 @@ static void unauthorised(struct transfer *t)
 		fail(t, FAILURE_ANSWER);
 		return;
 	}
+	/* Some of the bytes may have been taken before the refusal. */
+	if (follows)
+		from_the_start(t);
 	change(t, TRANSFER_READY);
+}
+
+/* A consumer goes on at the answer's Location. */
+static void follow(struct transfer *t)
+{
+	if (!t->x.got.location) {
+		err_set(&t->err, ERR_NET, "%s: does not say where to go on",
+			t->server);
+		fail(t, FAILURE_ANSWER);
+		return;
+	}
+	redirected(t);
+	if (t->state != TRANSFER_READY)
+		return;
+	t->follows = true;
+	if (t->ops->follow && t->ops->follow(t->ctx, &t->at, &t->err) < 0)
+		fail(t, FAILURE_ANSWER);
 }
 
 static void obey(struct transfer *t, enum verdict v)
@@ -365,6 +416,9 @@ static void obey(struct transfer *t, enum verdict v)
 		from_the_start(t);
 		change(t, TRANSFER_READY);
 		break;
+	case VERDICT_FOLLOW:
+		follow(t);
+		break;
 	case VERDICT_RETRY:
 		retry(t, -1, FAILURE_BODY);
 		break;
@@ -377,23 +431,47 @@ static void obey(struct transfer *t, enum verdict v)
 	}
 }
 
+static bool is_judged(const struct transfer *t)
+{
+	const struct http_exchange *const x = &t->x;
+	const long status = x->got.status;
+
+	if (x->refused || x->code != CURLE_OK)
+		return x->refused;
+	return status == 200 || status == 206 || status == 416 ||
+	       (t->ops->takes && t->ops->takes(t->ctx, t->follows, x));
+}
+
+/* What was sent would have to be sent again: only where that is said. */
+static bool is_redirect(const struct http_exchange *x)
+{
+	const long status = x->got.status;
+	const bool reads = x->method == HTTP_GET || x->method == HTTP_HEAD;
+
+	return x->got.location &&
+	       (reads ? status >= 301 && status <= 308 && status != 304
+		      : status == 307 || status == 308);
+}
+
 static void judge(struct transfer *t)
 {
+	static const char *const method[] = {"GET", "HEAD", "POST", "PUT"};
 	struct http_exchange *const x = &t->x;
 	const long status = x->got.status;
 
-	log_debug("%s %s: HTTP %ld, %llu bytes%s%s", x->post ? "POST" : "GET",
-		  t->at.shown, status, (unsigned long long)x->n_body,
+	log_debug("%s %s: HTTP %ld, %llu bytes%s%s", method[x->method],
+		  t->at.shown, status,
+		  (unsigned long long)(x->body ? x->n_sent : x->n_body),
 		  x->code ? ", " : "", x->code ? http_failure(x) : "");
-	if (x->refused || (x->code == CURLE_OK &&
-			   (status == 200 || status == 206 || status == 416))) {
+	if (t->auth && t->used && x->code == CURLE_OK && status != 401)
+		t->auth->worked(t->auth->ctx, t->used);
+	if (is_judged(t)) {
 		t->err = x->err;
 		t->refused = false;
 		obey(t, t->ops->judge(t->ctx, x, &t->err));
 	} else if (x->code != CURLE_OK) {
 		broken(t);
-	} else if (status >= 301 && status <= 308 && status != 304 &&
-		   x->got.location) {
+	} else if (is_redirect(x)) {
 		redirected(t);
 	} else if (status == 401) {
 		unauthorised(t);
@@ -425,6 +503,7 @@ static void start(struct transfer *t)
 	secret_free(t->used);
 	t->used = a ? xstrdup(a) : NULL;
 	t->x = (struct http_exchange){
+		.method = t->post ? HTTP_POST : HTTP_GET,
 		.url = &t->at,
 		.authorization = t->used,
 		.accept = t->accept,
@@ -437,6 +516,8 @@ static void start(struct transfer *t)
 		.sink = t->ops->sink,
 		.ctx = t->ctx,
 	};
+	if (t->ops->request)
+		t->ops->request(t->ctx, t->follows, &t->x);
 	http_start(t->env->http, &t->x);
 	t->state = TRANSFER_RUNNING;
 }

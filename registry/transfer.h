@@ -1,5 +1,5 @@
 /*
- * transfer - one document or blob from one endpoint, by all that it takes
+ * transfer - one document or blob from or to one endpoint, by all that it takes
  *
  * Repeats exchanges until the consumer has what it wants: follows redirects
  * (at most 10, never from https to http, Authorization only to the origin that
@@ -43,13 +43,23 @@ void transfer_note(const struct transfer_env *env, const char *fmt, ...)
 enum verdict {
 	VERDICT_DONE,  /* all is here */
 	VERDICT_AGAIN, /* ask again at once, differently; the consumer counts */
-	VERDICT_RETRY, /* e is set; as good as a cut connection */
-	VERDICT_FAIL,  /* e is set; another endpoint may do better */
-	VERDICT_OURS,  /* e is set; the fault is on our side (a full disk) */
+	VERDICT_FOLLOW, /* go on at Location, as after a redirect */
+	VERDICT_RETRY,  /* e is set; as good as a cut connection */
+	VERDICT_FAIL,   /* e is set; another endpoint may do better */
+	VERDICT_OURS,   /* e is set; the fault is on our side (a full disk) */
 };
 
-/* Who takes the bytes. */
+/* Who takes the bytes, or gives them. */
 struct transfer_ops {
+	/*
+	 * What is asked: method and body; NULL: a GET. follows: VERDICT_FOLLOW
+	 * led here; a retry begins before it.
+	 */
+	void (*request)(void *ctx, bool follows, struct http_exchange *x);
+	/* Before VERDICT_FOLLOW is obeyed: what the address lacks. */
+	int (*follow)(void *ctx, struct url *at, struct err *e);
+	/* Answers besides 200, 206 and 416 that judge() is asked about. */
+	bool (*takes)(void *ctx, bool follows, const struct http_exchange *x);
 	/* Before each exchange: from which byte on (0: all)? */
 	int (*begin)(void *ctx, uint64_t *ret_from, struct err *e);
 	/* 200 or 206 came; -1 sends it back, judge() is asked why. */
@@ -69,6 +79,11 @@ struct transfer_auth {
 	/* Get a better one; x is the 401, `used` the header that it followed. */
 	int (*renew)(void *ctx, const struct http_exchange *x, const char *used,
 		     struct err *e);
+	/* `used` was taken; was it ever? */
+	void (*worked)(void *ctx, const char *used);
+	bool (*has_worked)(void *ctx, const char *used);
+	/* A better one is no better: say what to do about that. */
+	void (*explain)(void *ctx, struct err *e);
 	void *ctx;
 };
 
@@ -117,8 +132,10 @@ struct transfer {
 	struct http_exchange x;
 	char *used; /* the Authorization of this exchange (secret) */
 	int redirects;
+	bool follows;
 	int failures; /* since the last progress */
 	int renewals; /* answers to a 401 that are still allowed, or 0 */
+	bool voided;  /* a token that had worked was not taken */
 	bool refused; /* there was one */
 	uint64_t high;
 	int64_t due_ms;

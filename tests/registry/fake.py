@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A registry that misbehaves on request (Distribution API v2, pull only).
+"""A registry that misbehaves on request (Distribution API v2).
 
     fake.py [--layout DIR] [--port-file FILE] [--cert FILE] [--life SECONDS]
+            [--stay]
 
 Serves, under every repository name, one made-up image (an index, a manifest,
 a config, three layers) and, with --layout, what an OCI layout directory holds.
@@ -17,12 +18,13 @@ How it misbehaves is set by POST /_ctl with a JSON document:
      "auth": {"kind": "bearer"}}
 
 which also forgets the log, tokens and counts of before. A rule is for requests
-whose "listener path" holds "path"; it is passed over for the first "skip" of
-them and used up after "times". The first that fits is applied:
+whose "listener path" holds "path" (and of "method", if it is said); it is passed
+over for the first "skip" of them and used up after "times". The first that fits
+is applied:
 
     status, headers, body   answer this instead
     close                   close without an answer
-    cut: N                  close after N bytes of the body
+    cut: N                  close after N bytes of the body (of a PUT: of its)
     stall: N, for: S        after N bytes of the body be silent for S seconds
     rate: N                 N bytes a second
     no_range                answer 200 to a Range request
@@ -35,6 +37,10 @@ them and used up after "times". The first that fits is applied:
     type, no_digest, digest, encoding   change headers
     gzip                    Content-Encoding: gzip around the body, unasked
     expire                  tokens given out so far are no longer taken
+    location: URL           of an upload, {path} and {id} are put in
+
+With "push": {} a repository holds only what was pushed to it, and mounts from
+others work; "deny" in it is a list of repositories that may not be mounted from.
 
 "auth": kind "bearer" or "basic"; for both user and password (anonymous tokens
 are given unless user is set), identity (a refresh token); realm (URL with the
@@ -42,8 +48,9 @@ same replacements), token_key ("access_token"), challenge (the header itself),
 status (of the token server), token_body.
 
 GET /_log: the requests since, as a JSON list: listener, method, path, auth,
-range, accept, encoding, agent, body. It ends with its parent (PDEATHSIG), at
-the end of standard input, on SIGTERM, or after --life seconds (default 600).
+range, accept, encoding, agent, type, size, body. It ends with its parent
+(PDEATHSIG; not with --stay), at the end of standard input, on SIGTERM, or after
+--life seconds (default 600).
 """
 import argparse
 import base64
@@ -161,6 +168,8 @@ class State:
         with self.lock:
             self.rules = [dict(r) for r in doc.get('rules', [])]
             self.auth = doc.get('auth')
+            self.push = doc.get('push')
+            self.pushed = {}  # repository -> digest or tag -> bytes
             self.tokens = set()
             self.given = 0
             self.log = []
@@ -172,10 +181,11 @@ class State:
                                 '%s://127.0.0.1:%d' % (scheme, port))
         return text.replace('{path}', path)
 
-    def rule_for(self, text):
+    def rule_for(self, text, method):
         with self.lock:
             for r in self.rules:
-                if r.get('path', '') not in text:
+                if r.get('path', '') not in text or \
+                        r.get('method', method) != method:
                     continue
                 if r.get('skip', 0) > 0:
                     r['skip'] -= 1
@@ -217,7 +227,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != 'HEAD':
+            self.wfile.write(body)
 
     def answer_json(self, status, doc, headers=None):
         self.answer(status, dumps(doc), dict(
@@ -239,7 +250,9 @@ class Handler(BaseHTTPRequestHandler):
                  'path': self.path, 'body': body}
         for key, header in (('auth', 'Authorization'), ('range', 'Range'),
                             ('accept', 'Accept'), ('agent', 'User-Agent'),
-                            ('encoding', 'Accept-Encoding')):
+                            ('encoding', 'Accept-Encoding'),
+                            ('type', 'Content-Type'),
+                            ('size', 'Content-Length')):
             entry[key] = self.headers.get(header, '')
         with state.lock:
             if len(state.log) < LOG_MAX:
@@ -253,7 +266,92 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200)
             return
         self.note(body.decode('utf-8', 'replace'))
-        self.guarded(lambda rule: self.token(body.decode()))
+        if '/blobs/uploads/' in self.path:
+            self.guarded(self.open_upload)
+        else:
+            self.guarded(lambda rule: self.token(body.decode()))
+
+    def do_HEAD(self):
+        self.note()
+        self.guarded(self.head)
+
+    def do_PUT(self):
+        """The body comes before any answer, as with most registries."""
+        self.note()
+        rule = self.rule()
+        size = int(self.headers.get('Content-Length', '0'))
+        cut = rule.get('cut', size)
+        try:
+            body = self.rfile.read(min(size, cut))
+        except OSError:
+            cut = -1
+        if cut < size or len(body) < size:
+            self.hang_up()
+            return
+        self.guarded(lambda _: self.put(rule, body), rule)
+
+    # ---- pushes ----------------------------------------------------------
+
+    def parts(self):
+        """Repository and what is asked of it."""
+        url = urllib.parse.urlsplit(self.path)
+        name, _, rest = url.path.removeprefix('/v2/').partition('/blobs/')
+        if not rest:
+            name, _, rest = url.path.removeprefix('/v2/').partition(
+                '/manifests/')
+        return name, rest, urllib.parse.parse_qs(url.query)
+
+    def head(self, _):
+        state = self.server.state
+        name, rest, _ = self.parts()
+        if not self.authorised():
+            return
+        data = state.pushed.get(name, {}).get(rest)
+        self.send_response(404 if data is None else 200)
+        self.send_header('Content-Length', str(len(data or b'')))
+        self.end_headers()
+
+    def open_upload(self, rule):
+        state = self.server.state
+        name, _, query = self.parts()
+        if not self.authorised():
+            return
+        digest = query.get('mount', [''])[0]
+        source = query.get('from', [''])[0]
+        if source in state.push.get('deny', []):
+            self.answer_json(403, {'errors': [{
+                'code': 'DENIED', 'message': 'not from there'}]})
+            return
+        data = state.pushed.get(source, {}).get(digest)
+        if data is not None:
+            state.pushed.setdefault(name, {})[digest] = data
+            self.answer(201, headers={'Docker-Content-Digest': digest})
+            return
+        where = rule.get('location', '{path}{id}?_state=a%2Fb%3D&x=y')
+        with state.lock:
+            state.given += 1
+            upload = 'up-%d' % state.given
+        self.answer(202, headers={'Location': state.fill(
+            where, urllib.parse.urlsplit(self.path).path).replace(
+                '{id}', upload)})
+
+    def put(self, rule, body):
+        state = self.server.state
+        name, rest, query = self.parts()
+        if self.server.name != 'other' and not self.authorised():
+            return
+        digest = digest_of(body)
+        if 'blobs' in self.path and (query.get('digest') != [digest] or
+                                     '_state=a%2Fb%3D&x=y&' not in self.path):
+            self.answer_json(400, {'errors': [{
+                'code': 'DIGEST_INVALID', 'message': 'not what was said'}]})
+            return
+        with state.lock:
+            have = state.pushed.setdefault(name, {})
+            have[digest] = body
+            have[rest] = body
+        self.answer(201, headers={
+            'Docker-Content-Digest': rule.get('digest', digest)})
 
     def do_GET(self):
         state = self.server.state
@@ -265,9 +363,13 @@ class Handler(BaseHTTPRequestHandler):
         self.note()
         self.guarded(self.get)
 
-    def guarded(self, then):
+    def rule(self):
+        return self.server.state.rule_for(
+            '%s %s' % (self.server.name, self.path), self.command)
+
+    def guarded(self, then, rule=None):
         state = self.server.state
-        rule = state.rule_for('%s %s' % (self.server.name, self.path))
+        rule = self.rule() if rule is None else rule
         try:
             if rule.get('close'):
                 self.hang_up()
@@ -487,8 +589,9 @@ def tls_context(copy_to):
         shutil.rmtree(folder)
 
 
-def end_with_parent(life):
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
+def end_in_time(life, stay):
+    if not stay:
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGALRM, lambda *_: os._exit(3))
     signal.alarm(life)
@@ -509,8 +612,9 @@ def main():
     parser.add_argument('--port-file')
     parser.add_argument('--cert')
     parser.add_argument('--life', type=int, default=600)
+    parser.add_argument('--stay', action='store_true')
     args = parser.parse_args()
-    end_with_parent(args.life)
+    end_in_time(args.life, args.stay)
 
     content = Content()
     content.make_image()
