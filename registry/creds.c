@@ -109,6 +109,17 @@ static size_t key_covers(const char *key, const char *registry,
 	return host + 1 + n;
 }
 
+bool creds_key_is(const char *key, const char *registry)
+{
+	return key_covers(key, registry, "") > 0;
+}
+
+const char *creds_server_name(const char *registry)
+{
+	return is_docker_hub(registry, strlen(registry)) ? DOCKER_SERVER
+							 : registry;
+}
+
 /* ---- entries ------------------------------------------------------------- */
 
 static int take_auth(const struct jval *entry, const char *b64,
@@ -207,12 +218,6 @@ static int from_auths(const struct jval *doc, const char *registry,
 	return take_entry(&entry, ret, e);
 }
 
-static const char *server_name(const char *registry)
-{
-	return is_docker_hub(registry, strlen(registry)) ? DOCKER_SERVER
-							 : registry;
-}
-
 /* A helper that is named for this very registry. */
 static int from_own_helper(const struct jval *doc, const char *registry,
 			   struct creds *ret, struct err *e)
@@ -237,7 +242,7 @@ static int from_own_helper(const struct jval *doc, const char *registry,
 			continue;
 		if (jget_str(&helpers, key, &helper, e) < 0)
 			return -1;
-		return helper_get(helper, server_name(key), ret, e);
+		return helper_get(helper, creds_server_name(key), ret, e);
 	}
 	return 0;
 }
@@ -265,7 +270,7 @@ int creds_parse(const char *p, size_t len, const char *name,
 		return -1;
 	if (str_empty(store))
 		return 0;
-	return helper_get(store, server_name(registry), ret, e);
+	return helper_get(store, creds_server_name(registry), ret, e);
 }
 
 /* ---- files --------------------------------------------------------------- */
@@ -298,38 +303,55 @@ static char *runtime_file(void)
 
 static char *docker_file(void)
 {
-	const char *const dir = getenv("DOCKER_CONFIG");
-	autofree char *home = NULL;
+	autofree char *home = user_home();
 
-	if (!str_empty(dir))
-		return xasprintf("%s/config.json", dir);
-	home = user_home();
 	return home ? xasprintf("%s/.docker/config.json", home) : NULL;
+}
+
+void creds_files_list(const char *auth_file, struct creds_files *ret)
+{
+	const char *const env = getenv("REGISTRY_AUTH_FILE");
+	const char *const docker = getenv("DOCKER_CONFIG");
+	size_t n = 0;
+
+	*ret = (struct creds_files){0};
+	if (!auth_file && !str_empty(env))
+		auth_file = env;
+	if (auth_file) {
+		ret->named = true;
+		ret->path[0] = xstrdup(auth_file);
+		return;
+	}
+	/* Who says where it is means this one; else podman's order. */
+	char *const in_order[CREDS_FILES_MAX] = {
+		str_empty(docker) ? NULL : xasprintf("%s/config.json", docker),
+		runtime_file(),
+		user_config_path("containers/auth.json"),
+		str_empty(docker) ? docker_file() : NULL,
+	};
+	for (size_t i = 0; i < CREDS_FILES_MAX; i++) {
+		if (in_order[i])
+			ret->path[n++] = in_order[i];
+	}
+}
+
+void creds_files_free(struct creds_files *f)
+{
+	for (size_t i = 0; i < CREDS_FILES_MAX; i++)
+		free(f->path[i]);
+	*f = (struct creds_files){0};
 }
 
 int creds_find(const char *auth_file, const char *registry,
 	       const char *repository, struct creds *ret, struct err *e)
 {
-	const char *const env = getenv("REGISTRY_AUTH_FILE");
+	autocredsfiles struct creds_files f;
 	int rc = 0;
 
 	*ret = (struct creds){0};
-	if (!auth_file && !str_empty(env))
-		auth_file = env;
-	if (auth_file)
-		return from_file(auth_file, true, registry, repository, ret,
-				 e) < 0
-			       ? -1
-			       : 0;
-
-	autofree char *runtime = runtime_file();
-	autofree char *config = user_config_path("containers/auth.json");
-	autofree char *docker = docker_file();
-	const char *const files[] = {runtime, config, docker};
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(files); i++) {
-		if (files[i])
-			rc = from_file(files[i], false, registry, repository,
-				       ret, e);
-	}
+	creds_files_list(auth_file, &f);
+	for (size_t i = 0; rc == 0 && i < CREDS_FILES_MAX && f.path[i]; i++)
+		rc = from_file(f.path[i], f.named, registry, repository, ret,
+			       e);
 	return rc < 0 ? -1 : 0;
 }

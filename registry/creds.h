@@ -3,9 +3,9 @@
  * and credential helpers
  *
  * Files, the first that knows the registry wins: --authfile or
- * $REGISTRY_AUTH_FILE alone; else $XDG_RUNTIME_DIR/containers/auth.json,
- * $XDG_CONFIG_HOME/containers/auth.json (~/.config), and
- * $DOCKER_CONFIG/config.json (~/.docker).
+ * $REGISTRY_AUTH_FILE alone; else $DOCKER_CONFIG/config.json if that is set,
+ * $XDG_RUNTIME_DIR/containers/auth.json,
+ * $XDG_CONFIG_HOME/containers/auth.json (~/.config), and ~/.docker/config.json.
  *
  * In a file: a helper named for this registry (credHelpers), then the most
  * specific entry of auths ("host/a/b" before "host/a" before "host"), then the
@@ -48,6 +48,22 @@ bool creds_are_set(const struct creds *c);
 int creds_parse(const char *p, size_t len, const char *name,
 		const char *registry, const char *repository, struct creds *ret,
 		struct err *e);
+
+/* Does this key of a file mean the registry as a whole? */
+bool creds_key_is(const char *key, const char *registry);
+
+/* The registry as Docker writes it into files and tells it to helpers. */
+const char *creds_server_name(const char *registry);
+
+/* The files in the order in which they are read; the first is written to. */
+#define CREDS_FILES_MAX 4
+struct creds_files {
+	char *path[CREDS_FILES_MAX]; /* malloced; the rest is NULL */
+	bool named; /* by --authfile or $REGISTRY_AUTH_FILE: it has to be there */
+};
+void creds_files_list(const char *auth_file, struct creds_files *ret);
+void creds_files_free(struct creds_files *f);
+#define autocredsfiles __attribute__((cleanup(creds_files_free)))
 
 /* json_parse for what holds secrets: its error quotes nothing of it. */
 json_t *secret_json_parse(const char *p, size_t len, const char *what,

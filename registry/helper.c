@@ -33,10 +33,10 @@ static bool name_is_fine(const char *s)
 	return true;
 }
 
-static _Noreturn void be_helper(const char *program, int sock)
+static _Noreturn void be_helper(const char *program, const char *word, int sock)
 {
-	char word[] = "get";
-	char *const argv[] = {(char *)(uintptr_t)program, word, NULL};
+	char *const argv[] = {(char *)(uintptr_t)program,
+			      (char *)(uintptr_t)word, NULL};
 	sigset_t none;
 
 	(void)sigemptyset(&none);
@@ -51,11 +51,11 @@ static _Noreturn void be_helper(const char *program, int sock)
 }
 
 /* One socket for both directions: the end of the question is a shutdown. */
-static int start(const char *program, const char *server, pid_t *ret_pid,
-		 struct err *e)
+static int start(const char *program, const char *word, const char *input,
+		 pid_t *ret_pid, struct err *e)
 {
 	int sv[2];
-	const size_t n = strlen(server);
+	const size_t n = strlen(input);
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_sys(e, "socketpair", "%s", program);
@@ -65,10 +65,10 @@ static int start(const char *program, const char *server, pid_t *ret_pid,
 	if (pid < 0)
 		return err_sys(e, "fork", "%s", program);
 	if (pid == 0)
-		be_helper(program, theirs);
+		be_helper(program, word, theirs);
 	*ret_pid = pid;
 
-	if (send(ours, server, n, MSG_NOSIGNAL) != (ssize_t)n ||
+	if (send(ours, input, n, MSG_NOSIGNAL) != (ssize_t)n ||
 	    shutdown(ours, SHUT_WR) < 0)
 		return err_sys(e, "send", "%s", program);
 	return take_fd(&ours);
@@ -152,11 +152,28 @@ static int failed(const struct buf *b, int status, const char *program,
 		       *what ? ": " : "", what);
 }
 
-int helper_get(const char *name, const char *server, struct creds *ret,
-	       struct err *e)
+/* The answer into b (a secret); *ret_status: of the program's end. */
+static int ask(const char *program, const char *word, const char *input,
+	       struct buf *b, int *ret_status, struct err *e)
 {
 	autokill pid_t pid = 0;
-	autobuf struct buf b = buf_make(TOKEN_MAX);
+	autoclose int fd = start(program, word, input, &pid, e);
+
+	if (fd < 0 || read_answer(fd, program, b, e) < 0)
+		return -1;
+	while (waitpid(pid, ret_status, 0) < 0) {
+		if (errno != EINTR)
+			return err_sys(e, "waitpid", "%s", program);
+	}
+	pid = 0;
+	return 0;
+}
+
+/* ret NULL: the answer means nothing. 1, or 0: it knows no such server. */
+static int run(const char *name, const char *word, const char *input,
+	       struct creds *ret, struct err *e)
+{
+	struct buf b = buf_make(TOKEN_MAX);
 	int status = 0;
 	int rc;
 
@@ -164,17 +181,37 @@ int helper_get(const char *name, const char *server, struct creds *ret,
 		return err_set(e, ERR_INVALID,
 			       "the name of a credential helper is not one");
 	autofree char *program = xasprintf("docker-credential-%s", name);
-	autoclose int fd = start(program, server, &pid, e);
-	if (fd < 0 || read_answer(fd, program, &b, e) < 0)
-		return -1;
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return err_sys(e, "waitpid", "%s", program);
-	}
-	pid = 0;
-	rc = status ? failed(&b, status, program, e)
-		    : take_answer(&b, program, ret, e);
+	rc = ask(program, word, input, &b, &status, e);
+	if (rc == 0 && status)
+		rc = failed(&b, status, program, e);
+	else if (rc == 0)
+		rc = ret ? take_answer(&b, program, ret, e) : 1;
 	if (b.p)
 		explicit_bzero(b.p, b.len);
+	buf_free(&b);
 	return rc;
+}
+
+int helper_get(const char *name, const char *server, struct creds *ret,
+	       struct err *e)
+{
+	return run(name, "get", server, ret, e);
+}
+
+int helper_store(const char *name, const char *server, const char *user,
+		 const char *password, struct err *e)
+{
+	autojson json_t *doc = json_pack("{s:s, s:s, s:s}", "ServerURL", server,
+					 "Username", user, "Secret", password);
+	autosecret char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+
+	if (!text)
+		return err_set(e, ERR_INVALID,
+			       "user name or password is not UTF-8");
+	return run(name, "store", text, NULL, e) < 0 ? -1 : 0;
+}
+
+int helper_erase(const char *name, const char *server, struct err *e)
+{
+	return run(name, "erase", server, NULL, e);
 }

@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "registry/base64.h"
 #include "registry/creds.h"
+#include "registry/login.h"
 
 static char dir[] = "/tmp/creds-test.XXXXXX";
 
@@ -219,6 +220,55 @@ static void files_are_asked_in_order(void **state)
 	assert_string_equal(found(NULL), "moved");
 }
 
+static void a_login_is_for_a_host(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"r.io", "r.io"},
+		{"https://r.io:5000/v2/", "r.io:5000"},
+		{"http://r.io/team", "r.io"},
+		{"[::1]:5000/x", "[::1]:5000"},
+		{"https://index.docker.io/v1/", "docker.io"},
+		{"registry-1.docker.io", "docker.io"},
+		{"https://", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		autofree char *server = login_server(pairs[i][0]);
+
+		assert_string_equal(server, pairs[i][1]);
+	}
+}
+
+static void a_login_replaces_its_entries_alone(void **state)
+{
+	struct login l = {.user = xstrdup("u"), .password = xstrdup("a:b")};
+	static const char before[] =
+		"{\"a\":1.5,\"auths\":{\"http://R.io\":" ANN ",\"r.io/y\":" BOB
+		",\"r.io\":{\"auth\":\"\",\"note\":[]}},\"z\":null}";
+	static const char after[] =
+		"{\"a\":1.5,\"auths\":{\"r.io/y\":" BOB
+		",\"r.io\":{\"auth\":\"dTphOmI=\",\"note\":[]}},\"z\":null}";
+	autofree char *file = xasprintf("%s/f.json", dir);
+	struct err e = {0};
+	bool helper = true;
+
+	(void)state;
+	put("f.json", before, 0640);
+	if (login_keep(file, "r.io", &l, &helper, &e) < 0)
+		fail_msg("%s", e.text);
+	login_free(&l);
+	assert_false(helper);
+	autojson json_t *want =
+		json_parse(after, sizeof(after) - 1, "want", &e);
+	autojson json_t *have = json_load_file(file, 0, NULL);
+	assert_true(json_equal(have, want));
+	assert_string_equal(found(file), "u");
+	assert_int_equal(login_drop(file, "r.io", &e), 1);
+	assert_string_equal(found(file), "");
+	assert_int_equal(login_drop(file, "r.io", &e), 0);
+}
+
 static void a_named_file_has_to_exist(void **state)
 {
 	autocreds struct creds c;
@@ -339,6 +389,9 @@ int main(void)
 		cmocka_unit_test(errors_hold_no_secrets),
 		cmocka_unit_test_setup_teardown(files_are_asked_in_order, fresh,
 						clean),
+		cmocka_unit_test(a_login_is_for_a_host),
+		cmocka_unit_test_setup_teardown(
+			a_login_replaces_its_entries_alone, fresh, clean),
 		cmocka_unit_test_setup_teardown(a_named_file_has_to_exist,
 						fresh, clean),
 		cmocka_unit_test_setup_teardown(helpers_are_run, fresh, clean),
