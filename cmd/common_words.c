@@ -81,10 +81,6 @@ static const struct {
 	{"build", BUILD_ELSEWHERE},
 	{"buildx", BUILD_ELSEWHERE},
 	{"builder", "prism builds no images and keeps no build cache"},
-	{"push", "'skopeo copy' pushes images; prism only pulls them"},
-	{"login", "'skopeo login' or 'podman login'; prism reads the file that "
-		  "they write (see README, registries)"},
-	{"logout", "'skopeo logout' or 'podman logout'"},
 	{"compose", "prism has no compose; 'prism run -d' once per service"},
 	{"search", "search on the registry's own pages"},
 	{"manifest create", "'buildah manifest create' makes indexes"},

@@ -16,7 +16,10 @@ extern const struct command cmd_diff;
 extern const struct command cmd_export;
 extern const struct command cmd_import;
 extern const struct command cmd_load;
+extern const struct command cmd_login;
+extern const struct command cmd_logout;
 extern const struct command cmd_manifest_inspect;
+extern const struct command cmd_push;
 extern const struct command cmd_save;
 
 int main(int argc, char **argv)
@@ -32,7 +35,10 @@ int main(int argc, char **argv)
 		&cmd_export,
 		&cmd_import,
 		&cmd_load,
+		&cmd_login,
+		&cmd_logout,
 		&cmd_manifest_inspect,
+		&cmd_push,
 		&cmd_save,
 		NULL,
 	};

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 #define REDRAW_MS 100
 
 static int64_t now_ms(void)
@@ -62,4 +64,10 @@ void progress_wipe(struct progress *p)
 	(void)fputs("\r\033[K", stderr);
 	(void)fflush(stderr);
 	p->drawn = false;
+}
+
+void progress_note(void *ctx, const char *text)
+{
+	progress_wipe(ctx);
+	log_note("%s", text);
 }

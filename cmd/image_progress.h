@@ -1,5 +1,5 @@
 /*
- * image_progress - one line on a terminal that says how far a pull is
+ * image_progress - one line on a terminal that says how far a pull or push is
  *
  * Only drawn when stderr is a terminal; redrawn a few times a second; wiped
  * before anything else is printed.
@@ -30,5 +30,7 @@ struct progress_state {
 void progress_begin(struct progress *p, const char *name, bool quiet);
 void progress_draw(struct progress *p, const struct progress_state *now);
 void progress_wipe(struct progress *p);
+/* Say something in between: a registry_note_fn, ctx is the progress. */
+void progress_note(void *ctx, const char *text);
 
 #endif

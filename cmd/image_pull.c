@@ -42,14 +42,6 @@ struct pull {
 	struct resolved image;
 };
 
-static void say_note(void *ctx, const char *text)
-{
-	struct pull *const p = ctx;
-
-	progress_wipe(&p->progress);
-	log_note("%s", text);
-}
-
 static void say_layer(void *ctx, const struct oci_desc *layer, bool was_there)
 {
 	const struct pull *const p = ctx;
@@ -135,8 +127,8 @@ static int prepare(struct pull *p, const struct globals *g, const char *name,
 	const struct registry_opts o = {
 		.config_path = g->config,
 		.auth_file = p->opts->authfile,
-		.note = say_note,
-		.note_ctx = p,
+		.note = progress_note,
+		.note_ctx = &p->progress,
 	};
 
 	if (ref_parse(name, &p->ref, e))

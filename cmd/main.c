@@ -82,6 +82,21 @@ static const struct command export_elsewhere = {
 	.summary = "Write a container's file system as a tar",
 	.in_image = true,
 };
+static const struct command login_elsewhere = {
+	.name = "login",
+	.summary = "Log in to a registry (default: docker.io)",
+	.in_image = true,
+};
+static const struct command logout_elsewhere = {
+	.name = "logout",
+	.summary = "Forget the login at a registry",
+	.in_image = true,
+};
+static const struct command push_elsewhere = {
+	.name = "push",
+	.summary = "Send an image to a registry",
+	.in_image = true,
+};
 static const struct command fsck_elsewhere = {
 	.name = "fsck",
 	.summary = "Check the store",
@@ -120,6 +135,9 @@ int main(int argc, char **argv)
 		&cmd_attach,
 		&cmd_stop,
 		&pull_elsewhere,
+		&push_elsewhere,
+		&login_elsewhere,
+		&logout_elsewhere,
 		&cmd_list_images,
 		&cmd_rmi,
 		&cmd_inspect,

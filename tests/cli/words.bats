@@ -60,7 +60,7 @@ setup_file()
 @test "commands of docker and podman say what to use instead" {
 	local word
 
-	for word in build buildx push login compose swarm service pod secret \
+	for word in build buildx compose swarm service pod secret \
 		context kube search; do
 		must_fail 125 prism $word x
 		says "there is no '$word' in prism"
@@ -68,8 +68,6 @@ setup_file()
 	done
 	must_fail 125 prism image build -t x .
 	says "there is no 'image build' in prism"
-	must_fail 125 prism image push x
-	says "there is no 'push' in prism"
 	must_fail 125 prism system events
 	says "there is no 'system events' in prism"
 }

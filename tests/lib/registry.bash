@@ -3,7 +3,8 @@
 
 # registry_serve DATA-DIR NAME [write]: start; REGISTRY_PORT is where. NAME.pid
 # and NAME.log stand beside NAME.yml. Without "write" nothing can be pushed, so
-# that several may serve the same data.
+# that several may serve the same data. REGISTRY_HTPASSWD: a file of those who
+# may.
 registry_serve()
 {
 	local data=$1 name=$2 ro=true try
@@ -25,6 +26,10 @@ registry_serve()
 		http:
 		  addr: 127.0.0.1:$REGISTRY_PORT
 		END
+		if [ -n "${REGISTRY_HTPASSWD:-}" ]; then
+			printf 'auth: {htpasswd: {realm: test, path: %s}}\n' \
+				"$REGISTRY_HTPASSWD" >>"$name.yml"
+		fi
 		docker-registry serve "$name.yml" >"$name.log" 2>&1 3>&- &
 		printf '%s\n' $! >"$name.pid"
 		if registry_ready "$name"; then
@@ -47,14 +52,16 @@ print(s.getsockname()[1])'
 
 registry_ready()
 {
-	local end=$((EPOCHSECONDS + 60))
+	local end=$((EPOCHSECONDS + 60)) code
 
 	while [ "$EPOCHSECONDS" -lt "$end" ]; do
 		if ! kill -0 "$(cat "$1.pid")" 2>/dev/null; then
 			return 1
 		fi
-		if curl -sf -o /dev/null --max-time 10 \
-			"http://127.0.0.1:$REGISTRY_PORT/v2/"; then
+		code=$(curl -s -o /dev/null -w '%{http_code}' --max-time 10 \
+			"http://127.0.0.1:$REGISTRY_PORT/v2/") || true
+		# 401: it wants a password.
+		if [[ $code =~ ^(200|401)$ ]]; then
 			return 0
 		fi
 		sleep 0.05

@@ -12,6 +12,8 @@
   plain  after "ready": Ctrl-P Ctrl-Q x
   stop   after "ready": SIGTSTP; prints "stopped: restored" when the settings
          are as before then; SIGCONT; when it is raw again "hello" + return
+  login  "me" + return after "Username:", "secret" + return after "Password:"
+  login-int  Ctrl-C after "Password:"
   kill:PID   kill -9 of that process when the terminal is raw
 
 Prints what the program wrote, then "restored: yes|no" (are the terminal's
@@ -93,6 +95,14 @@ def drive(mode, master, slave, pid, seen):
     elif mode == 'plain':
         read_word(master, seen, b'ready')
         os.write(master, b'\x10\x11x')
+    elif mode == 'login':
+        read_word(master, seen, b'Username:')
+        os.write(master, b'me\r')
+        read_word(master, seen, b'Password:')
+        os.write(master, b'secret\r')
+    elif mode == 'login-int':
+        read_word(master, seen, b'Password:')
+        os.write(master, b'\x03')
     elif mode.startswith('kill:'):
         read_until_raw(master, slave, seen)
         os.kill(int(mode[5:]), signal.SIGKILL)
