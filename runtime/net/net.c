@@ -119,9 +119,8 @@ static int raise_all(const struct net_of *o, const struct run_spec *s,
 	crash_point("net-linked");
 	if (open_firewall(o, places, st, e) < 0)
 		return -1;
-	if (s->no_hosts)
-		return 0;
-	if (names_own(o, s, st, e) < 0)
+	/* The others know it all the same. */
+	if (!s->no_hosts && names_own(o, s, st, e) < 0)
 		return -1;
 	for (size_t i = 0; i < st->n_ends; i++)
 		if (names_tell(o->home->root_fd, st->ends[i].network, e) < 0)

@@ -94,12 +94,9 @@ static int say(const struct net_of *o, const struct net_state *st, size_t i,
 static int tell(const struct net_of *o, const struct run_spec *s,
 		const struct net_state *st, const char *network, struct err *e)
 {
-	if (s->no_hosts)
-		return 0;
-	return names_own(o, s, st, e) < 0 ||
-			       names_tell(o->home->root_fd, network, e) < 0
-		       ? -1
-		       : 0;
+	if (!s->no_hosts && names_own(o, s, st, e) < 0)
+		return -1;
+	return names_tell(o->home->root_fd, network, e);
 }
 
 /* ---- the way out ---------------------------------------------------------------- */

@@ -626,6 +626,25 @@ up9'
 	must_work hprism rm -f web db
 }
 
+@test "one without a hosts file of its own is found by the others" {
+	need ROOT NETNS OVERLAY
+	world
+	hprism network create one
+	hprism network create two
+	must_work hprism run -d --name db --network one --network two busybox \
+		sleep 300
+	must_work hprism run -d --name web --no-hosts --network one busybox \
+		sleep 300
+	must_work hprism exec db grep -c '	web ' /etc/hosts
+	prints 1
+	must_work hprism network connect two web
+	must_work hprism exec db grep -c '	web ' /etc/hosts
+	prints 2
+	must_work hprism exec web cat /etc/hosts
+	has_not 'db|prism'
+	must_work hprism rm -f web db
+}
+
 # A lease is broken when 45 s are over; its file's owner can lay one on it.
 @test "nobody waits for a container's lease on its hosts file" {
 	need ROOT NETNS OVERLAY
