@@ -37,6 +37,7 @@ is applied:
     type, no_digest, digest, encoding   change headers
     gzip                    Content-Encoding: gzip around the body, unasked
     expire                  tokens given out so far are no longer taken
+    wait: S                 answer a PUT after S seconds
     location: URL           of an upload, {path} and {id} are put in
 
 With "push": {} a repository holds only what was pushed to it, and mounts from
@@ -288,6 +289,7 @@ class Handler(BaseHTTPRequestHandler):
         if cut < size or len(body) < size:
             self.hang_up()
             return
+        time.sleep(rule.get('wait', 0))
         self.guarded(lambda _: self.put(rule, body), rule)
 
     # ---- pushes ----------------------------------------------------------

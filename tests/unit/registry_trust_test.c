@@ -207,6 +207,20 @@ static void an_identity_token_goes_by_post(void **state)
 	shows(text, "refresh_token=idt%2B%2F%3D%26");
 }
 
+static void an_identity_token_is_not_redirected(void **state)
+{
+	const struct ref ref = rig_ref(rig, "main", "latest");
+
+	(void)state;
+	rig_set(rig, "{\"auth\":{\"kind\":\"bearer\",\"identity\":\"idt\"},"
+		     "\"rules\":[{\"path\":\"main /token\",\"redirect\":"
+		     "\"{other}/token\"}]}");
+	rig_open(rig, NULL, auth_file("{\"identitytoken\":\"idt\"}"), 0);
+	(void)fails(&ref, ERR_AUTH,
+		    "a redirect with credentials to another host");
+	assert_int_equal(rig_count(rig, "/token"), 1);
+}
+
 static void basic_works_and_needs_credentials(void **state)
 {
 	const struct ref ref = rig_ref(rig, "main", "latest");
@@ -598,6 +612,7 @@ int main(void)
 		cmocka_unit_test(credentials_go_to_the_token_server_only),
 		cmocka_unit_test(refused_credentials_name_their_file),
 		cmocka_unit_test(an_identity_token_goes_by_post),
+		cmocka_unit_test(an_identity_token_is_not_redirected),
 		cmocka_unit_test(basic_works_and_needs_credentials),
 		cmocka_unit_test(a_token_that_runs_out_is_renewed),
 		cmocka_unit_test(a_token_that_is_never_taken_is_an_error),
