@@ -11,6 +11,7 @@
 #include "base/oci.h"
 #include "base/own.h"
 #include "base/ref.h"
+#include "base/str.h"
 #include "cmd/cmd.h"
 #include "cmd/image_progress.h"
 #include "registry/registry.h"
@@ -39,6 +40,7 @@ static const struct opt push_options[] = {
 
 struct push {
 	const struct push_opts *opts;
+	const char *source; /* what to push, if it is not ref's own image */
 	struct ref ref;
 	struct registry *registry;
 	struct store *store;
@@ -73,13 +75,20 @@ static int no_such_image(const struct push *p, struct err *e)
 static int find_image(struct push *p, struct err *e)
 {
 	struct oci_platform platform;
+	struct ref from = p->ref;
 
 	if (p->opts->platform &&
 	    oci_platform_parse(p->opts->platform, &platform, e))
 		return -1;
-	if (image_find(p->store, &p->ref, p->opts->platform ? &platform : NULL,
+	if (p->source) {
+		if (image_find_any(p->store, p->source, &p->image, e))
+			return -1;
+		from = p->image.ref;
+		image_free(&p->image);
+	}
+	if (image_find(p->store, &from, p->opts->platform ? &platform : NULL,
 		       &p->image, e))
-		return no_such_image(p, e);
+		return p->source ? -1 : no_such_image(p, e);
 	p->manifest = buf_make(MANIFEST_MAX);
 	return blob_read(p->store, &p->image.manifest, &p->manifest, e);
 }
@@ -256,10 +265,10 @@ static int rename_index(struct push *p, struct err *e)
 		return 0;
 	log_note("%s came as an index of several platforms; the image for %s "
 		 "was pushed, the index was not",
-		 ref_familiar(&p->ref, (char[REF_TEXT_MAX]){0}),
+		 ref_familiar(&p->image.ref, (char[REF_TEXT_MAX]){0}),
 		 oci_platform_text(&p->image.config.platform,
 				   (char[OCI_PLATFORM_TEXT_MAX]){0}));
-	if (has_others(p))
+	if (p->source || has_others(p))
 		return 0;
 	return image_tag(p->store, &p->ref, &p->image.manifest,
 			 &p->image.manifest, e);
@@ -341,11 +350,13 @@ static void clean_up(struct push *p)
 static int push_run(const struct globals *g, void *fields, int argc,
 		    char **argv, struct err *e)
 {
-	struct push p = {.opts = fields};
+	struct push p = {.opts = fields, .source = argc > 1 ? argv[0] : NULL};
+	const char *const to = argv[argc - 1];
+	/* As podman writes it. */
+	const char *const bare = str_after(to, "docker://");
 	int rc;
 
-	(void)argc;
-	rc = prepare(&p, g, argv[0], e);
+	rc = prepare(&p, g, bare ? bare : to, e);
 	if (rc == 0)
 		rc = push_image(&p, e);
 	clean_up(&p);
@@ -355,11 +366,11 @@ static int push_run(const struct globals *g, void *fields, int argc,
 extern const struct command cmd_push;
 const struct command cmd_push = {
 	.name = "push",
-	.operands = "IMAGE",
+	.operands = "IMAGE [DESTINATION]",
 	.summary = "Send an image to a registry",
 	.opts = push_options,
 	.fields_size = sizeof(struct push_opts),
 	.min_operands = 1,
-	.max_operands = 1,
+	.max_operands = 2,
 	.run = push_run,
 };

@@ -146,6 +146,16 @@ push_as()
 	must_work prism push -q --platform linux/arm64 "$OPEN/two:1"
 }
 
+@test "push IMAGE DESTINATION: a name or an id, to where it has no name here" {
+	must_work prism push -q busybox "docker://$OPEN/elsewhere:1"
+	prints "$OPEN/elsewhere:1"
+	must_work prism push "$(prism images -q busybox)" "$OPEN/elsewhere"
+	has "^latest: digest: $MANIFEST "
+	must_exit 1 prism image exists "$OPEN/elsewhere:1"
+	must_fail 1 prism push nothing "$OPEN/elsewhere:1"
+	says 'nothing.* is not in the store'
+}
+
 @test "what was pushed comes back: prism, skopeo, podman" {
 	need TOOL_podman
 	push_as "$OPEN/back:1"
