@@ -236,3 +236,11 @@ int oci_platform_match(const struct oci_platform *want,
 		return 0;
 	return exact - (w - h);
 }
+
+int oci_platform_or_host(const char *s, struct oci_platform *ret, struct err *e)
+{
+	if (s)
+		return oci_platform_parse(s, ret, e);
+	oci_platform_host(ret);
+	return 0;
+}

@@ -22,6 +22,9 @@ int oci_platform_parse(const char *s, struct oci_platform *ret, struct err *e);
 void oci_platform_normalise(struct oci_platform *p);
 /* What this machine runs natively (uname(2)). */
 void oci_platform_host(struct oci_platform *ret);
+/* What --platform says, or the host's where it says nothing (s NULL). */
+int oci_platform_or_host(const char *s, struct oci_platform *ret,
+			 struct err *e);
 /* "linux/arm64/v8"; buf of 96; returns buf. */
 #define OCI_PLATFORM_TEXT_MAX 96
 const char *oci_platform_text(const struct oci_platform *p, char *buf);

@@ -145,9 +145,7 @@ static int check_words(struct import *m, const char *name, struct ref *ret,
 		return err_hint(e, "fetch it: curl -L URL | prism import - "
 				   "NAME");
 	}
-	if (!m->o->platform)
-		oci_platform_host(&m->platform);
-	else if (oci_platform_parse(m->o->platform, &m->platform, e))
+	if (oci_platform_or_host(m->o->platform, &m->platform, e))
 		return -1;
 	return name ? image_store_new_name(name, ret, e) : 0;
 }

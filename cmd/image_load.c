@@ -137,9 +137,7 @@ static int load_run(const struct globals *g, void *fields, int argc,
 
 	(void)argc;
 	(void)argv;
-	if (!l.o->platform)
-		oci_platform_host(&l.platform);
-	else if (oci_platform_parse(l.o->platform, &l.platform, e))
+	if (oci_platform_or_host(l.o->platform, &l.platform, e))
 		return -1;
 	/* While we are still the user who may read it. */
 	fd = image_input_open(l.o->input, e);

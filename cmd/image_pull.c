@@ -131,14 +131,9 @@ static int prepare(struct pull *p, const struct globals *g, const char *name,
 		.note_ctx = &p->progress,
 	};
 
-	if (ref_parse(name, &p->ref, e))
+	if (ref_parse(name, &p->ref, e) ||
+	    oci_platform_or_host(p->opts->platform, &p->platform, e))
 		return -1;
-	if (p->opts->platform) {
-		if (oci_platform_parse(p->opts->platform, &p->platform, e))
-			return -1;
-	} else {
-		oci_platform_host(&p->platform);
-	}
 	progress_begin(&p->progress, name, p->opts->quiet || g->quiet);
 	/* While we are still the user whose credentials these are. */
 	if (registry_make(&o, &p->registry, e))
