@@ -414,7 +414,7 @@ static void explain_overlay(const struct mnt_overlay *o, struct err *e)
 	else if (e->sys == EINVAL)
 		(void)err_hint(e, "overlayfs refuses some file systems for "
 				  "its upper directory (NFS and others): put "
-				  " the store elsewhere with --root");
+				  "the store elsewhere with --root");
 	else if (e->sys == EPERM)
 		(void)err_hint(e, "overlayfs in a user namespace needs kernel "
 				  "5.11 or newer");
