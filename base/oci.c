@@ -582,3 +582,8 @@ int oci_index_select(const struct oci_index *x, const struct oci_platform *want,
 	*ret_unjudged = !best;
 	return 0;
 }
+
+char *oci_layout_blob(const struct digest *d)
+{
+	return xasprintf("blobs/%s", DIGEST_PATH(d));
+}

@@ -27,6 +27,10 @@
 	"application/vnd.docker.distribution.manifest.v2+json"
 #define DOCKER_MT_CONFIG "application/vnd.docker.container.image.v1+json"
 
+/* Annotations in the index.json of a layout: a tag, a whole name. */
+#define OCI_REF_NAME   "org.opencontainers.image.ref.name"
+#define OCI_IMAGE_NAME "io.containerd.image.name"
+
 struct oci_desc {
 	char media_type[128];
 	struct digest digest;
@@ -99,6 +103,9 @@ int oci_image_parse(const char *p, size_t len, struct oci_image *ret,
 void oci_index_free(struct oci_index *x);
 void oci_manifest_free(struct oci_manifest *m);
 void oci_image_free(struct oci_image *c);
+
+/* "blobs/<algorithm>/<hex>", a blob in an image layout; malloced. */
+char *oci_layout_blob(const struct digest *d);
 
 /*
  * The best descriptor for `want`: attestations (unknown/unknown) and unknown

@@ -11,11 +11,8 @@
 #include "base/own.h"
 #include "base/ref.h"
 
-#define NAME_OCI   "org.opencontainers.image.ref.name"
-#define NAME_FULL  "io.containerd.image.name"
 #define KIND       "vnd.docker.reference.type" /* attestations */
 #define PIECE      KIB(256)
-#define BLOBS      "blobs/"
 #define IMAGES_MAX INDEX_MAX
 
 /* A blob that is not at blobs/ALGORITHM/HEX, or not there at all. */
@@ -93,8 +90,8 @@ static int name_of(const struct jval *notes, const char **ret, struct err *e)
 	*ret = NULL;
 	if (!jval_present(notes))
 		return 0;
-	if (jget_str_opt(notes, NAME_FULL, ret, e) ||
-	    jget_str_opt(notes, NAME_OCI, &tag, e))
+	if (jget_str_opt(notes, OCI_IMAGE_NAME, ret, e) ||
+	    jget_str_opt(notes, OCI_REF_NAME, &tag, e))
 		return -1;
 	if (!*ret && tag && strpbrk(tag, "/:"))
 		*ret = tag;
@@ -389,13 +386,18 @@ struct archived_image *image_archive_at(struct image_archive *a, size_t i)
 
 /* ---- as a source -------------------------------------------------------------------- */
 
+/* Where it lies, if it does; malloced. */
+static char *file_of(const struct image_archive *a, const struct digest *d)
+{
+	const struct placed *const p = placed_at(a, d);
+
+	return p && p->file ? xstrdup(p->file) : oci_layout_blob(d);
+}
+
 static int find_blob(const struct image_archive *a, const struct digest *d,
 		     struct tarfile *ret, struct err *e)
 {
-	const struct placed *const p = placed_at(a, d);
-	autofree char *name = p && p->file
-				      ? xstrdup(p->file)
-				      : xasprintf(BLOBS "%s", DIGEST_PATH(d));
+	autofree char *name = file_of(a, d);
 
 	return tarfiles_find(a->t, name, ret, e);
 }
@@ -404,13 +406,14 @@ static int read_doc(const struct image_archive *a, const struct digest *d,
 		    struct buf *b, struct err *e)
 {
 	const struct placed *const p = placed_at(a, d);
-	autofree char *name = xasprintf(BLOBS "%s", DIGEST_PATH(d));
+	autofree char *name = NULL;
 
 	if (p && p->bytes) {
 		buf_add(b, p->bytes, p->n);
 		return 0;
 	}
-	return tarfiles_read(a->t, p && p->file ? p->file : name, b, e);
+	name = file_of(a, d);
+	return tarfiles_read(a->t, name, b, e);
 }
 
 static int manifest(void *ctx, const struct ref *ref,

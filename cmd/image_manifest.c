@@ -6,11 +6,11 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "base/own.h"
 #include "base/ref.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/image_progress.h"
 #include "registry/registry.h"
 
 struct manifest_opts {
@@ -22,12 +22,6 @@ static const struct opt manifest_options[] = {
 	 "FILE", "Credentials, in the form of Docker's config.json"},
 	{0},
 };
-
-static void say_note(void *ctx, const char *text)
-{
-	(void)ctx;
-	log_note("%s", text);
-}
 
 static int print_document(const struct buf *b, struct err *e)
 {
@@ -64,10 +58,12 @@ static int manifest_run(const struct globals *g, void *fields, int argc,
 			char **argv, struct err *e)
 {
 	const struct manifest_opts *const opts = fields;
+	struct progress none = {0};
 	const struct registry_opts o = {
 		.config_path = g->config,
 		.auth_file = opts->authfile,
-		.note = say_note,
+		.note = progress_note,
+		.note_ctx = &none,
 	};
 	struct registry *r = NULL;
 	struct ref ref;

@@ -21,9 +21,7 @@
 #include "store/image.h"
 #include "store/tarout.h"
 
-#define NAME_OCI  "org.opencontainers.image.ref.name"
-#define NAME_FULL "io.containerd.image.name"
-#define LAYOUT    "{\"imageLayoutVersion\":\"1.0.0\"}"
+#define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
 struct save_opts {
 	const char *output;
@@ -132,14 +130,9 @@ static int add_indexes(struct save *s, const struct digest *d, int depth,
 
 /* ---- the documents of the archive --------------------------------------------- */
 
-static char *blob_name(const struct digest *d)
-{
-	return xasprintf("blobs/%s", DIGEST_PATH(d));
-}
-
 static json_t *json_blob_name(const struct digest *d)
 {
-	autofree char *name = blob_name(d);
+	autofree char *name = oci_layout_blob(d);
 
 	return json_string(name);
 }
@@ -155,10 +148,10 @@ static void list_in_index(struct save *s, const struct digest *top,
 	json_t *notes;
 
 	if (name) {
-		notes = json_pack("{s:s}", NAME_FULL,
+		notes = json_pack("{s:s}", OCI_IMAGE_NAME,
 				  ref_text(name, (char[REF_TEXT_MAX]){0}));
 		if (*name->tag)
-			(void)json_object_set_new(notes, NAME_OCI,
+			(void)json_object_set_new(notes, OCI_REF_NAME,
 						  json_string(name->tag));
 		(void)json_object_set_new(m, "annotations", notes);
 	}
@@ -168,7 +161,7 @@ static void list_in_index(struct save *s, const struct digest *top,
 /* The entry of manifest.json with this config, made if it is not there. */
 static json_t *saved_entry(struct save *s, const struct image *img)
 {
-	autofree char *config = blob_name(&img->config_digest);
+	autofree char *config = oci_layout_blob(&img->config_digest);
 	json_t *layers = json_array();
 	json_t *x;
 
@@ -251,7 +244,7 @@ static int put_json(struct tarout *t, const char *name, const json_t *doc,
 static int put_blob(const struct save *s, struct tarout *t,
 		    const struct digest *d, struct err *e)
 {
-	autofree char *name = blob_name(d);
+	autofree char *name = oci_layout_blob(d);
 	autoclose int fd = blob_open(s->store, d, e);
 	uint64_t size;
 

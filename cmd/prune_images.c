@@ -13,12 +13,11 @@
 #include "base/userns.h"
 #include "cmd/cmd.h"
 #include "cmd/common_time.h"
+#include "cmd/content.h"
 #include "cmd/filter.h"
 #include "cmd/size.h"
-#include "store/blob.h"
 #include "store/gc.h"
 #include "store/image.h"
-#include "store/layer.h"
 #include "store/store.h"
 
 struct prune_opts {
@@ -46,7 +45,6 @@ struct prune {
 	struct ref *v; /* the names that go */
 	size_t n;
 	bool any;
-	uint64_t before;
 	struct err *e;
 };
 
@@ -105,41 +103,16 @@ static void say_removed(void *ctx, enum store_dir which, const struct digest *d)
 	(void)printf("deleted: %s\n", DIGEST_TEXT(d));
 }
 
-/* Bytes of all blobs and layers. */
-static int add_blob(void *ctx, const struct digest *d, const char *name,
-		    struct err *e)
+static void add_bytes(void *ctx, const struct digest *d, uint64_t bytes)
 {
-	struct prune *const p = ctx;
-	uint64_t n = 0;
-
-	(void)name;
-	(void)e;
-	if (d && blob_size(p->store, d, &n, &(struct err){0}) == 0)
-		p->before += n;
-	return 0;
+	(void)d;
+	*(uint64_t *)ctx += bytes;
 }
 
-static int add_layer(void *ctx, const struct digest *d, const char *name,
-		     struct err *e)
+static int bytes_of(const struct prune *p, uint64_t *ret, struct err *e)
 {
-	struct prune *const p = ctx;
-	uint64_t n = 0;
-
-	(void)name;
-	(void)e;
-	if (d && layer_size(p->store, d, &n, &(struct err){0}) == 0)
-		p->before += n;
-	return 0;
-}
-
-static int bytes_of(struct prune *p, uint64_t *ret, struct err *e)
-{
-	p->before = 0;
-	if (blob_each(p->store, add_blob, p, e) ||
-	    blob_each_in(p->store, STORE_LAYERS, add_layer, p, e))
-		return -1;
-	*ret = p->before;
-	return 0;
+	*ret = 0;
+	return content_each(p->store, add_bytes, ret, e);
 }
 
 static int prune(struct prune *p, bool all, struct err *e)

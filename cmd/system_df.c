@@ -10,14 +10,13 @@
 
 #include "base/json.h"
 #include "base/own.h"
+#include "cmd/content.h"
 #include "cmd/ctr.h"
 #include "cmd/listing.h"
 #include "cmd/ps_size.h"
 #include "cmd/size.h"
 #include "runtime/container_volumes.h"
-#include "store/blob.h"
 #include "store/image.h"
-#include "store/layer.h"
 #include "store/volume.h"
 
 struct df_opts {
@@ -103,37 +102,13 @@ static int one_name(void *ctx, const struct ref *ref, const struct digest *top,
 	return 0;
 }
 
-static void count(struct df *f, const struct digest *d, uint64_t bytes)
+static void count(void *ctx, const struct digest *d, uint64_t bytes)
 {
+	struct df *const f = ctx;
+
 	f->images.bytes += bytes;
 	if (is_in(f->needed, f->n_needed, d))
 		f->images.used += bytes;
-}
-
-static int one_blob(void *ctx, const struct digest *d, const char *name,
-		    struct err *e)
-{
-	struct df *const f = ctx;
-	uint64_t n;
-
-	(void)name;
-	(void)e;
-	if (d && blob_size(f->ctr.store, d, &n, &(struct err){0}) == 0)
-		count(f, d, n);
-	return 0;
-}
-
-static int one_layer(void *ctx, const struct digest *d, const char *name,
-		     struct err *e)
-{
-	struct df *const f = ctx;
-	uint64_t n;
-
-	(void)name;
-	(void)e;
-	if (d && layer_size(f->ctr.store, d, &n, &(struct err){0}) == 0)
-		count(f, d, n);
-	return 0;
 }
 
 /* ---- containers and volumes ----------------------------------------------------- */
@@ -235,9 +210,7 @@ static int gather(struct df *f, struct err *e)
 	/* Containers first: what they need is in use. */
 	if (container_each(&f->ctr.home, one_container, f, e) ||
 	    image_each(f->ctr.store, one_name, f, e) ||
-	    blob_each(f->ctr.store, one_blob, f, e) ||
-	    blob_each_in(f->ctr.store, STORE_LAYERS, one_layer, f, e) ||
-	    all_volumes(f, e))
+	    content_each(f->ctr.store, count, f, e) || all_volumes(f, e))
 		return -1;
 	add_row(f, "Images", &f->images);
 	add_row(f, "Containers", &f->containers);

@@ -32,17 +32,11 @@ struct newlayer {
 struct newlayer *newlayer_begin(struct store *s, struct err *e)
 {
 	autonewlayer struct newlayer *l = xcalloc(1, sizeof(*l));
-	const int tmp = store_dirfd(s, STORE_TMP, e);
 
 	l->store = s;
-	l->fd = tmp < 0 ? -1
-			: openat(tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-				 0600);
-	if (l->fd < 0) {
-		if (tmp >= 0)
-			(void)err_sys(e, "openat", "tmp (O_TMPFILE)");
+	l->fd = store_tmpfile(s, e);
+	if (l->fd < 0)
 		return NULL;
-	}
 	l->plain = hash_begin(DIGEST_SHA256);
 	l->packed = hash_begin(DIGEST_SHA256);
 	l->level_buf = xmalloc(ISAL_DEF_LVL1_DEFAULT);

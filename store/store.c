@@ -264,6 +264,17 @@ const char *store_root(const struct store *s)
 	return s->root;
 }
 
+int store_tmpfile(struct store *s, struct err *e)
+{
+	const int tmp = store_dirfd(s, STORE_TMP, e);
+	int fd;
+
+	if (tmp < 0)
+		return -1;
+	fd = openat(tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? err_sys(e, "openat", "tmp (O_TMPFILE)") : fd;
+}
+
 void store_unlock(struct store *s)
 {
 	own_close(&s->lock);

@@ -61,6 +61,9 @@ char *store_default_root(void);
 int store_dirfd(struct store *s, enum store_dir which, struct err *e);
 const char *store_root(const struct store *s);
 
+/* A file in tmp/ that no name leads to, to read and write; ours to close. */
+int store_tmpfile(struct store *s, struct err *e);
+
 /* Drop the store lock early: spec.json of a container now holds references. */
 void store_unlock(struct store *s);
 

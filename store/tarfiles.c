@@ -18,6 +18,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "store/confine.h"
+#include "store/tarpack.h"
 
 /* Names, places and sizes: 100,000 files of a hundred bytes each. */
 #define LIST_MAX  MIB(16)
@@ -84,14 +85,7 @@ static int open_tar(struct walk *w, struct err *e)
 	w->a = archive_read_new();
 	if (!w->a)
 		return err_set(e, ERR_SYS, "archive_read_new: no memory");
-	if (archive_read_support_format_tar(w->a) ||
-	    archive_read_support_filter_gzip(w->a) ||
-	    archive_read_support_filter_bzip2(w->a) ||
-	    archive_read_support_filter_xz(w->a) ||
-	    archive_read_support_filter_zstd(w->a) ||
-	    archive_read_open_fd(w->a, w->in, KIB(64)))
-		return walk_failed(w, e);
-	return 0;
+	return tarpack_open(w->a, w->in) ? walk_failed(w, e) : 0;
 }
 
 static int copy_data(struct walk *w, uint64_t size, struct err *e)
@@ -261,17 +255,6 @@ static int take_list(struct tarfiles *t, const struct walk *w,
 
 /* ---- opening ------------------------------------------------------------------ */
 
-static int open_copy(struct store *s, struct err *e)
-{
-	const int tmp = store_dirfd(s, STORE_TMP, e);
-	int fd;
-
-	if (tmp < 0)
-		return -1;
-	fd = openat(tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return fd < 0 ? err_sys(e, "openat", "tmp (O_TMPFILE)") : fd;
-}
-
 static int list_tar(struct tarfiles *t, struct walk *w, struct err *e)
 {
 	autobuf struct buf list = buf_make(LIST_MAX);
@@ -313,7 +296,7 @@ static int open_any(struct store *s, struct tarfiles *t, int fd, struct err *e)
 		t->dir = fd;
 		return 0;
 	}
-	t->copy = w.copy = open_copy(s, e);
+	t->copy = w.copy = store_tmpfile(s, e);
 	if (w.copy < 0)
 		return -1;
 	base = lseek(fd, 0, SEEK_CUR);

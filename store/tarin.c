@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "store/tarpack.h"
 
 /* A directory whose mode and times come last. */
 struct late {
@@ -429,13 +430,7 @@ static int open_archive(struct tarin *t, int fd, struct err *e)
 	t->a = archive_read_new();
 	if (!t->a)
 		return err_set(e, ERR_SYS, "archive_read_new: no memory");
-	if (archive_read_support_format_tar(t->a) ||
-	    archive_read_support_format_empty(t->a) ||
-	    archive_read_support_filter_gzip(t->a) ||
-	    archive_read_support_filter_bzip2(t->a) ||
-	    archive_read_support_filter_xz(t->a) ||
-	    archive_read_support_filter_zstd(t->a) ||
-	    archive_read_open_fd(t->a, fd, KIB(64)))
+	if (archive_read_support_format_empty(t->a) || tarpack_open(t->a, fd))
 		return tar_failed(t, e);
 	return 0;
 }
