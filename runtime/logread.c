@@ -25,6 +25,7 @@ struct log_reader {
 	int watch;
 	bool watched; /* inotify was asked for */
 	off_t at;     /* where the next read begins */
+	bool full;    /* a younger one follows: nothing is added any more */
 	char *buf;
 	size_t len; /* bytes in buf */
 	size_t pos; /* of the next line in buf */
@@ -124,19 +125,26 @@ static void begin(struct log_reader *r, struct opened o, off_t at)
 	r->fd = o.fd;
 	r->gz = o.gz;
 	r->at = at;
+	r->full = false;
 	r->len = 0;
 	r->pos = 0;
 	r->skip = false;
 }
 
-/* Which number our file has by now; -1: it is gone. */
+/*
+ * Which number our file has by now; -1: it is gone. Numbers only grow, so that
+ * it is met on the way up also when it is renamed meanwhile; how many there
+ * were before says nothing.
+ */
 static int64_t find_current(const struct log_reader *r)
 {
-	const uint32_t n = count_files(r);
+	uint32_t none = 0;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < LOGFILE_FILES_MAX && none < 2; i++) {
 		if (is_ours(r, i))
 			return i;
+		none = is_there(r, i) ? 0 : none + 1;
+	}
 	return -1;
 }
 
@@ -160,6 +168,18 @@ static bool advance(struct log_reader *r)
 		own_close(&o.gz);
 	}
 	return false;
+}
+
+/*
+ * At what seemed to be the end. More may have come between the last read and
+ * the file's rotation: once it is known to be full it is read to its end again.
+ */
+static bool go_on(struct log_reader *r)
+{
+	if (r->full)
+		return advance(r);
+	r->full = count_files(r) > 0 && find_current(r) != 0;
+	return r->full;
 }
 
 /* ---- --tail ------------------------------------------------------------------ */
@@ -196,9 +216,8 @@ static off_t back(int fd, int64_t *n)
 	return 0;
 }
 
-static void begin_at_tail(struct log_reader *r)
+static void begin_at_tail(struct log_reader *r, uint32_t files)
 {
-	const uint32_t files = count_files(r);
 	int64_t n = r->query.tail;
 
 	for (uint32_t i = 0; i < files; i++) {
@@ -220,26 +239,48 @@ static void begin_at_tail(struct log_reader *r)
 	}
 }
 
+static ino_t youngest(const struct log_reader *r)
+{
+	struct stat st;
+
+	return fstatat(r->dir_fd, LOGFILE_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0
+		       ? st.st_ino
+		       : 0;
+}
+
+/* False: there is none. Once more when they were renamed in between. */
+static bool begin_first(struct log_reader *r)
+{
+	for (int tries = 0; tries < 10; tries++) {
+		const ino_t before = youngest(r);
+		const uint32_t files = count_files(r);
+
+		if (files == 0)
+			return false;
+		if (r->query.tail >= 0)
+			begin_at_tail(r, files);
+		else
+			begin(r, open_nth(r, files - 1), 0);
+		if (before && before == youngest(r) && files == count_files(r))
+			break;
+	}
+	return true;
+}
+
 int log_reader_open(int dir_fd, const struct log_query *q,
 		    struct log_reader **ret, struct err *e)
 {
 	struct log_reader *const r = xcalloc(1, sizeof(*r));
-	uint32_t files;
 
 	r->dir_fd = dir_fd;
 	r->query = *q;
 	r->fd = -1;
 	r->gz = -1;
 	r->watch = -1;
-	files = count_files(r);
-	if (files == 0) {
+	if (!begin_first(r)) {
 		free(r);
 		return err_set(e, ERR_NOTFOUND, "there is no log");
 	}
-	if (q->tail >= 0)
-		begin_at_tail(r);
-	else
-		begin(r, open_nth(r, files - 1), 0);
 	*ret = r;
 	return 0;
 }
@@ -501,7 +542,7 @@ static int take_line(struct log_reader *r, char **ret, size_t *ret_len,
 		if (*ret)
 			return 1;
 		rc = fill(r, e);
-		if (rc < 0 || (rc == 0 && !advance(r)))
+		if (rc < 0 || (rc == 0 && !go_on(r)))
 			return rc;
 	}
 }

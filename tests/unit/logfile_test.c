@@ -9,12 +9,16 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -426,6 +430,85 @@ static void following_over_packed_ones(void **state)
 	follow_slowly(*state, true);
 }
 
+#define BESIDE_LINES 20000
+
+/* Bursts that fill several files, and never so far ahead that one is lost. */
+static void write_beside(const struct place *p, bool compress,
+			 const atomic_int *seen)
+{
+	const struct log_conf c = {
+		.max_size_bytes = 1500, .max_files = 60, .compress = compress};
+	struct log_writer *const w = open_writer(p->fd, c);
+	char burst[400];
+	int n = 0;
+
+	for (int i = 0; i < BESIDE_LINES; i++) {
+		n += snprintf(burst + n, sizeof(burst) - (size_t)n, "%d\n", i);
+		if (i % 50 != 49)
+			continue;
+		while (i - atomic_load(seen) > 500)
+			(void)sched_yield();
+		say(w, burst);
+		n = 0;
+	}
+	log_writer_close(w);
+}
+
+/* A reader in step with the writer, who rotates between any two of its steps,
+ * has each line once. */
+static void follow_beside(const struct place *p, bool compress)
+{
+	atomic_int *const seen =
+		mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct log_reader *r = NULL;
+	struct err e = {0};
+	int status = 0;
+	pid_t pid;
+
+	assert_ptr_not_equal(seen, MAP_FAILED);
+	write_file(p->fd, "log", "");
+	r = open_reader(p->fd, everything);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		write_beside(p, compress, seen);
+		_exit(0);
+	}
+	while (*seen < BESIDE_LINES) {
+		struct log_record rec;
+		char line[16];
+		const int rc = log_reader_next(r, &rec, &e);
+
+		if (rc < 0)
+			fail_msg("%s", e.text);
+		if (rc == 0)
+			continue;
+		(void)snprintf(line, sizeof(line), "%d\n", *seen);
+		if (rec.len != strlen(line) ||
+		    memcmp(rec.text, line, rec.len) != 0) {
+			(void)kill(pid, SIGKILL);
+			fail_msg("line %.*s instead of %s", (int)rec.len,
+				 rec.text, line);
+		}
+		atomic_fetch_add(seen, 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	log_reader_close(r);
+	(void)munmap(seen, sizeof(*seen));
+}
+
+static void following_beside_the_writer(void **state)
+{
+	follow_beside(*state, false);
+}
+
+static void following_beside_the_packer(void **state)
+{
+	follow_beside(*state, true);
+}
+
 /* The one that was full last is packed when the writer is closed. */
 static void full_files_are_packed(void **state)
 {
@@ -587,6 +670,8 @@ int main(void)
 		IN_PLACE(strange_lines_are_left_out),
 		IN_PLACE(following_over_rotations),
 		IN_PLACE(following_over_packed_ones),
+		IN_PLACE(following_beside_the_writer),
+		IN_PLACE(following_beside_the_packer),
 		IN_PLACE(full_files_are_packed),
 		IN_PLACE(attributes_stand_in_each_record),
 		IN_PLACE(waiting_ends_when_there_is_more),
