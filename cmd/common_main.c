@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -365,6 +366,11 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 	int n = 0;
 
 	fill_stdio();
+	/*
+	 * A file beyond RLIMIT_FSIZE is an error to tell, and no death. What
+	 * runs in a container gets it back (runtime/signals.h).
+	 */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc > 1 && !strcmp(argv[1], "__complete"))
 		return complete(table, argc, argv);
 	memcpy(args, argv, (size_t)argc * sizeof(*args));

@@ -3,7 +3,6 @@
  */
 #include "cmd/cmd.h"
 
-#include <signal.h>
 #include <stddef.h>
 
 #include "base/proc.h"
@@ -44,7 +43,5 @@ int main(int argc, char **argv)
 	};
 	/* clang-format on */
 
-	/* A file beyond RLIMIT_FSIZE is an error to tell, and no death. */
-	(void)signal(SIGXFSZ, SIG_IGN);
 	return proc_end(cmd_main(table, argc, argv));
 }

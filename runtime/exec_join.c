@@ -342,7 +342,6 @@ static int join_steps(const struct join_args *a, struct err *e)
 	int memfd;
 
 	/* As PID 1 of a start is: nothing comes from the caller's terminal. */
-	signals_reset_ignored();
 	if (signals_block(&all, NULL, e) < 0 || tie(r, e) < 0)
 		return -1;
 	(void)setsid();

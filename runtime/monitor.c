@@ -567,7 +567,6 @@ int container_run(const struct container_job *j, int *ret_code, struct err *e)
 
 	monitor_init(&m, j);
 	trace_role("monitor");
-	signals_reset_ignored();
 	if (signals_block(&m.all, &old, e) < 0)
 		return -1;
 	rc = begin(&m, e);
@@ -617,7 +616,6 @@ static _Noreturn void be_monitor(const struct container_job *j, int report)
 	m.detached = true;
 	words = leave_launcher(j, report);
 	trace_role("monitor");
-	signals_reset_ignored();
 	rc = signals_block(&m.all, NULL, &e);
 	if (rc == 0)
 		rc = begin(&m, &e);

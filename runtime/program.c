@@ -17,6 +17,7 @@
 #include "runtime/passwd.h"
 #include "runtime/pid1.h"
 #include "runtime/seccomp.h"
+#include "runtime/signals.h"
 #include "runtime/tune.h"
 #include "runtime/user.h"
 
@@ -294,6 +295,7 @@ int program_execute(const struct program *p, int sync, int memfd, struct err *e)
 
 	if (tune_process(p->spec, e) < 0 || place_fds(sync, memfd, e) < 0)
 		return -1;
+	signals_reset_ignored();
 	trace_mark("pid1", "execute PID 1");
 	(void)syscall(SYS_execveat, PID1_CONF_FD, "", pid1_argv(p->spec),
 		      pid1_env(p->spec, home), AT_EMPTY_PATH);

@@ -11,9 +11,9 @@
 #include <signal.h>
 
 /*
- * What callers ignore and a container must not inherit: shells ignore INT and
- * QUIT for background jobs, Python PIPE and XFSZ for itself. An ignored HUP is
- * nohup's, and meant.
+ * What callers or prism itself ignore and a container must not inherit: shells
+ * ignore INT and QUIT for background jobs, Python PIPE, prism XFSZ. An ignored
+ * HUP is nohup's, and meant.
  */
 void signals_reset_ignored(void);
 

@@ -265,6 +265,15 @@ static int choose_subnets(int root_fd, struct netdef *d, bool big,
 	return 0;
 }
 
+static int move_in(int root_fd, const char *built, const char *path,
+		   struct err *e)
+{
+	crash_point("network-built");
+	if (renameat(root_fd, built, root_fd, path))
+		return err_sys(e, "renameat", "%s", path);
+	return 0;
+}
+
 /* networks/.lock is held exclusively. */
 static int put(int root_fd, const struct netdef *d, struct err *e)
 {
@@ -280,11 +289,8 @@ static int put(int root_fd, const struct netdef *d, struct err *e)
 	if (fs_mkdirs_at(root_fd, built, 0700, e))
 		return -1;
 	dir = fs_opendir_at(root_fd, built, e);
-	if (dir < 0 || netdef_write(dir, d, e))
-		return -1;
-	crash_point("network-built");
-	if (renameat(root_fd, built, root_fd, path)) {
-		(void)err_sys(e, "renameat", "%s", path);
+	if (dir < 0 || netdef_write(dir, d, e) ||
+	    move_in(root_fd, built, path, e)) {
 		(void)fs_remove_tree_at(root_fd, built, &ignored);
 		return -1;
 	}

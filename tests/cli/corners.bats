@@ -206,11 +206,32 @@ limited()
 	must_fail 125 limited '-f 8' run --rm busybox true
 	says 'memfd prism-init: EFBIG'
 	says '^hint: .*ulimit -f'
+	must_fail 125 limited '-f 1' run --rm --pid host busybox true
+	says 'EFBIG'
+	must_fail 125 limited '-f 1' create -e A="$(printf '%02000d' 0)" busybox
+	says 'write spec\.json: EFBIG'
+	says '^hint: .*ulimit -f'
+	must_work as_user "$PRISM_BIN" fsck
 	registry_start
 	must_fail 1 limited '-f 100' --root "$T/h/home/s" pull busybox
 	registry_stop
 	says 'EFBIG'
 	says '^hint: .*ulimit -f'
+}
+
+# A signal that is ignored stays so in what is executed.
+@test "what prism ignores itself is not ignored in a container" {
+	must_work run busybox grep SigIgn /proc/self/status
+	prints $'SigIgn:\t0000000000000000'
+	must_work run --init busybox grep SigIgn /proc/self/status
+	prints $'SigIgn:\t0000000000000000'
+	must_work as_user "$PRISM_BIN" run -d --name c busybox sleep 100
+	must_work as_user "$PRISM_BIN" exec c grep SigIgn /proc/1/status
+	prints $'SigIgn:\t0000000000000000'
+	must_work as_user "$PRISM_BIN" exec c grep SigIgn /proc/self/status
+	prints $'SigIgn:\t0000000000000000'
+	must_work as_user "$PRISM_BIN" rm -f c
+	must_exit 153 run busybox sh -c 'ulimit -f 0; echo x >/tmp/f'
 }
 
 @test "few processes: an error, and no files of the container" {

@@ -228,3 +228,33 @@ layer_of()
 	must_work prism run --help
 	has '--rm'
 }
+
+# without_bytes PRISM-ARG...: what it says goes to a pipe, no file takes it.
+without_bytes()
+{
+	# shellcheck disable=SC2016 # the inner shell's
+	bash -c '(ulimit -f 0 && exec "$@") 2>&1 >/dev/null | cat >&2
+		exit "${PIPESTATUS[0]}"' limited "$PRISM_BIN" "$@"
+}
+
+@test "no file may have a byte: one error, and nothing is left" {
+	local words
+
+	must_work prism create --name c busybox
+	for words in "tag busybox b" "volume create vol" "network create net" \
+		"commit c image" "cp $PRISM_BIN c:/"; do
+		# shellcheck disable=SC2086 # several words
+		must_fail 1 without_bytes $words
+		says 'write.*EFBIG'
+		says '^hint: .*ulimit -f'
+	done
+	must_work prism rm c
+	for words in "run --rm" "run -d" "run --pid host" create; do
+		# shellcheck disable=SC2086 # several words
+		must_fail 125 without_bytes $words busybox true
+		says 'write hostname: EFBIG'
+		says '^step: container'
+		says '^hint: .*ulimit -f'
+	done
+	must_work prism fsck
+}
