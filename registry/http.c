@@ -24,7 +24,7 @@
 struct http {
 	CURLM *multi;
 	int64_t stall_ms;
-	int64_t busy_ms; /* spent in callbacks, silence of nobody's */
+	int64_t busy_ms; /* in callbacks, or not run: silence of nobody's */
 	int64_t ticked_ms;
 	http_tick_fn tick;
 	void *tick_ctx;
@@ -43,7 +43,7 @@ int64_t http_stall_ms(const struct http *h)
 	return h->stall_ms;
 }
 
-/* The clock that stands still while we are busy ourselves. */
+/* The clock that stands still while we are busy ourselves, or stopped. */
 static int64_t quiet_ms(const struct http *h)
 {
 	return http_now_ms() - h->busy_ms;
@@ -448,6 +448,19 @@ static bool collect(struct http *h)
 	return news;
 }
 
+/* Who comes back later than asked was stopped, or had no processor. */
+static CURLMcode wait_for_more(struct http *h, int64_t max_ms)
+{
+	const int64_t before = http_now_ms();
+	const CURLMcode rc =
+		curl_multi_poll(h->multi, NULL, 0, (int)max_ms, NULL);
+	const int64_t late_ms = http_now_ms() - before - max_ms;
+
+	if (late_ms > 0)
+		h->busy_ms += late_ms;
+	return rc;
+}
+
 int http_turn(struct http *h, int64_t max_ms, struct err *e)
 {
 	int running;
@@ -467,7 +480,7 @@ int http_turn(struct http *h, int64_t max_ms, struct err *e)
 	if (h->tick && max_ms > TICK_MS)
 		max_ms = TICK_MS;
 	if (rc == CURLM_OK)
-		rc = curl_multi_poll(h->multi, NULL, 0, (int)max_ms, NULL);
+		rc = wait_for_more(h, max_ms);
 	if (rc != CURLM_OK)
 		return err_set(e, ERR_NET, "libcurl: %s",
 			       curl_multi_strerror(rc));

@@ -81,8 +81,8 @@ static void an_answer_to_a_body_may_take_long(void **state)
 
 	(void)state;
 	rig_set(rig, "{\"push\":{},\"rules\":[{\"method\":\"PUT\",\"path\":"
-		     "\"/blobs/\",\"wait\":1.6}]}");
-	rig_open(rig, NULL, NULL, 1);
+		     "\"/blobs/\",\"wait\":3.2}]}");
+	rig_open(rig, NULL, NULL, 2);
 	if (push("main", SIZE, NULL, &b, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(rig->n_notes, 0);

@@ -494,13 +494,63 @@ static void slow_is_not_silent(void **state)
 	struct err e = {0};
 
 	(void)state;
-	rig_set(rig, "{\"rules\":[{\"path\":\"/blobs/\",\"rate\":1500}]}");
-	rig_open(rig, NULL, NULL, 1);
+	/* Longer than what is allowed, which is much for the time between two
+	 * pieces, also where the fake has to wait for a processor. */
+	rig_set(rig, "{\"rules\":[{\"path\":\"/blobs/\",\"rate\":800}]}");
+	rig_open(rig, NULL, NULL, 3);
+	const int64_t begun = http_now_ms();
 	if (rig_fetch(rig, &ref, &b, 1, 0, &e) < 0)
 		fail_msg("%s", e.text);
 	is_whole(&b);
+	assert_true(http_now_ms() - begun > 3000);
 	assert_int_equal(rig->n_notes, 0);
 	rig_blob_free(&b);
+}
+
+#define STOPPED_MS 3000
+
+/* Stops us for a while, soon after this. */
+static int be_stopped(void *ctx, struct err *e)
+{
+	pid_t *const pid = ctx;
+
+	(void)e;
+	if (*pid)
+		return 0;
+	*pid = fork();
+	assert_true(*pid >= 0);
+	if (*pid)
+		return 0;
+	(void)usleep(50000);
+	(void)kill(getppid(), SIGSTOP);
+	(void)usleep(STOPPED_MS * 1000);
+	(void)kill(getppid(), SIGCONT);
+	_exit(0);
+}
+
+static void who_is_stopped_heard_no_silence(void **state)
+{
+	const struct ref ref = rig_ref(rig, "main", "latest");
+	struct rig_blob got = {.desc = rig_layer(rig, 1),
+			       .bytes = buf_make(MIB(1))};
+	struct registry_blob b = {.desc = got.desc,
+				  .sink = take,
+				  .restart = again,
+				  .done = done,
+				  .ctx = &got};
+	struct err e = {0};
+	pid_t pid = 0;
+
+	(void)state;
+	rig_set(rig, "{\"rules\":[{\"path\":\"/blobs/\",\"rate\":3000}]}");
+	rig_open(rig, NULL, NULL, 2);
+	if (registry_fetch(rig->registry, &ref, &b, 1, 0, be_stopped, &pid,
+			   &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	is_whole(&got);
+	assert_int_equal(rig->n_notes, 0);
+	rig_blob_free(&got);
 }
 
 /* ---- our own side -------------------------------------------------------- */
@@ -604,6 +654,7 @@ int main(void)
 		cmocka_unit_test(silence_ends),
 		cmocka_unit_test(silence_for_ever_is_an_error),
 		cmocka_unit_test(slow_is_not_silent),
+		cmocka_unit_test(who_is_stopped_heard_no_silence),
 		cmocka_unit_test(a_full_disk_is_final),
 		cmocka_unit_test(the_tick_can_end_it),
 		cmocka_unit_test(nobody_there_is_said_at_once),
