@@ -245,11 +245,23 @@ limited()
 }
 
 @test "without HOME, and with an XDG_RUNTIME_DIR of another's" {
-	rm -rf "/var/tmp/prism-$uid"
+	# A /var/tmp of its own: the user's other tests run beside.
+	mkdir "$T/var"
+	chmod 1777 "$T/var"
+	cat >"$FT/bin/with-var" <<-'END'
+	#!/bin/bash
+	exec unshare -m bash -c '
+		set -e
+		mount --make-rprivate /
+		mount --bind "$VAR" /var/tmp
+		exec "$@"' with-var "$@"
+	END
+	chmod +x "$FT/bin/with-var"
+	export VAR=$T/var RUN_IN=$FT/bin/with-var
 	must_fail 125 as_user env -u HOME "$PRISM_BIN" run --rm busybox true
 	says 'busybox'
-	[ -d "/var/tmp/prism-$uid" ]
-	rm -rf "/var/tmp/prism-$uid"
+	[ -d "$VAR/prism-$uid" ]
+	unset RUN_IN
 	mkdir -m 0700 "$T/others"
 	must_work as_user env XDG_RUNTIME_DIR="$T/others" "$PRISM_BIN" run --rm \
 		busybox echo in

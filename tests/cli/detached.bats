@@ -163,7 +163,7 @@ logged()
 	kill -9 "$(monitor_of "$id")"
 	gone()
 	{
-		[ "$(pgrep -c -f "^sleep $mark" || true)" = 0 ]
+		[ "$(pgrep -c -f "^sleep $mark\$" || true)" = 0 ]
 	}
 	wait_for gone
 	must_fail 1 prism attach "$id"

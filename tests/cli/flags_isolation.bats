@@ -67,7 +67,7 @@ run()
 	must_work run --pid host busybox sh -c "readlink /proc/self/ns/pid
 		(setsid sleep $mark &); sleep 0.1; ps -o pid | grep -c ."
 	has "^$(readlink /proc/self/ns/pid | sed 's/[][]/\\&/g')\$"
-	must_not pgrep -f "^sleep $mark"
+	must_not pgrep -f "^sleep $mark\$"
 	must_exit 3 run --pid host --init=no busybox sh -c 'exit 3'
 	must_exit 137 run --pid=host busybox sh -c 'kill -9 $$'
 }

@@ -274,13 +274,14 @@ up'
 @test "pause: nothing runs, nothing is lost; stop works all the same" {
 	need ROOT OVERLAY
 	bg p busybox sh -c 'n=0; while :; do n=$((n + 1)); echo $n >/n; sleep 0.02; done'
+	upper=$(prism inspect -f '{{.GraphDriver.Data.UpperDir}}' p)
+	wait_for test -s "$upper/n"
 	must_work prism pause p
 	prints p
 	must_work prism ps --format '{{.State}} {{.Status}}'
 	has '^paused Up .* \(Paused\)$'
 	must_work prism inspect -f '{{.State.Paused}} {{.State.Running}}' p
 	prints 'true true'
-	upper=$(prism inspect -f '{{.GraphDriver.Data.UpperDir}}' p)
 	before=$(cat "$upper/n")
 	sleep 0.3
 	[ "$before" = "$(cat "$upper/n")" ] || explain "it went on"

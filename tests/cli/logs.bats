@@ -187,7 +187,7 @@ kept()
 		--log-opt compress=true busybox \
 		sh -c 'sleep 0.3; seq 500; sleep 0.3; seq 501 1000'
 	id=$output
-	must_work timeout 20 "$PRISM_BIN" logs -f "$id"
+	must_work timeout 100 "$PRISM_BIN" logs -f "$id"
 	prints "$(seq 1000)"
 	must_work prism rm "$id"
 }

@@ -255,7 +255,7 @@ resolving()
 		-o com.docker.network.bridge.name=own0 own
 	in_host ip link add own0 type bridge
 	in_host ip address add 198.18.40.1/24 dev own0
-	must_work prism run --rm --network own busybox ping -c1 -w2 198.18.40.1
+	must_work prism run --rm --network own busybox ping -c1 -w30 198.18.40.1
 	says 'own0 is down'
 	must_work in_host ip link show own0
 	has_not alias

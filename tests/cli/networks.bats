@@ -663,7 +663,7 @@ up9'
 	END
 	holder=$!
 	wait_for grep -q leased "$T/leased"
-	must_work timeout 30 nsenter --net="/run/netns/$WORLD-host" \
+	must_work timeout 40 nsenter --net="/run/netns/$WORLD-host" \
 		"$PRISM_BIN" run --rm --network one busybox true
 	says 'ignoring: container .*hosts'
 	kill $holder

@@ -143,11 +143,11 @@ start_in_background()
 	[ "$status" = 5 ]
 }
 
-# inside NAME: how many processes have this argument somewhere.
+# inside COMMAND: how many processes are this one.
 inside()
 {
 	# Not the prism that has the same words, nor who cleans up after it.
-	pgrep -c -f "^$1" || true
+	pgrep -c -f "^$1\$" || true
 }
 
 @test "kill -9 of prism kills everything in the container" {

@@ -114,7 +114,7 @@ run()
 	wait "$pid" || true
 	gone()
 	{
-		must_not pgrep -f "^sleep $mark"
+		must_not pgrep -f "^sleep $mark\$"
 	}
 	wait_for gone
 	must_work run busybox true
