@@ -210,7 +210,7 @@ static int init_steps(const struct init_args *a, struct err *e)
 	if (stdio(a, e) < 0)
 		return -1;
 	/* The user before the workdir: its files are looked up from "/". */
-	if (program_prepare(s, PID1_WAIT_GO, &program, e) < 0 ||
+	if (program_prepare(s, a->pid1, &program, e) < 0 ||
 	    program_name_user(program, e) < 0 ||
 	    program_own_mounts(program, e) < 0 ||
 	    program_workdir(s, true, e) < 0)

@@ -16,6 +16,7 @@ struct init_args {
 	const struct run_spec *spec;
 	const struct container *container;
 	int sync;         /* its end of the pair */
+	uint32_t pid1;    /* enum pid1_flag, besides those of the spec */
 	bool joined_user; /* its user namespace is another container's */
 	const struct nsjoin *joined; /* whose mounts are shared, or NULL */
 	int stdio[3];                /* without -t; -1: as they are */

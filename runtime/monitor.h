@@ -25,12 +25,13 @@ struct monitor {
 	const struct run_spec *spec;
 	struct container *container;
 	struct container_head before; /* the first start */
-	bool ran;      /* the program was executed, once at least */
-	bool detached; /* a process of its own */
-	bool direct;   /* our stdout and stderr are the program's */
+	bool ran;         /* the program was executed, once at least */
+	bool detached;    /* a process of its own */
+	bool direct;      /* our stdout and stderr are the program's */
+	bool told_of_end; /* by PID 1, before the kernel ends it all */
 	pid_t init;
 	int pidfd;
-	int sync;
+	int sync; /* during the start, and if told of the end until then */
 	int signals;
 	sigset_t all;         /* of the signals that are blocked and read */
 	int userns;           /* init's user namespace, -1: none */

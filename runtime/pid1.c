@@ -10,7 +10,8 @@
  *   3. child: session, terminal, ids, capabilities, no_new_privs, seccomp,
  *      execve; a failure goes to the monitor in the words of a struct err
  *   4. parent: keep CAP_KILL alone, wait; forward every signal to the child;
- *      when it ends, end with its status, and the kernel ends the rest
+ *      when it ends, end with its status, and the kernel ends the rest; with
+ *      PID1_TELL_END the status goes ahead when there is no rest
  *
  * Should: no memory allocation, no reading of anything in the container
  * except to explain a failed execve. Mustn't: outlive the monitor.
@@ -406,7 +407,7 @@ static _Noreturn void be_program(void *arg)
 	sigset_t none;
 
 	/* End of file on the first tells the monitor that execve worked. */
-	(void)syscall(SYS_close_range, PID1_SYNC_FD, PID1_CONF_FD,
+	(void)syscall(SYS_close_range, PID1_CONF_FD, PID1_SYNC_FD,
 		      CLOSE_RANGE_CLOEXEC);
 	if (setsid() < 0 && errno != EPERM)
 		die_sys("setsid", "new session");
@@ -469,8 +470,21 @@ static void end_children(void)
 	}
 }
 
+/* Nobody but us in the namespace: there is nothing more to come. */
+static void tell_end(int code)
+{
+	const struct sync_end m = {.step = SYNC_ENDED, .code = (uint32_t)code};
+	pid_t pid;
+
+	do {
+		pid = waitpid(-1, NULL, WNOHANG);
+	} while (pid > 0);
+	if (pid < 0)
+		(void)send(PID1_SYNC_FD, &m, sizeof(m), MSG_NOSIGNAL);
+}
+
 /* Reap all that is dead; ends with the program. */
-static void reap(pid_t program, bool shared_pids)
+static void reap(pid_t program, uint32_t flags)
 {
 	for (;;) {
 		int status = 0;
@@ -480,22 +494,30 @@ static void reap(pid_t program, bool shared_pids)
 			return;
 		if (pid != program)
 			continue;
-		if (shared_pids)
+		if (flags & PID1_SHARED_PIDS)
 			end_children();
+		if (flags & PID1_TELL_END)
+			tell_end(code_of(status));
 		_exit(code_of(status));
 	}
 }
 
-static _Noreturn void be_init(pid_t program, bool shared_pids,
+static _Noreturn void be_init(pid_t program, uint32_t flags,
 			      const sigset_t *all)
 {
-	(void)syscall(SYS_close_range, 0, PID1_CONF_FD, 0);
+	const uint32_t runs = SYNC_RUNS;
+	const bool tells = flags & PID1_TELL_END;
+
+	(void)syscall(SYS_close_range, 0, tells ? PID1_CONF_FD : PID1_SYNC_FD,
+		      0);
+	if (tells)
+		(void)send(PID1_SYNC_FD, &runs, sizeof(runs), MSG_NOSIGNAL);
 	(void)caps_apply_sets(CAP_BIT_KILL, CAP_BIT_KILL, 0, 0);
 	for (;;) {
 		const int sig = sigwaitinfo(all, NULL);
 
 		if (sig == SIGCHLD)
-			reap(program, shared_pids);
+			reap(program, flags);
 		else if (sig > 0)
 			(void)kill(program, sig);
 	}
@@ -555,5 +577,5 @@ int main(int argc, char **argv, char **env)
 	pid = vclone(&args, VCLONE_WAIT, be_program, &b);
 	if (pid < 0)
 		die_sys("clone3", "the program");
-	be_init(pid, g.conf.flags & PID1_SHARED_PIDS, &all);
+	be_init(pid, g.conf.flags, &all);
 }

@@ -9,13 +9,13 @@
  * The memfd holds the ELF file, padded with zeros to PID1_CONF_AT, then a
  * struct pid1_conf, then n_groups uint32_t, then n_filter sock_filter. Its
  * arguments and environment are those of the program, behind one argv[0] of
- * its own. Two fds are open besides 0, 1, 2: PID1_SYNC_FD, PID1_CONF_FD.
+ * its own. Two fds are open besides 0, 1, 2: PID1_CONF_FD, PID1_SYNC_FD.
  *
  * For `prism exec` the same program is the joiner (exec.h), which stays outside
  * of the container's PID namespace.
  *
  * Errors: one struct sync_msg on PID1_SYNC_FD; end of file there means that
- * the program was executed.
+ * the program was executed, or with PID1_TELL_END a message.
  */
 #ifndef RUNTIME_PID1_H
 #define RUNTIME_PID1_H
@@ -24,18 +24,19 @@
 
 #define PID1_MAGIC   0x50524953U
 #define PID1_CONF_AT 65536 /* larger than the ELF file; asserted at build */
-#define PID1_SYNC_FD 3
-#define PID1_CONF_FD 4
+#define PID1_CONF_FD 3
+#define PID1_SYNC_FD 4
 
 enum pid1_flag {
 	PID1_EXEC_ONLY = 1,    /* no reaper: the program itself is PID 1 */
 	PID1_CTTY = 2,         /* stdin is the controlling terminal */
 	PID1_NEW_PRIVS = 4,    /* leave no_new_privs off */
 	PID1_NO_SETGROUPS = 8, /* not permitted (single id), or not wanted */
-	PID1_JOINED = 16,   /* an exec: others are in the container already */
-	PID1_TIED = 32,     /* the program dies with this process */
-	PID1_WAIT_GO = 128, /* SYNC_GO comes before the program */
+	PID1_JOINED = 16, /* an exec: others are in the container already */
+	PID1_TIED = 32,   /* the program dies with this process */
 	PID1_SHARED_PIDS = 64, /* no pid namespace of its own: end all itself */
+	PID1_WAIT_GO = 128,    /* SYNC_GO comes before the program */
+	PID1_TELL_END = 256,   /* SYNC_RUNS, and SYNC_ENDED if nobody is left */
 };
 
 struct pid1_conf {

@@ -252,9 +252,9 @@ int program_memfd(const struct program *p, struct err *e)
 static int place_fds(int sync, int memfd, struct err *e)
 {
 	if (sync == PID1_CONF_FD)
-		sync = fcntl(sync, F_DUPFD_CLOEXEC, PID1_CONF_FD + 1);
+		sync = fcntl(sync, F_DUPFD_CLOEXEC, PID1_SYNC_FD + 1);
 	if (memfd == PID1_SYNC_FD)
-		memfd = fcntl(memfd, F_DUPFD_CLOEXEC, PID1_CONF_FD + 1);
+		memfd = fcntl(memfd, F_DUPFD_CLOEXEC, PID1_SYNC_FD + 1);
 	if (sync < 0 || memfd < 0)
 		return err_sys(e, "fcntl", "F_DUPFD_CLOEXEC");
 	if (dup2(sync, PID1_SYNC_FD) < 0 || dup2(memfd, PID1_CONF_FD) < 0)
@@ -264,7 +264,7 @@ static int place_fds(int sync, int memfd, struct err *e)
 	    (fcntl(PID1_SYNC_FD, F_SETFD, 0) < 0 ||
 	     fcntl(PID1_CONF_FD, F_SETFD, 0) < 0))
 		return err_sys(e, "fcntl", "F_SETFD");
-	if (own_close_range(PID1_CONF_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+	if (own_close_range(PID1_SYNC_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, "close_range", "all but PID 1's");
 	return 0;
 }

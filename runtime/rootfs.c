@@ -445,13 +445,15 @@ int rootfs_build(const struct run_spec *s, const struct container *c,
 		return -1;
 	/*
 	 * A user namespace may mount proc and sysfs only while others are in
-	 * sight, unmasked: the host's. A sysfs shows one network namespace.
+	 * sight, unmasked: the host's. A sysfs shows one network namespace, so
+	 * where that is made beside us it comes as late as it can.
 	 */
-	if (mount_proc(&h, e) < 0 || (netns >= 0 && netns_take(netns, e) < 0) ||
-	    mount_sys(s, &h, e) < 0 || let_go_of_host(e) < 0)
+	if (mount_proc(&h, e) < 0 || (netns < 0 && mount_sys(s, &h, e) < 0) ||
+	    let_go_of_host(e) < 0 || mount_dev(s, &h, e) < 0)
 		return -1;
-	if (mount_dev(s, &h, e) < 0 || tune_namespaces(s, e) < 0 ||
-	    masks_apply(s, e) < 0)
+	if (netns >= 0 && (netns_take(netns, e) < 0 || mount_sys(s, &h, e) < 0))
+		return -1;
+	if (tune_namespaces(s, e) < 0 || masks_apply(s, e) < 0)
 		return -1;
 	(void)umask(022);
 	if (mounts_fill(s, h.trees, c->head.run == 0, e) < 0 ||

@@ -68,6 +68,33 @@ run()
 	[ -z "$stderr" ] || explain "the program's own 125 is no error of prism's"
 }
 
+# reaped CODE ARG...: a run with that exit code; true if it waited until the
+# kernel had ended PID 1.
+reaped()
+{
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 must_exit "$1" \
+		strace -f -qq -e trace=waitid -o "$T/calls" \
+		"$PRISM_BIN" run --rm --network none "${@:2}"
+	grep -q 'waitid(P_PIDFD' "$T/calls"
+}
+
+@test "PID 1 tells the end ahead, if nobody and nothing of the host is left in it" {
+	local early
+
+	need ROOT OVERLAY TOOL_strace
+	for early in 0 3 255; do
+		! reaped "$early" busybox sh -c "exit $early" || false
+	done
+	! reaped 137 busybox sh -c 'kill -9 $$' || false
+	reaped 4 busybox sh -c 'sleep 1000 & exit 4'
+	reaped 4 busybox sh -c '(sleep 1000 &); exit 4'
+	reaped 5 -v "$T:/x" busybox sh -c 'exit 5'
+	reaped 6 --init=no busybox sh -c 'exit 6'
+	reaped 124 --timeout 1 busybox sleep 1000
+	must_exit 127 prism run --rm --network none busybox /nope
+	must_exit 126 prism run --rm --network none busybox /etc
+}
+
 @test "killed by a signal: 128 + its number" {
 	must_exit 137 run busybox sh -c 'kill -9 $$'
 	must_exit 143 run busybox sh -c 'kill -15 $$'
