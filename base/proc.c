@@ -17,6 +17,7 @@
 #include "buf.h"
 #include "fs.h"
 #include "io.h"
+#include "limits.h"
 #include "own.h"
 #include "vclone.h"
 
@@ -105,6 +106,36 @@ const char *proc_stat(pid_t pid, struct buf *b)
 		return NULL;
 	p = strrchr(buf_str(b), ')');
 	return p && p[1] == ' ' ? p + 2 : NULL;
+}
+
+/* "SigCgt:\t0000000000014002" */
+static bool has_signal(const char *line, int sig)
+{
+	const char *const digits = line + strcspn(line, "\t") + 1;
+	const size_t n = strspn(digits, "0123456789abcdef");
+	const size_t bit = (size_t)sig - 1;
+	char c;
+
+	if (bit / 4 >= n)
+		return false;
+	c = digits[n - 1 - bit / 4];
+	return ((c <= '9' ? c - '0' : c - 'a' + 10) >> bit % 4) & 1;
+}
+
+int proc_signal(pid_t pid, const char *set, int sig)
+{
+	autobuf struct buf b = buf_make(KIB(64));
+	struct err gone = {0};
+	char path[40];
+	char field[16];
+	const char *line;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	(void)snprintf(field, sizeof(field), "\n%s:\t", set);
+	if (fs_read_at(AT_FDCWD, path, &b, &gone) < 0)
+		return -1;
+	line = strstr(buf_str(&b), field);
+	return line && has_signal(line + 1, sig);
 }
 
 struct start {

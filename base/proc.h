@@ -95,6 +95,12 @@ void proc_kill(struct worker *w);
 struct buf;
 const char *proc_stat(pid_t pid, struct buf *b);
 
+/*
+ * Is the signal in this set of /proc/PID/status ("SigCgt", "ShdPnd", ...)? -1
+ * when there is no such process.
+ */
+int proc_signal(pid_t pid, const char *set, int sig);
+
 /* Words for a wait status: "exited with status 3", "killed by SIGKILL". */
 const char *proc_status_text(int wait_status, char *buf, size_t n);
 

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/crash.h"
 #include "base/limits.h"
 #include "base/own.h"
@@ -18,6 +20,8 @@
 #include "runtime/cgroup/cgroup.h"
 
 #define ROUNDS_MAX 1000 /* of a program that forks as fast as it can */
+#define WAIT_NS    (CLOCK_SECOND / 2)  /* for those inside the kernel */
+#define LATE_NS    (60 * CLOCK_SECOND) /* without a processor to stop on */
 
 /* ---- whose they are ------------------------------------------------------- */
 
@@ -133,9 +137,16 @@ int freeze_each(pid_t init, int (*fn)(void *ctx, pid_t pid), void *ctx,
 
 /* ---- signals -------------------------------------------------------------- */
 
+/*
+ * A signal to stop waits while its process waits inside the kernel: for a disk,
+ * or after vfork(2) for a child that may be stopped itself. It does nothing of
+ * its own until then, and stops when it could.
+ */
 struct look {
 	int sig;
-	int changed;
+	int changed; /* were sent the signal */
+	int late;    /* were sent it before, and have not stopped yet */
+	int waiting; /* of these, inside the kernel */
 };
 
 static bool is_still(char state)
@@ -148,28 +159,58 @@ static int move_one(void *ctx, pid_t pid)
 	struct look *const k = ctx;
 	pid_t parent;
 	char state;
+	bool pending;
 
 	if (!read_stat(pid, &state, &parent))
 		return 0;
-	if (k->sig == SIGSTOP ? is_still(state) : state != 'T')
+	pending = !is_still(state) && proc_signal(pid, "ShdPnd", SIGSTOP) == 1;
+	if (k->sig == SIGSTOP && pending) {
+		k->late++;
+		k->waiting += state == 'D';
+		return 0;
+	}
+	if (k->sig == SIGSTOP ? is_still(state) : state != 'T' && !pending)
 		return 0;
 	if (kill(pid, k->sig) == 0)
 		k->changed++;
 	return 0;
 }
 
+/* Stopping takes a moment: let them have it. */
+static void let_them(bool changed)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	if (changed)
+		(void)sched_yield();
+	else
+		(void)nanosleep(&pause, NULL);
+}
+
 /* Until a look finds nothing to do. */
 static int move_all(pid_t init, int sig, struct err *e)
 {
-	for (int i = 0; i < ROUNDS_MAX; i++) {
+	int64_t since = clock_monotonic();
+	int rounds = 0;
+
+	while (rounds < ROUNDS_MAX) {
 		struct look k = {.sig = sig};
+		int64_t waited;
 
 		if (freeze_each(init, move_one, &k, e) < 0)
 			return -1;
-		if (k.changed == 0)
+		waited = clock_monotonic() - since;
+		if (k.changed == 0 &&
+		    (k.late == 0 || (k.late == k.waiting && waited > WAIT_NS)))
 			return 0;
-		/* Stopping takes a moment: let them have it. */
-		(void)sched_yield();
+		if (waited > LATE_NS)
+			return err_set(e, ERR_BUSY,
+				       "its processes do not stop");
+		if (k.changed) {
+			since = clock_monotonic();
+			rounds++;
+		}
+		let_them(k.changed > 0);
 	}
 	return err_set(e, ERR_BUSY,
 		       "its processes do not come to rest: they fork too fast");

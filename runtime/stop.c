@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "runtime/attach.h"
 #include "runtime/freeze.h"
 
@@ -46,26 +47,6 @@ static int read_proc(pid_t pid, const char *name, struct buf *b)
 	return fs_read_at(AT_FDCWD, path, b, &ignored);
 }
 
-/* "SigCgt:\t0000000000014002" */
-static bool has_signal(const char *status, const char *field, int sig)
-{
-	const char *const p = strstr(status, field);
-	const char *digits;
-	size_t n;
-	int bit = sig - 1;
-	char c;
-
-	if (!p)
-		return false;
-	digits = p + strlen(field);
-	digits += strspn(digits, ": \t");
-	n = strspn(digits, "0123456789abcdef");
-	if ((size_t)bit / 4 >= n)
-		return false;
-	c = digits[n - 1 - (size_t)bit / 4];
-	return ((c <= '9' ? c - '0' : c - 'a' + 10) >> bit % 4) & 1;
-}
-
 /* PID 1 is prism's: the program is its first child. */
 static pid_t program_of(pid_t init)
 {
@@ -83,14 +64,12 @@ static pid_t program_of(pid_t init)
 
 bool stop_is_deaf(pid_t init, bool no_init, int sig)
 {
-	autobuf struct buf b = buf_make(KIB(64));
 	const pid_t pid = no_init ? init : program_of(init);
 
-	if (sig == SIGKILL || sig == SIGSTOP || pid == 0 ||
-	    read_proc(pid, "status", &b) < 0)
+	if (sig == SIGKILL || sig == SIGSTOP || pid == 0)
 		return false;
-	return no_init ? !has_signal(buf_str(&b), "\nSigCgt", sig)
-		       : has_signal(buf_str(&b), "\nSigIgn", sig);
+	return no_init ? proc_signal(pid, "SigCgt", sig) == 0
+		       : proc_signal(pid, "SigIgn", sig) == 1;
 }
 
 /* ---- the end of many ------------------------------------------------------ */

@@ -298,6 +298,25 @@ up'
 	gone p
 }
 
+@test "pause: also while a parent waits for its vfork" {
+	need ROOT OVERLAY
+	"${MUSL_CC:-musl-gcc}" -D_GNU_SOURCE -static -Os -o "$T/vforks" \
+		"$LIB/vforks.c"
+	bg v -v "$T/vforks:/vforks" busybox /vforks /go
+	wait_for grep -q ready "$T/v.out"
+	must_work prism pause v
+	is v paused || explain "paused"
+	must_work prism unpause v
+	is v running || explain "running"
+	must_work prism exec v touch /go
+	ended
+	# Nothing that was to stop it waits for it still.
+	grep -q 'done' "$T/v.out"
+	must_work prism inspect -f '{{.State.ExitCode}}' v
+	prints 0
+	gone v
+}
+
 @test "wait: the code, also of one that is removed at its end" {
 	need ROOT OVERLAY
 	hears w '"exit 6" TERM' --rm
