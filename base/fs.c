@@ -146,11 +146,6 @@ int fs_mkdir_open_at(int dirfd, const char *name, mode_t mode, struct err *e)
 	return fs_opendir_at(dirfd, name, e);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int fs_names(int fd, const char *what, struct strv *ret, struct err *e)
 {
 	const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -167,8 +162,7 @@ int fs_names(int fd, const char *what, struct strv *ret, struct err *e)
 		if (strcmp(de->d_name, ".") != 0 &&
 		    strcmp(de->d_name, "..") != 0)
 			strv_add(ret, de->d_name);
-	if (ret->n > 0)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+	strv_sort(ret);
 	return 0;
 }
 

@@ -218,7 +218,9 @@ int oci_index_parse(const char *p, size_t len, struct oci_index *ret,
 	if (!doc)
 		return -1;
 	const struct jval v = jval_root(doc, "index");
-	if (descs_of(&v, "manifests", INDEX_MAX, &x.v, &x.n, e) < 0)
+	if (copy_str(&v, "mediaType", x.media_type, sizeof(x.media_type), e) <
+		    0 ||
+	    descs_of(&v, "manifests", INDEX_MAX, &x.v, &x.n, e) < 0)
 		return -1;
 	*ret = x;
 	return 0;
@@ -271,15 +273,13 @@ static int check_layer_type(const char *mt, size_t i, struct err *e)
 	return 0;
 }
 
-static int manifest_fill(const struct jval *v, struct oci_manifest *m,
-			 struct err *e)
+static int manifest_content(const struct jval *v, struct oci_manifest *m,
+			    struct err *e)
 {
-	char type[128];
 	struct jval config;
 
 	if (copy_str(v, "mediaType", m->media_type, sizeof(m->media_type), e) <
 		    0 ||
-	    copy_str(v, "artifactType", type, sizeof(type), e) < 0 ||
 	    jget(v, "config", &config, e) < 0)
 		return -1;
 	if (is_index_type(m->media_type) || has(v, "manifests"))
@@ -290,14 +290,22 @@ static int manifest_fill(const struct jval *v, struct oci_manifest *m,
 		return artifact(m->media_type, e);
 	if (desc_of(&config, &m->config, e) < 0)
 		return -1;
+	return descs_of(v, "layers", LAYERS_MAX, &m->layers, &m->n_layers, e);
+}
+
+static int check_image(const struct jval *v, const struct oci_manifest *m,
+		       struct err *e)
+{
+	char type[128];
+
+	if (copy_str(v, "artifactType", type, sizeof(type), e) < 0)
+		return -1;
 	if (!is_image_config_type(m->config.media_type))
 		return artifact(*type ? type : m->config.media_type, e);
 	if (m->config.size > CONFIG_MAX)
 		return err_set(e, ERR_TOOBIG,
 			       "manifest.config.size: %llu is more than %zu",
 			       (unsigned long long)m->config.size, CONFIG_MAX);
-	if (descs_of(v, "layers", LAYERS_MAX, &m->layers, &m->n_layers, e) < 0)
-		return -1;
 	for (size_t i = 0; i < m->n_layers; i++) {
 		if (check_layer_type(m->layers[i].media_type, i, e) < 0)
 			return -1;
@@ -305,8 +313,8 @@ static int manifest_fill(const struct jval *v, struct oci_manifest *m,
 	return 0;
 }
 
-int oci_manifest_parse(const char *p, size_t len, struct oci_manifest *ret,
-		       struct err *e)
+static int manifest_parse(const char *p, size_t len, bool any,
+			  struct oci_manifest *ret, struct err *e)
 {
 	autojson json_t *doc = json_parse(p, len, "manifest", e);
 	struct oci_manifest m = {0};
@@ -316,12 +324,25 @@ int oci_manifest_parse(const char *p, size_t len, struct oci_manifest *ret,
 	const struct jval v = jval_root(doc, "manifest");
 	if (!json_is_object(doc))
 		return err_set(e, ERR_INVALID, "manifest: not an object");
-	if (manifest_fill(&v, &m, e) < 0) {
+	if (manifest_content(&v, &m, e) < 0 ||
+	    (!any && check_image(&v, &m, e) < 0)) {
 		oci_manifest_free(&m);
 		return -1;
 	}
 	*ret = m;
 	return 0;
+}
+
+int oci_manifest_parse(const char *p, size_t len, struct oci_manifest *ret,
+		       struct err *e)
+{
+	return manifest_parse(p, len, false, ret, e);
+}
+
+int oci_manifest_content(const char *p, size_t len, struct oci_manifest *ret,
+			 struct err *e)
+{
+	return manifest_parse(p, len, true, ret, e);
 }
 
 void oci_manifest_free(struct oci_manifest *m)

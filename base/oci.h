@@ -40,6 +40,7 @@ struct oci_desc {
 };
 
 struct oci_index {
+	char media_type[128];
 	struct oci_desc *v;
 	size_t n;
 };
@@ -98,6 +99,9 @@ int oci_index_parse(const char *p, size_t len, struct oci_index *ret,
 		    struct err *e);
 int oci_manifest_parse(const char *p, size_t len, struct oci_manifest *ret,
 		       struct err *e);
+/* What any manifest is made of, an artifact's too, whatever it is. */
+int oci_manifest_content(const char *p, size_t len, struct oci_manifest *ret,
+			 struct err *e);
 int oci_image_parse(const char *p, size_t len, struct oci_image *ret,
 		    struct err *e);
 void oci_index_free(struct oci_index *x);

@@ -102,6 +102,17 @@ void strv_free(struct strv *a)
 	*a = (struct strv){0};
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strv_sort(struct strv *a)
+{
+	if (a->n > 0)
+		qsort(a->v, a->n, sizeof(*a->v), by_name);
+}
+
 static size_t key_len(const char *kv)
 {
 	return strcspn(kv, "=");

@@ -38,6 +38,7 @@ struct strv {
 void strv_add(struct strv *a, const char *s); /* copies */
 void strv_take(struct strv *a, char *s);      /* takes over */
 void strv_free(struct strv *a);
+void strv_sort(struct strv *a);
 /* Set "KEY=VALUE": replaces an entry of the same KEY, else appends. */
 void strv_setenv(struct strv *a, const char *key_value);
 /* The value behind "KEY=", or NULL. Borrowed. */

@@ -19,6 +19,7 @@
 #include "cmd/image_output.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/imagetree.h"
 #include "store/tarout.h"
 
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
@@ -74,58 +75,29 @@ static void add_blob(struct save *s, const struct digest *d)
 	s->v[s->n++] = *d;
 }
 
-static void add_image(struct save *s, const struct image *img)
+static void add_image(struct save *s, const struct digest *manifest,
+		      const struct oci_manifest *m)
 {
-	add_blob(s, &img->manifest);
-	add_blob(s, &img->config_digest);
-	for (size_t i = 0; i < img->doc.n_layers; i++)
-		add_blob(s, &img->doc.layers[i].digest);
+	add_blob(s, manifest);
+	add_blob(s, &m->config.digest);
+	for (size_t i = 0; i < m->n_layers; i++)
+		add_blob(s, &m->layers[i].digest);
 }
 
 /*
- * The index that the name points at, with those inside it that were on the way
- * to the manifest: what it lists beside them need not be there.
+ * Of an index all that is here: what it lists beside that need not be. With
+ * --platform of the images the one alone.
  */
-static int add_indexes(struct save *s, const struct digest *d, int depth,
-		       char ret_type[128], uint64_t *ret_size, struct err *e)
+static void add_tree(struct save *s, const struct imagetree *t)
 {
-	autobuf struct buf b = buf_make(MANIFEST_MAX);
-	struct oci_index index = {0};
-	autojson json_t *doc = NULL;
-	const char *type;
-	enum oci_doc kind;
-	int rc = 0;
+	for (size_t i = t->n; i-- > 0;) {
+		const struct imagetree_doc *const doc = &t->doc[i];
 
-	if (blob_read(s->store, d, &b, e) ||
-	    oci_doc_kind(buf_str(&b), b.len, "", &kind, e))
-		return -1;
-	add_blob(s, d);
-	doc = json_parse(buf_str(&b), b.len, "the manifest", e);
-	if (!doc)
-		return -1;
-	type = json_string_value(json_object_get(doc, "mediaType"));
-	(void)snprintf(ret_type, 128, "%s",
-		       type                       ? type
-		       : kind == OCI_DOC_MANIFEST ? OCI_MT_MANIFEST
-						  : OCI_MT_INDEX);
-	*ret_size = b.len;
-	if (kind == OCI_DOC_MANIFEST || depth >= INDEX_NEST_MAX)
-		return 0;
-	if (oci_index_parse(buf_str(&b), b.len, &index, e))
-		return -1;
-	for (size_t i = 0; rc == 0 && i < index.n; i++) {
-		const struct oci_desc *const m = &index.v[i];
-		char ignored_type[128];
-		uint64_t ignored;
-
-		if ((!strcmp(m->media_type, OCI_MT_INDEX) ||
-		     !strcmp(m->media_type, DOCKER_MT_LIST)) &&
-		    !has(s, &m->digest) && blob_has(s->store, &m->digest))
-			rc = add_indexes(s, &m->digest, depth + 1, ignored_type,
-					 &ignored, e);
+		if (doc->is_index)
+			add_blob(s, &doc->digest);
+		else if (!s->o->platform)
+			add_image(s, &doc->digest, &doc->manifest);
 	}
-	oci_index_free(&index);
-	return rc;
 }
 
 /* ---- the documents of the archive --------------------------------------------- */
@@ -138,13 +110,12 @@ static json_t *json_blob_name(const struct digest *d)
 }
 
 /* In index.json: the name with its registry, and the tag alone. */
-static void list_in_index(struct save *s, const struct digest *top,
-			  const char *type, uint64_t size,
+static void list_in_index(struct save *s, const struct imagetree_doc *top,
 			  const struct ref *name)
 {
-	json_t *const m =
-		json_pack("{s:s, s:s, s:I}", "mediaType", type, "digest",
-			  DIGEST_TEXT(top), "size", (json_int_t)size);
+	json_t *const m = json_pack(
+		"{s:s, s:s, s:I}", "mediaType", top->media_type, "digest",
+		DIGEST_TEXT(&top->digest), "size", (json_int_t)top->size);
 	json_t *notes;
 
 	if (name) {
@@ -187,14 +158,14 @@ static int one_image(struct save *s, const struct image *img, bool named,
 		     struct err *e)
 {
 	const struct digest *const top = named ? &img->top : &img->manifest;
+	autoimagetree struct imagetree t = {0};
 	json_t *const entry = saved_entry(s, img);
-	char type[128];
-	uint64_t size;
 
-	if (add_indexes(s, top, 0, type, &size, e))
+	if (imagetree_read(s->store, top, &t, e))
 		return -1;
-	add_image(s, img);
-	list_in_index(s, top, type, size, named ? &img->ref : NULL);
+	add_tree(s, &t);
+	add_image(s, &img->manifest, &img->doc);
+	list_in_index(s, imagetree_top(&t), named ? &img->ref : NULL);
 	if (named && *img->ref.tag)
 		(void)json_array_append_new(
 			json_object_get(entry, "RepoTags"),
@@ -207,23 +178,13 @@ static int one_image(struct save *s, const struct image *img, bool named,
 static int one_word(struct save *s, const char *text, struct err *e)
 {
 	autoimage struct image img = {0};
-	struct err why = {0};
-	struct ref ref;
-	/* 64 digits are no name. */
-	bool named = ref_parse(text, &ref, &why) == 0;
+	bool named;
 
-	if (named &&
-	    image_find(s->store, &ref, s->o->platform ? &s->platform : NULL,
-		       &img, e)) {
-		named = false;
-		/* It finds names too, of any platform. */
-		if (e->kind != ERR_NOTFOUND || s->o->platform)
-			return -1;
-		err_clear(e);
-	}
-	if (!named && image_find_any(s->store, text, &img, e))
-		return -1;
-	return one_image(s, &img, named, e);
+	return image_find_named(s->store, text,
+				s->o->platform ? &s->platform : NULL, &img,
+				&named, e)
+		       ? -1
+		       : one_image(s, &img, named, e);
 }
 
 /* ---- writing ---------------------------------------------------------------------- */

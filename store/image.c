@@ -393,20 +393,11 @@ static const char *id_digits(const char *text)
 	return hex;
 }
 
-int image_find_any(struct store *s, const char *text, struct image *ret,
-		   struct err *e)
+static int find_id(struct store *s, const char *text, const char *prefix,
+		   struct image *ret, struct err *e)
 {
-	struct by_id m = {.store = s, .prefix = id_digits(text)};
-	struct ref ref;
+	struct by_id m = {.store = s, .prefix = prefix};
 
-	if (ref_parse(text, &ref, e) == 0 &&
-	    image_find(s, &ref, NULL, ret, e) == 0)
-		return 0;
-	if (!m.prefix || (e->kind != ERR_NOTFOUND && e->kind != ERR_INVALID &&
-			  e->kind != ERR_USAGE))
-		return -1;
-
-	err_clear(e);
 	if (image_each(s, match_id, &m, e)) {
 		image_free(&m.found);
 		return -1;
@@ -424,6 +415,42 @@ int image_find_any(struct store *s, const char *text, struct image *ret,
 			       text);
 	*ret = m.found;
 	return 0;
+}
+
+int image_find_named(struct store *s, const char *text,
+		     const struct oci_platform *platform, struct image *ret,
+		     bool *ret_named, struct err *e)
+{
+	const char *const prefix = id_digits(text);
+	autoimage struct image img = {0};
+	struct ref ref;
+
+	*ret_named = ref_parse(text, &ref, e) == 0;
+	if (*ret_named && image_find(s, &ref, platform, ret, e) == 0)
+		return 0;
+	if (!prefix ||
+	    (e->kind != ERR_NOTFOUND && e->kind != ERR_INVALID &&
+	     e->kind != ERR_USAGE) ||
+	    (*ret_named && platform && image_is_named(s, &ref)))
+		return -1;
+
+	err_clear(e);
+	*ret_named = false;
+	if (find_id(s, text, prefix, &img, e))
+		return -1;
+	if (platform && !oci_platform_match(platform, &img.config.platform))
+		return wrong_platform(&img, platform, e);
+	*ret = img;
+	img = (struct image){0};
+	return 0;
+}
+
+int image_find_any(struct store *s, const char *text, struct image *ret,
+		   struct err *e)
+{
+	bool named;
+
+	return image_find_named(s, text, NULL, ret, &named, e);
 }
 
 /* ---- changing names ------------------------------------------------------ */

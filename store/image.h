@@ -43,6 +43,14 @@ int image_find(struct store *s, const struct ref *ref,
  */
 int image_find_any(struct store *s, const char *text, struct image *ret,
 		   struct err *e);
+
+/*
+ * The same, for this platform if it is not NULL; *ret_named says whether it was
+ * found by a name.
+ */
+int image_find_named(struct store *s, const char *text,
+		     const struct oci_platform *platform, struct image *ret,
+		     bool *ret_named, struct err *e);
 void image_free(struct image *i);
 
 /* "images/docker.io/library/alpine/:3.20", below the root; malloced. */

@@ -27,6 +27,10 @@ static void manifest_of(const char *p, size_t n)
 	if (oci_manifest_parse(p, n, &m, &e) < 0)
 		MUST(err_is(&e));
 	oci_manifest_free(&m);
+	err_clear(&e);
+	if (oci_manifest_content(p, n, &m, &e) < 0)
+		MUST(err_is(&e));
+	oci_manifest_free(&m);
 }
 
 static void image_of(const char *p, size_t n)

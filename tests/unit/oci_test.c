@@ -345,6 +345,22 @@ static void artifacts_are_refused_by_name(void **state)
 		ERR_UNSUPPORTED, "encrypted");
 }
 
+static void what_an_artifact_is_made_of_can_be_read(void **state)
+{
+	static const char text[] =
+		"{\"config\":" CONFIG
+		",\"layers\":[" DESC("application/vnd.in-toto+json", "") "]}";
+	struct oci_manifest m;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(oci_manifest_content(text, strlen(text), &m, &e), 0);
+	assert_int_equal(m.n_layers, 1);
+	assert_string_equal(m.layers[0].media_type,
+			    "application/vnd.in-toto+json");
+	oci_manifest_free(&m);
+}
+
 /* ---- config -------------------------------------------------------------- */
 
 static void a_config_is_read(void **state)
@@ -451,6 +467,7 @@ int main(void)
 		cmocka_unit_test(a_manifest_is_read),
 		cmocka_unit_test(bad_manifests_are_refused),
 		cmocka_unit_test(artifacts_are_refused_by_name),
+		cmocka_unit_test(what_an_artifact_is_made_of_can_be_read),
 		cmocka_unit_test(a_config_is_read),
 		cmocka_unit_test(bad_configs_are_refused),
 	};
