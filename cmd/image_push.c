@@ -1,5 +1,8 @@
 /*
- * push - an image into a registry, byte for byte as it lies in the store
+ * push - images into a registry, byte for byte as they lie in the store
+ *
+ * Of an index all images go, and then the index itself, if the store has all of
+ * them; else the one image for this machine, as with --platform.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,12 +20,14 @@
 #include "registry/registry.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/imagetree.h"
 #include "store/store.h"
 
 struct push_opts {
 	const char *platform;
 	const char *authfile;
 	const char *digestfile;
+	bool all_tags;
 	bool quiet;
 };
 
@@ -33,6 +38,8 @@ static const struct opt push_options[] = {
 	 "Credentials, in the form of Docker's config.json"},
 	{0, "digestfile", OPT_STR, offsetof(struct push_opts, digestfile),
 	 "FILE", "Write the digest of what was pushed there"},
+	{'a', "all-tags", OPT_BOOL, offsetof(struct push_opts, all_tags), NULL,
+	 "Push all tags of the repository IMAGE"},
 	{'q', "quiet", OPT_BOOL, offsetof(struct push_opts, quiet), NULL,
 	 "Print the reference only"},
 	{0},
@@ -44,10 +51,12 @@ struct push {
 	struct ref ref;
 	struct registry *registry;
 	struct store *store;
-	struct image image;
-	struct buf manifest;
 	struct progress progress;
-	struct item *item; /* layers, the config last */
+	bool said; /* where to */
+	/* Of one image: */
+	struct image image;
+	struct imagetree tree; /* what goes, the last under ref's name */
+	struct item *item;     /* layers, then a config, for each manifest */
 	struct registry_upload *upload;
 	size_t n;
 };
@@ -72,25 +81,61 @@ static int no_such_image(const struct push *p, struct err *e)
 			ref_familiar(&p->ref, (char[REF_TEXT_MAX]){0}));
 }
 
-static int find_image(struct push *p, struct err *e)
+/*
+ * The whole index, or else the one image; whether others are here is what says
+ * if the name may lead to that one alone afterwards.
+ */
+static int choose(struct push *p, bool named, bool *ret_others, struct err *e)
 {
-	struct oci_platform platform;
-	struct ref from = p->ref;
+	autoimagetree struct imagetree t = {0};
+	autobuf struct buf missing = buf_make(KIB(4));
+	const bool whole = named && !p->opts->platform;
 
-	if (p->opts->platform &&
-	    oci_platform_parse(p->opts->platform, &platform, e))
+	*ret_others = false;
+	if (imagetree_read(p->store, &p->image.top, &t, e))
 		return -1;
-	if (p->source) {
-		if (image_find_any(p->store, p->source, &p->image, e))
-			return -1;
-		from = p->image.ref;
-		image_free(&p->image);
+	if (!imagetree_top(&t)->is_index || (whole && t.missing.n == 0)) {
+		p->tree = t;
+		t = (struct imagetree){0};
+		return 0;
 	}
-	if (image_find(p->store, &from, p->opts->platform ? &platform : NULL,
-		       &p->image, e))
-		return p->source ? -1 : no_such_image(p, e);
-	p->manifest = buf_make(MANIFEST_MAX);
-	return blob_read(p->store, &p->image.manifest, &p->manifest, e);
+	if (imagetree_read(p->store, &p->image.manifest, &p->tree, e))
+		return -1;
+	for (size_t i = 0; i < t.n; i++)
+		*ret_others |= !t.doc[i].is_index &&
+			       !digest_eq(&t.doc[i].digest, &p->image.manifest);
+	for (size_t i = 0; whole && i < t.missing.n; i++)
+		buf_addf(&missing, "%s%s",
+			 i ? ", " : ": not in the store: ", t.missing.v[i]);
+	log_note("%s came as an index of several platforms; the image for %s "
+		 "is pushed, the index is not%s",
+		 ref_familiar(&p->image.ref, (char[REF_TEXT_MAX]){0}),
+		 oci_platform_text(&p->image.config.platform,
+				   (char[OCI_PLATFORM_TEXT_MAX]){0}),
+		 buf_str(&missing));
+	return 0;
+}
+
+static int find_image(struct push *p, bool *ret_others, struct err *e)
+{
+	const struct oci_platform *want = NULL;
+	struct oci_platform platform;
+	bool named = true;
+	int rc;
+
+	if (p->opts->platform) {
+		if (oci_platform_parse(p->opts->platform, &platform, e))
+			return -1;
+		want = &platform;
+	}
+	if (p->source)
+		rc = image_find_named(p->store, p->source, want, &p->image,
+				      &named, e);
+	else if (image_find(p->store, &p->ref, want, &p->image, e))
+		rc = no_such_image(p, e);
+	else
+		rc = 0;
+	return rc ? -1 : choose(p, named, ret_others, e);
 }
 
 static int add_item(struct push *p, const struct oci_desc *desc, bool is_config,
@@ -114,16 +159,25 @@ static int add_item(struct push *p, const struct oci_desc *desc, bool is_config,
 	return 0;
 }
 
-/* Each blob once, however often the manifest names it. */
+/* Each blob once, however often the manifests name it. */
 static int list_items(struct push *p, struct err *e)
 {
-	const struct oci_manifest *const m = &p->image.doc;
+	const struct imagetree *const t = &p->tree;
+	size_t most = 0;
 
-	p->item = xcalloc(m->n_layers + 1, sizeof(*p->item));
-	for (size_t i = 0; i < m->n_layers; i++)
-		if (add_item(p, &m->layers[i], false, e))
+	for (size_t i = 0; i < t->n; i++)
+		most += t->doc[i].manifest.n_layers + 1;
+	p->item = xcalloc(most, sizeof(*p->item));
+	for (size_t i = 0; i < t->n; i++) {
+		const struct oci_manifest *const m = &t->doc[i].manifest;
+
+		for (size_t k = 0; k < m->n_layers; k++)
+			if (add_item(p, &m->layers[k], false, e))
+				return -1;
+		if (!t->doc[i].is_index && add_item(p, &m->config, true, e))
 			return -1;
-	return add_item(p, &m->config, true, e);
+	}
+	return 0;
 }
 
 static void offer(struct push *p, const char *repository,
@@ -223,37 +277,26 @@ static int push_blobs(struct push *p, struct err *e)
 	return rc;
 }
 
-static int push_manifest(struct push *p, struct err *e)
+/* What an index lists goes by its digest; the last one gets the tag. */
+static int push_manifests(struct push *p, struct err *e)
 {
-	/* Docker's say what they are, of OCI's not all do. */
-	const char *const type = *p->image.doc.media_type
-					 ? p->image.doc.media_type
-					 : OCI_MT_MANIFEST;
+	for (size_t i = 0; i < p->tree.n; i++) {
+		const struct imagetree_doc *const doc = &p->tree.doc[i];
+		autobuf struct buf text = buf_make(MANIFEST_MAX);
+		struct ref to = p->ref;
 
-	return registry_push_manifest(p->registry, &p->ref,
-				      buf_str(&p->manifest), p->manifest.len,
-				      type, &p->image.manifest, e);
+		if (i + 1 < p->tree.n)
+			to.digest = doc->digest;
+		if (blob_read(p->store, &doc->digest, &text, e) ||
+		    registry_push_manifest(p->registry, &to, buf_str(&text),
+					   text.len, doc->media_type,
+					   &doc->digest, e))
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- the name --------------------------------------------------------------- */
-
-/* Is another platform of this index here, which the name has to lead to? */
-static bool has_others(const struct push *p)
-{
-	autobuf struct buf text = buf_make(MANIFEST_MAX);
-	struct oci_index index = {0};
-	struct err ignored = {0};
-	bool others = false;
-
-	if (blob_read(p->store, &p->image.top, &text, &ignored) ||
-	    oci_index_parse(buf_str(&text), text.len, &index, &ignored))
-		return true;
-	for (size_t i = 0; i < index.n; i++)
-		others |= !digest_eq(&index.v[i].digest, &p->image.manifest) &&
-			  blob_has(p->store, &index.v[i].digest);
-	oci_index_free(&index);
-	return others;
-}
 
 /*
  * Of an index one platform was pushed: that is what the name means in the
@@ -261,14 +304,7 @@ static bool has_others(const struct push *p)
  */
 static int rename_index(struct push *p, struct err *e)
 {
-	if (digest_eq(&p->image.top, &p->image.manifest))
-		return 0;
-	log_note("%s came as an index of several platforms; the image for %s "
-		 "was pushed, the index was not",
-		 ref_familiar(&p->image.ref, (char[REF_TEXT_MAX]){0}),
-		 oci_platform_text(&p->image.config.platform,
-				   (char[OCI_PLATFORM_TEXT_MAX]){0}));
-	if (p->source || has_others(p))
+	if (digest_eq(&p->image.top, &imagetree_top(&p->tree)->digest))
 		return 0;
 	return image_tag(p->store, &p->ref, &p->image.manifest,
 			 &p->image.manifest, e);
@@ -276,7 +312,7 @@ static int rename_index(struct push *p, struct err *e)
 
 static int write_digest(const struct push *p, struct err *e)
 {
-	const char *const text = DIGEST_TEXT(&p->image.manifest);
+	const char *const text = DIGEST_TEXT(&imagetree_top(&p->tree)->digest);
 	const char *const path = p->opts->digestfile;
 	autoclose int fd = -1;
 
@@ -292,21 +328,112 @@ static int write_digest(const struct push *p, struct err *e)
 
 static int push_image(struct push *p, struct err *e)
 {
-	if (find_image(p, e) || list_items(p, e) ||
+	bool others;
+
+	if (find_image(p, &others, e) || list_items(p, e) ||
 	    image_each(p->store, look_for_sources, p, e))
 		return -1;
-	if (!p->opts->quiet)
+	if (!p->opts->quiet && !p->said)
 		(void)printf("The push refers to repository [%s/%s]\n",
 			     p->ref.registry, p->ref.repository);
-	if (push_blobs(p, e) || push_manifest(p, e) || rename_index(p, e) ||
-	    write_digest(p, e))
+	p->said = true;
+	if (push_blobs(p, e) || push_manifests(p, e) ||
+	    (!p->source && !others && rename_index(p, e)) || write_digest(p, e))
 		return -1;
 	if (p->opts->quiet)
 		(void)printf("%s\n",
 			     ref_text(&p->ref, (char[REF_TEXT_MAX]){0}));
 	else
 		(void)printf("%s: digest: %s size: %zu\n", p->ref.tag,
-			     DIGEST_TEXT(&p->image.manifest), p->manifest.len);
+			     DIGEST_TEXT(&imagetree_top(&p->tree)->digest),
+			     (size_t)imagetree_top(&p->tree)->size);
+	return 0;
+}
+
+static void forget_image(struct push *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free(p->item[i].from);
+	free(p->item);
+	free(p->upload);
+	p->item = NULL;
+	p->upload = NULL;
+	p->n = 0;
+	imagetree_free(&p->tree);
+	image_free(&p->image);
+}
+
+/* ---- all tags ----------------------------------------------------------------- */
+
+struct tags {
+	const struct ref *of;
+	struct strv found;
+};
+
+static int note_tag(void *ctx, const struct ref *ref, const struct digest *top,
+		    const struct digest *manifest, const struct err *bad)
+{
+	struct tags *const t = ctx;
+
+	(void)top;
+	(void)manifest;
+	(void)bad;
+	if (!digest_is_set(&ref->digest) &&
+	    !strcmp(ref->registry, t->of->registry) &&
+	    !strcmp(ref->repository, t->of->repository))
+		strv_add(&t->found, ref->tag);
+	return 0;
+}
+
+static int push_tags(struct push *p, const struct strv *tags, struct err *e)
+{
+	for (size_t i = 0; i < tags->n; i++) {
+		int rc;
+
+		(void)snprintf(p->ref.tag, sizeof(p->ref.tag), "%s",
+			       tags->v[i]);
+		rc = push_image(p, e);
+		forget_image(p);
+		if (rc)
+			return -1;
+	}
+	return 0;
+}
+
+static int push_all_tags(struct push *p, struct err *e)
+{
+	struct tags t = {.of = &p->ref};
+	int rc = image_each(p->store, note_tag, &t, e);
+
+	if (rc == 0 && t.found.n == 0)
+		rc = err_set(
+			e, ERR_NOTFOUND, "no tag of %s is in the store",
+			ref_familiar_name(&p->ref, (char[REF_TEXT_MAX]){0}));
+	strv_sort(&t.found);
+	if (rc == 0)
+		rc = push_tags(p, &t.found, e);
+	strv_free(&t.found);
+	return rc;
+}
+
+static bool ends_in_tag(const char *name)
+{
+	const char *const slash = strrchr(name, '/');
+
+	return strchr(slash ? slash : name, ':');
+}
+
+static int check_all_tags(const struct push *p, const char *name, struct err *e)
+{
+	if (!p->opts->all_tags)
+		return 0;
+	if (p->source || p->opts->digestfile)
+		return err_set(e, ERR_USAGE, "--all-tags conflicts with %s",
+			       p->source ? "a destination" : "--digestfile");
+	if (ends_in_tag(name))
+		return err_set(e, ERR_USAGE,
+			       "'%s': tag can't be used with --all-tags/-a",
+			       name);
 	return 0;
 }
 
@@ -320,7 +447,7 @@ static int prepare(struct push *p, const struct globals *g, const char *name,
 		.note_ctx = &p->progress,
 	};
 
-	if (ref_parse(name, &p->ref, e))
+	if (ref_parse(name, &p->ref, e) || check_all_tags(p, name, e))
 		return -1;
 	if (digest_is_set(&p->ref.digest)) {
 		(void)err_set(e, ERR_USAGE,
@@ -335,18 +462,6 @@ static int prepare(struct push *p, const struct globals *g, const char *name,
 		       : 0;
 }
 
-static void clean_up(struct push *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		free(p->item[i].from);
-	free(p->item);
-	free(p->upload);
-	buf_free(&p->manifest);
-	image_free(&p->image);
-	registry_free(p->registry);
-	store_close(p->store);
-}
-
 static int push_run(const struct globals *g, void *fields, int argc,
 		    char **argv, struct err *e)
 {
@@ -358,8 +473,11 @@ static int push_run(const struct globals *g, void *fields, int argc,
 
 	rc = prepare(&p, g, bare ? bare : to, e);
 	if (rc == 0)
-		rc = push_image(&p, e);
-	clean_up(&p);
+		rc = p.opts->all_tags ? push_all_tags(&p, e)
+				      : push_image(&p, e);
+	forget_image(&p);
+	registry_free(p.registry);
+	store_close(p.store);
 	return rc;
 }
 

@@ -361,11 +361,11 @@ static const struct transfer_ops manifest_ops = {
 	.judge = manifest_judge,
 };
 
-int push_manifest(const struct push_job *job, const char *tag,
+int push_manifest(const struct push_job *job, const char *name,
 		  const struct http_body *body, const struct digest *digest,
 		  struct err *e)
 {
-	autofree char *object = xasprintf("manifests/%s", tag);
+	autofree char *object = xasprintf("manifests/%s", name);
 	struct manifest_put k = {.body = body, .digest = digest};
 	autoerrand struct errand errand = {
 		.env = job->env,

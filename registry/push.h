@@ -29,8 +29,8 @@ struct push_job {
 
 int push_blobs(const struct push_job *job, struct err *e);
 
-/* Of the job: where to; its uploads are not looked at. */
-int push_manifest(const struct push_job *job, const char *tag,
+/* Of the job: where to; its uploads are not looked at. name: tag or digest. */
+int push_manifest(const struct push_job *job, const char *name,
 		  const struct http_body *body, const struct digest *digest,
 		  struct err *e);
 

@@ -237,19 +237,29 @@ static const struct transfer_ops manifest_ops = {
 	.judge = manifest_judge,
 };
 
-/* What a refusal means can only be guessed; say the two likely things. */
-static int explain(struct err *e, const struct ref *ref)
+/* What a refusal means can only be guessed; say the likely things. */
+static int explain(struct err *e, const struct ref *ref, bool push)
 {
 	char name[REF_TEXT_MAX];
 
 	if (e->kind == ERR_AUTH)
 		(void)err_hint(e,
-			       "is '%.80s' the right name? for a private image "
-			       "log in with 'prism login %.60s'",
-			       ref_familiar_name(ref, name), ref->registry);
+			       "is '%.80s' %s? then log in with 'prism login "
+			       "%.60s'",
+			       ref_familiar_name(ref, name),
+			       push ? "yours to push to"
+				    : "the right name, and private",
+			       ref->registry);
 	else if (e->kind == ERR_NOTFOUND)
-		(void)err_hint(e, "is '%.120s' the right name?",
-			       ref_familiar(ref, name));
+		(void)err_hint(e, "is '%.100s' the right name?%s",
+			       push ? ref_familiar_name(ref, name)
+				    : ref_familiar(ref, name),
+			       push ? " some registries want the repository "
+				      "made first"
+				    : "");
+	else if (e->kind == ERR_UNSUPPORTED && push)
+		(void)err_hint(e, "it takes no pushes: a read-only registry, "
+				  "or a mirror");
 	return -1;
 }
 
@@ -287,7 +297,7 @@ int registry_manifest(struct registry *r, const struct ref *ref,
 
 	k.errand = &errand;
 	if (errand_run(&errand, e) < 0)
-		return explain(e, ref);
+		return explain(e, ref, false);
 	buf_free(ret_bytes);
 	*ret_bytes = bytes;
 	bytes = buf_make(0);
@@ -320,30 +330,10 @@ int registry_fetch(struct registry *r, const struct ref *ref,
 	http_set_tick(r->env.http, tick, tick_ctx);
 	rc = fetch_blobs(&job, e);
 	http_set_tick(r->env.http, NULL, NULL);
-	return rc < 0 ? explain(e, ref) : 0;
+	return rc < 0 ? explain(e, ref, false) : 0;
 }
 
 /* ---- pushes -------------------------------------------------------------- */
-
-static int explain_push(struct err *e, const struct ref *ref)
-{
-	char name[REF_TEXT_MAX];
-
-	if (e->kind == ERR_AUTH)
-		(void)err_hint(e,
-			       "log in with 'prism login %.60s'; is '%.80s' "
-			       "yours to push to?",
-			       ref->registry, ref_familiar_name(ref, name));
-	else if (e->kind == ERR_NOTFOUND)
-		(void)err_hint(e,
-			       "is '%.120s' the right name? some registries "
-			       "want the repository made first",
-			       ref_familiar_name(ref, name));
-	else if (e->kind == ERR_UNSUPPORTED)
-		(void)err_hint(e, "it takes no pushes: a read-only registry, "
-				  "or a mirror");
-	return -1;
-}
 
 static struct push_job job_for(struct registry *r, const struct ref *ref,
 			       const char *scope)
@@ -371,7 +361,7 @@ int registry_push(struct registry *r, const struct ref *ref,
 	job.parallel = crew_size(parallel);
 	job.tick = tick;
 	job.tick_ctx = tick_ctx;
-	return push_blobs(&job, e) < 0 ? explain_push(e, ref) : 0;
+	return push_blobs(&job, e) < 0 ? explain(e, ref, true) : 0;
 }
 
 int registry_push_manifest(struct registry *r, const struct ref *ref,
@@ -385,8 +375,12 @@ int registry_push_manifest(struct registry *r, const struct ref *ref,
 	const struct http_body body = {
 		.p = p, .fd = -1, .size = n, .type = type};
 
-	return push_manifest(&job, ref->tag, &body, digest, e) < 0
-		       ? explain_push(e, ref)
+	return push_manifest(&job,
+			     digest_is_set(&ref->digest)
+				     ? DIGEST_TEXT(&ref->digest)
+				     : ref->tag,
+			     &body, digest, e) < 0
+		       ? explain(e, ref, true)
 		       : 0;
 }
 

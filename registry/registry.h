@@ -112,7 +112,7 @@ int registry_push(struct registry *r, const struct ref *ref,
 		  struct registry_upload *uploads, size_t n, int parallel,
 		  registry_tick_fn tick, void *tick_ctx, struct err *e);
 
-/* These bytes, of this type, become what ref's tag names. */
+/* These bytes, of this type, become what ref's digest, or else tag, names. */
 int registry_push_manifest(struct registry *r, const struct ref *ref,
 			   const void *p, size_t n, const char *type,
 			   const struct digest *digest, struct err *e);

@@ -96,20 +96,44 @@ push_as()
 	[ "$(cat digest)" = "$MANIFEST" ]
 }
 
-@test "of an index the image is pushed, and RepoDigests says so" {
-	local index
+# index_of SIZE:DIGEST:ARCHITECTURE...: the text of an index of these.
+index_of()
+{
+	local one sep='' size rest
+
+	printf '{"schemaVersion":2,"mediaType":"%s","manifests":[' \
+		application/vnd.oci.image.index.v1+json
+	for one in "$@"; do
+		size=${one%%:*} rest=${one#*:}
+		printf '%s{"mediaType":"%s","digest":"%s","size":%s,"platform":{
+			"os":"linux","architecture":"%s"}}' "$sep" \
+			"$(jq -r .mediaType "$PRISM_ROOT/blobs/${MANIFEST/://}")" \
+			"${rest%:*}" "$size" "${rest##*:}"
+		sep=,
+	done
+	printf ']}'
+}
+
+# put_index NAME TAG INDEX
+put_index()
+{
+	curl -sf -X PUT --data-binary "$3" -H \
+		'Content-Type: application/vnd.oci.image.index.v1+json' \
+		"http://$OPEN/v2/$1/manifests/$2"
+}
+
+@test "of an index that is not all here one image is pushed, and RepoDigests says so" {
+	local index arch other size
 
 	push_as "$OPEN/index:1"
-	index=$(printf '{"schemaVersion":2,"mediaType":"%s","manifests":[{
-		"mediaType":"%s","digest":"%s","size":%s,"platform":{
-		"os":"linux","architecture":"%s"}}]}' \
-		application/vnd.oci.image.index.v1+json \
-		"$(jq -r .mediaType "$PRISM_ROOT/blobs/${MANIFEST/://}")" \
-		"$MANIFEST" "$(stat -c %s "$PRISM_ROOT/blobs/${MANIFEST/://}")" \
-		"$(prism inspect -f '{{.Architecture}}' busybox)")
-	curl -sf -X PUT --data-binary "$index" -H \
-		'Content-Type: application/vnd.oci.image.index.v1+json' \
-		"http://$OPEN/v2/index/manifests/many"
+	arch=$(prism inspect -f '{{.Architecture}}' busybox)
+	size=$(stat -c %s "$PRISM_ROOT/blobs/${MANIFEST/://}")
+	printf '%s ' "$(cat "$PRISM_ROOT/blobs/${MANIFEST/://}")" >other
+	other=sha256:$(sha256sum <other | cut -d' ' -f1)
+	curl -sf -X PUT --data-binary @other -H "Content-Type: $(jq -r .mediaType other)" \
+		"http://$OPEN/v2/index/manifests/$other"
+	put_index index many "$(index_of "$size:$MANIFEST:$arch" \
+		"$(stat -c %s other):$other:s390x")"
 	must_work prism pull "$OPEN/index:many"
 	index=$(sed -n 's/^Digest: //p' <<<"$output")
 	[ "$index" != "$MANIFEST" ]
@@ -118,10 +142,69 @@ push_as()
 	has "$OPEN/one@$index"
 	must_work prism push "$OPEN/one:1"
 	says "note: $OPEN/one:1 came as an index of several platforms; the image for"
+	says 'the index is not: not in the store: linux/s390x$'
 	has "digest: $MANIFEST "
 	must_work prism inspect -f '{{join .RepoDigests " "}}' "$OPEN/one:1"
 	has "$OPEN/one@$MANIFEST"
 	has_not "$OPEN/one@$index"
+}
+
+@test "an index that is all here is pushed whole, and keeps its digest" {
+	need ALPINE
+	local index
+
+	registry_start
+	must_work prism pull -q --platform linux/arm64 alpine:3.20
+	must_work prism pull --platform linux/amd64 alpine:3.20
+	index=$(sed -n 's/^Digest: //p' <<<"$output")
+	registry_stop
+	must_work prism tag alpine:3.20 "$OPEN/whole:1"
+	must_work prism push --digestfile digest "$OPEN/whole:1"
+	says_not note
+	has "^1: digest: $index size: "
+	[ "$(cat digest)" = "$index" ]
+	skopeo inspect --raw --tls-verify=false "docker://$OPEN/whole:1" |
+		cmp - "$PRISM_ROOT/blobs/${index/://}"
+	skopeo --insecure-policy copy -q --all --src-tls-verify=false \
+		--preserve-digests "docker://$OPEN/whole:1" "dir:$T/dir"
+	# Twice: all of it is there. To another name: mounted.
+	must_work prism push "$OPEN/whole:1"
+	has_not 'Pushed'
+	must_work prism push "$OPEN/whole:1" "$OPEN/mounted:1"
+	has 'Mounted from whole'
+	has "digest: $index "
+	# By its id it is one image.
+	must_work prism push "$(prism images -q alpine:3.20)" "$OPEN/byid:1"
+	must_not grep -q "$index" <<<"$output"
+	# A blob is lost: not the index, then.
+	rm "$PRISM_ROOT/blobs/$(jq -r '.manifests[] | select(
+		.platform.architecture == "arm64").digest' \
+		"$PRISM_ROOT/blobs/${index/://}" | tr : /)"
+	must_work prism push "$OPEN/whole:1" "$OPEN/part:1"
+	says 'not in the store: linux/arm64'
+	must_not grep -q "$index" <<<"$output"
+}
+
+@test "push --all-tags: each tag of the repository, and no other" {
+	must_work prism tag busybox "$OPEN/tags:b"
+	must_work prism tag busybox "$OPEN/tags:a"
+	must_work prism tag busybox "$OPEN/tags/below:c"
+	must_work prism push --all-tags "$OPEN/tags"
+	[ "$(grep -c '^The push refers to' <<<"$output")" = 1 ]
+	[ "$(grep -o '^[abc]: digest: ' <<<"$output" | xargs)" = \
+		'a: digest: b: digest:' ]
+	[ "$(curl -sf "http://$OPEN/v2/tags/tags/list" | jq -c '.tags | sort')" = \
+		'["a","b"]' ]
+	must_work prism push -aq "$OPEN/tags"
+	prints "$OPEN/tags:a"$'\n'"$OPEN/tags:b"
+	must_fail 1 prism push -a "$OPEN/tags:a"
+	says "'$OPEN/tags:a': tag can't be used with --all-tags/-a"
+	must_fail 1 prism push -a "$OPEN/nothing"
+	says "no tag of $OPEN/nothing is in the store"
+	must_fail 1 prism push -a busybox "$OPEN/tags"
+	says '--all-tags conflicts with a destination'
+	must_fail 1 prism push -a --digestfile x "$OPEN/tags"
+	says '--all-tags conflicts with --digestfile'
 }
 
 @test "--platform: one of two that lie in the store" {
@@ -347,14 +430,14 @@ UPLOAD='"method": "PUT", "path": "/blobs/"'
 @test "push refuses: not allowed, name unknown, a blob that is gone" {
 	must_work prism tag busybox "$MINE/x:1"
 	must_fail 1 prism push "$MINE/x:1"
-	says "^hint: log in with 'prism login $MINE'"
+	says "^hint: is '$MINE/x' yours .* log in with 'prism login $MINE'"
 	must_work prism tag busybox "$FAKE/x:1"
 	fake '{"push": {}, "rules": [{"method": "POST", "path": "uploads",
 		"status": 403, "body":
 			"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"no\"}]}"}]}'
 	must_fail 1 prism push "$FAKE/x:1"
 	says "$FAKE: access denied \(HTTP 403\): DENIED: no"
-	says "^hint: log in with 'prism login $FAKE'; is '$FAKE/x' yours"
+	says "^hint: is '$FAKE/x' yours .* log in with 'prism login $FAKE'"
 	fake '{"push": {}, "rules": [{"method": "POST", "path": "uploads",
 		"status": 404, "body": "{\"errors\":[{\"code\":\"NAME_UNKNOWN\"}]}"}]}'
 	must_fail 1 prism push "$FAKE/x:1"
