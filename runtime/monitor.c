@@ -291,7 +291,8 @@ static int turn(struct monitor *m, int timeout_ms, struct err *e)
 		hub_turn(m, p + 5, n);
 	if (p[3].revents)
 		net_live_turn(m->net);
-	if (p[1].revents || (p[4].revents && take_end(m)))
+	/* What was told comes before the death that it told of. */
+	if ((p[4].revents && take_end(m)) || p[1].revents)
 		return 1;
 	monitor_health_turn(m, p[2].revents != 0);
 	return 0;
