@@ -243,7 +243,7 @@ static int check_hostname(const char *flag, const char *h, struct err *e)
 
 /* ---- all ---------------------------------------------------------------------------- */
 
-/* Who is meant is found when the container starts. */
+/* Who is meant is found when the container is made (run_others.h). */
 static int links(const struct run_opts *o, struct run_spec *s, struct err *e)
 {
 	for (size_t i = 0; i < o->links.n; i++) {

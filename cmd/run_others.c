@@ -53,6 +53,24 @@ static int volumes_from(const struct container_home *h, const char *text,
 	return rc;
 }
 
+/* It stays this container, whatever that one is called later. */
+static int find_link(const struct container_home *h, char **link, struct err *e)
+{
+	const size_t n = strcspn(*link, ":");
+	const char *const alias = (*link)[n] ? *link + n + 1 : *link;
+	autofree char *name = xstrndup(*link, n);
+	autocontainer struct container c = CONTAINER_NONE;
+	char *found;
+	ERR_IN(e, "--link %s", *link);
+
+	if (container_open(h, name, &c, e) < 0)
+		return -1;
+	found = xasprintf("%s:%s", c.id, alias);
+	free(*link);
+	*link = found;
+	return 0;
+}
+
 /* From now on it has its name, by whatever it was called. */
 static int name_network(const struct container_home *h, struct net_attach *n,
 			struct err *e)
@@ -109,6 +127,9 @@ int run_others_find(const struct container_home *h, const struct run_opts *o,
 		return -1;
 	if (s->ipc_ns == NS_JOIN && set_id(h, "ipc", &s->ipc_of, s, e) < 0)
 		return -1;
+	for (size_t i = 0; i < s->links.n; i++)
+		if (find_link(h, &s->links.v[i], e) < 0)
+			return -1;
 	for (size_t i = 0; i < o->volumes_from.n; i++)
 		if (volumes_from(h, o->volumes_from.v[i], s, e) < 0)
 			return -1;

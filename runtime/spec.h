@@ -193,7 +193,7 @@ struct run_spec {
 	size_t n_ports;
 	bool publish_all;
 	struct strv exposed; /* "80/tcp", of the image and of --expose */
-	struct strv links;   /* NAME[:ALIAS] */
+	struct strv links;   /* CONTAINER[:ALIAS] */
 	struct strv aliases;
 	char *ip;
 	char *ip6;

@@ -179,7 +179,7 @@ static const char *link_address(const struct net_state *st,
 	return st->n_ends ? st->ends[0].ip : NULL;
 }
 
-/* "NAME[:ALIAS]": its address goes into b under both names. */
+/* "CONTAINER[:ALIAS]": its address goes into b under both names. */
 static int add_link(const struct net_of *o, const struct run_spec *s,
 		    const char *link, struct buf *b, struct err *e)
 {

@@ -680,3 +680,24 @@ up9'
 	says 'nosuch'
 	must_fail 125 hprism run --rm --network none --link db busybox true
 }
+
+# As with docker, whose hosts files name what was true at the start.
+@test "--link: the linked one is renamed" {
+	need ROOT NETNS OVERLAY
+	world
+	hprism run -d --name db --network bridge busybox sleep 300
+	hprism run -d --name web --network bridge --link db:store busybox sleep 300
+	must_work hprism rename db other
+	must_work hprism exec web grep -w store /etc/hosts
+	has '\bdb$'
+	has_not other
+	# It is the container that is linked, not the name.
+	must_work hprism run -d --name db --network bridge busybox sleep 300
+	must_work hprism restart -t 0 web
+	must_work hprism exec web grep -w store /etc/hosts
+	has '\bother$'
+	must_work hprism exec web ping -c 1 -W 20 store
+	must_fail 125 hprism create --network bridge --link nosuch busybox
+	says '--link nosuch: No such container: nosuch'
+	must_work hprism rm -f web other db
+}
