@@ -64,18 +64,18 @@ static int sync_parent(int dirfd, const char *name, struct err *e)
 	return fs_sync_dir(fd, dir, e);
 }
 
-static int write_tmp(int dirfd, const char *tmp, const void *p, size_t n,
-		     mode_t mode, bool sync, struct err *e)
+int fs_write_new_at(int dirfd, const char *name, const void *p, size_t n,
+		    mode_t mode, bool sync, struct err *e)
 {
 	autoclose int fd = openat(
-		dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
 	if (fd < 0)
-		return err_sys(e, "openat", "%s", tmp);
-	if (io_write_all(fd, p, n, tmp, e) < 0)
+		return err_sys(e, "openat", "%s", name);
+	if (io_write_all(fd, p, n, name, e) < 0)
 		return -1;
 	if (sync && fsync(fd) < 0)
-		return err_sys(e, "fsync", "%s", tmp);
+		return err_sys(e, "fsync", "%s", name);
 	return 0;
 }
 
@@ -89,7 +89,7 @@ int fs_replace_at(int dirfd, const char *name, const void *p, size_t n,
 
 	str_random_hex(unique, 8);
 	tmp = xasprintf("%.*s.tmp-%s", dir_len, name, unique);
-	if (write_tmp(dirfd, tmp, p, n, mode, sync, e) < 0) {
+	if (fs_write_new_at(dirfd, tmp, p, n, mode, sync, e) < 0) {
 		(void)unlinkat(dirfd, tmp, 0);
 		return -1;
 	}

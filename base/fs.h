@@ -21,6 +21,10 @@ int fs_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 /* Read a small file whole. ERR_NOTFOUND if absent, ERR_TOOBIG past b->max. */
 int fs_read_at(int dirfd, const char *name, struct buf *b, struct err *e);
 
+/* A file that is not there yet; what was written of it stays on failure. */
+int fs_write_new_at(int dirfd, const char *name, const void *p, size_t n,
+		    mode_t mode, bool sync, struct err *e);
+
 /*
  * Replace a small file whole: tmp name, write, fsync if sync, rename. With
  * sync the directory is fsynced too.

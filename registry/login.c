@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -126,6 +127,7 @@ static int open_dir(struct file *f, bool make, struct err *e)
 		if (errno != EINTR)
 			return err_sys(e, "flock", "%s", dir);
 	}
+	crash_point("login-locked");
 	return 0;
 }
 
@@ -167,24 +169,45 @@ static int file_open(const char *auth_file, bool make, struct file *f,
 	return read_doc(f, e);
 }
 
+/*
+ * Under one name, which the lock of the directory makes ours: what a killed
+ * login left has secrets in it, and goes with the next one.
+ */
+static int replace(const struct file *f, const char *new, const char *text,
+		   size_t n, struct err *e)
+{
+	if (unlinkat(f->dir, new, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "unlinkat", "%s", new);
+	if (fs_write_new_at(f->dir, new, text, n, 0600, true, e) < 0)
+		return -1;
+	crash_point("login-written");
+	/* Root changes another user's file: it stays that user's. */
+	if (f->exists && f->st.st_uid != geteuid() &&
+	    fchownat(f->dir, new, f->st.st_uid, f->st.st_gid, 0) < 0)
+		return err_sys(e, "fchownat", "%s", new);
+	crash_point("login-owned");
+	if (renameat(f->dir, new, f->dir, name_of(f)) < 0)
+		return err_sys(e, "renameat", "%s", new);
+	crash_point("login-renamed");
+	return fs_sync_dir(f->dir, f->path, e);
+}
+
 static int file_save(struct file *f, struct err *e)
 {
 	char *const text = json_dumps(f->doc, JSON_INDENT(4));
+	autofree char *new = xasprintf("%s.prism-new", name_of(f));
 	const size_t n = text ? strlen(text) : 0;
 	int rc;
 
 	if (!text)
 		return err_set(e, ERR_INVALID, "%s: has no JSON form", f->path);
-	rc = fs_replace_at(f->dir, name_of(f), text, n, 0600, true, e);
+	rc = replace(f, new, text, n, e);
 	explicit_bzero(text, n);
 	free(text);
-	if (rc < 0)
-		return err_prefix(e, "%s", f->path);
-	/* Root has changed another user's file: it stays that user's. */
-	if (f->exists && f->st.st_uid != geteuid())
-		(void)!fchownat(f->dir, name_of(f), f->st.st_uid, f->st.st_gid,
-				0);
-	return 0;
+	if (rc == 0)
+		return 0;
+	(void)unlinkat(f->dir, new, 0);
+	return err_prefix(e, "%s", f->path);
 }
 
 /* ---- its parts ----------------------------------------------------------- */
