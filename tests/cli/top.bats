@@ -19,7 +19,7 @@ teardown()
 	must_work prism run -d --name t busybox sh -c 'sleep 1000 & sleep 1001'
 	both()
 	{
-		[ "$(prism top t -o pid,comm | grep -c ' sleep$')" = 2 ]
+		[ "$(prism top t -o pid,stat,comm | grep -cE ' S[^ ]* +sleep$')" = 2 ]
 	}
 	wait_for both
 	must_work prism top t
