@@ -260,10 +260,13 @@ static void hub_turn(struct monitor *m, const struct pollfd *p, int n)
 static bool take_end(struct monitor *m)
 {
 	const int code = sync_take_end(m->sync);
+	siginfo_t si;
 
 	own_close(&m->sync);
 	if (code < 0)
 		return false;
+	/* On a busy machine it may be dead by now: the less is left. */
+	(void)waitid(P_PIDFD, (id_t)m->pidfd, &si, WEXITED | WNOHANG);
 	m->init = 0;
 	m->ended = true;
 	own_close(&m->pidfd);

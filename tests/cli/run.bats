@@ -75,7 +75,7 @@ reaped()
 	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 must_exit "$1" \
 		strace -f -qq -e trace=waitid -o "$T/calls" \
 		"$PRISM_BIN" run --rm --network none "${@:2}"
-	grep -q 'waitid(P_PIDFD' "$T/calls"
+	grep -q 'waitid(P_PIDFD.*, WEXITED, ' "$T/calls"
 }
 
 @test "PID 1 tells the end ahead, if nobody and nothing of the host is left in it" {
