@@ -64,7 +64,7 @@ static ssize_t next(const struct rig *r, enum attach_type *type, char *buf)
 {
 	struct pollfd p = {.fd = r->sock, .events = POLLIN};
 
-	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	return attach_recv(r->sock, type, buf, 0);
 }
 

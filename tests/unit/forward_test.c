@@ -97,7 +97,7 @@ static void serve_until(struct forward *f, int fd)
 	struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
 			      {.fd = forward_fd(f), .events = POLLIN}};
 
-	while (poll(p, 2, 5000) > 0) {
+	while (poll(p, 2, 60000) > 0) {
 		if (p[1].revents)
 			forward_turn(f);
 		if (p[0].revents)

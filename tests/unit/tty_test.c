@@ -18,7 +18,7 @@
 #include "base/own.h"
 
 #define MUCH        (10U << 20)
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 static struct tty_relay relay;
 
