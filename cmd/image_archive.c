@@ -402,6 +402,14 @@ static int find_blob(const struct image_archive *a, const struct digest *d,
 	return tarfiles_find(a->t, name, ret, e);
 }
 
+bool image_archive_has(const struct archived_image *x, const struct digest *d)
+{
+	const struct placed *const p = placed_at(x->archive, d);
+	autofree char *name = file_of(x->archive, d);
+
+	return (p && p->bytes) || tarfiles_has(x->archive->t, name);
+}
+
 static int read_doc(const struct image_archive *a, const struct digest *d,
 		    struct buf *b, struct err *e)
 {

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "cmd/image_source.h"
 #include "store/tarfiles.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct image_archive;
@@ -32,6 +33,9 @@ void image_archive_free(struct image_archive *a); /* NULL is fine */
 
 size_t image_archive_count(const struct image_archive *a);
 struct archived_image *image_archive_at(struct image_archive *a, size_t i);
+
+/* Is there a document or blob of this digest? */
+bool image_archive_has(const struct archived_image *x, const struct digest *d);
 
 /* Its documents and blobs; a manifest asked for without a digest is top. */
 struct image_source image_archive_source(struct archived_image *x);

@@ -51,7 +51,8 @@ bool fetch_is_complete(const struct fetch *f)
 			return false;
 	for (size_t i = 0; i < x->manifest.n_layers; i++)
 		if (!blob_has(f->store, &x->manifest.layers[i].digest) ||
-		    !layer_has(f->store, &x->config.diff_ids[i]))
+		    (!f->blobs_only &&
+		     !layer_has(f->store, &x->config.diff_ids[i])))
 			return false;
 	return true;
 }
@@ -83,9 +84,10 @@ static int list_items(struct round *r, struct err *e)
 	r->item = xcalloc(x->manifest.n_layers + 1, sizeof(*r->item));
 	for (size_t i = 0; i < x->manifest.n_layers; i++) {
 		const struct oci_desc *const desc = &x->manifest.layers[i];
-		const struct digest *const diff_id = &x->config.diff_ids[i];
+		const struct digest *const diff_id =
+			r->f->blobs_only ? NULL : &x->config.diff_ids[i];
 		struct item *const same = item_of_blob(r, &desc->digest);
-		const bool again = is_planned(r, diff_id);
+		const bool again = !diff_id || is_planned(r, diff_id);
 
 		if (same && !again)
 			return err_set(e, ERR_INVALID,
@@ -377,6 +379,8 @@ static int add_rest(struct round *r, struct err *e)
 				buf_str(&x->doc[i].bytes), x->doc[i].bytes.len,
 				e))
 			return -1;
+	if (r->f->blobs_only)
+		return 0;
 	return txn_add_skeleton(r->txn, &x->manifest_digest, x->config.diff_ids,
 				x->config.n_diff_ids, r->f->untar.userxattr, e);
 }

@@ -27,6 +27,7 @@ struct fetch {
 	const struct resolved *image;
 	struct untar_opts untar;
 	struct progress *progress;
+	bool blobs_only; /* nothing is unpacked, and the config is not looked at */
 	/* Told for each layer when it is known to be there. May be NULL. */
 	void (*layer_done)(void *ctx, const struct oci_desc *layer,
 			   bool was_there);

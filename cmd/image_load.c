@@ -2,7 +2,8 @@
  * load - the images of an archive into the store
  *
  * An archive is one more place that an image comes from (image_source.h): the
- * rest is what pull does, with the same checks.
+ * rest is what pull does, with the same checks. Of an index the image for this
+ * machine is loaded; what else the archive has of it is kept.
  */
 #include <stdio.h>
 
@@ -14,6 +15,7 @@
 #include "cmd/image_archive.h"
 #include "cmd/image_fetch.h"
 #include "cmd/image_input.h"
+#include "cmd/image_rest.h"
 #include "cmd/image_store.h"
 #include "store/image.h"
 
@@ -27,7 +29,8 @@ static const struct opt load_options[] = {
 	{'i', "input", OPT_STR, offsetof(struct load_opts, input), "FILE",
 	 "Read it there (a tar, or an image layout) instead of standard input"},
 	{0, "platform", OPT_STR, offsetof(struct load_opts, platform),
-	 "OS/ARCH[/VARIANT]", "Load the images for this platform"},
+	 "OS/ARCH[/VARIANT]",
+	 "Load the images for this platform, and no other"},
 	{'q', "quiet", OPT_BOOL, offsetof(struct load_opts, quiet), NULL,
 	 "No progress"},
 	{0},
@@ -90,7 +93,12 @@ static int get_image(struct load *l, struct archived_image *image,
 	if (resolve_image(&source, l->store, &none, &l->platform,
 			  l->o->platform != NULL, x, e))
 		return -1;
-	return fetch_is_complete(&f) ? 0 : fetch_image(&f, e);
+	if (!fetch_is_complete(&f) && fetch_image(&f, e))
+		return -1;
+	/* Without a name nothing would lead to the others. */
+	return l->o->platform || !image->names.n
+		       ? 0
+		       : image_rest_keep(&f, image, e);
 }
 
 static int one_image(struct load *l, struct archived_image *image,

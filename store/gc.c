@@ -112,6 +112,23 @@ static void mark_parts(struct marks *m, const struct image *img)
 		set_add(&m->layers, &img->config.diff_ids[i]);
 }
 
+/* An attestation of an index, as a rule. */
+static int mark_artifact(struct marks *m, const struct digest *d, struct err *e)
+{
+	autobuf struct buf text = buf_make(MANIFEST_MAX);
+	struct oci_manifest doc = {0};
+
+	err_clear(e);
+	if (blob_read(m->store, d, &text, e) ||
+	    oci_manifest_content(buf_str(&text), text.len, &doc, e))
+		return -1;
+	set_add(&m->blobs, &doc.config.digest);
+	for (size_t i = 0; i < doc.n_layers; i++)
+		set_add(&m->blobs, &doc.layers[i].digest);
+	oci_manifest_free(&doc);
+	return 0;
+}
+
 /*
  * A manifest and what it needs. One that is not there (another platform's that
  * was never pulled) needs nothing; one that can't be read ends the sweep:
@@ -127,6 +144,8 @@ static int mark_manifest(struct marks *m, const struct digest *d, struct err *e)
 	if (!blob_has(m->store, d))
 		return 0;
 	if (image_load(m->store, &nameless, d, d, &img, e)) {
+		if (e->kind == ERR_UNSUPPORTED)
+			return mark_artifact(m, d, e);
 		(void)err_hint(e, "'prism fsck' says which image is damaged");
 		return -1;
 	}

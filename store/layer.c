@@ -23,6 +23,13 @@ static int open_below(struct store *s, const char *path, int flags,
 	return openat(store_dirfd(s, STORE_ROOT, e), path, flags | O_CLOEXEC);
 }
 
+static int not_unpacked(const struct digest *diff_id, struct err *e)
+{
+	(void)err_set(e, ERR_NOTFOUND, "layer %s is not unpacked",
+		      DIGEST_SHORT(diff_id));
+	return err_hint(e, "'prism pull' of the image unpacks it again");
+}
+
 static int open_of_layer(struct store *s, const struct digest *diff_id,
 			 const char *what, int flags, struct err *e)
 {
@@ -32,12 +39,8 @@ static int open_of_layer(struct store *s, const struct digest *diff_id,
 	(void)snprintf(path, sizeof(path), "layers/%s/%s", DIGEST_PATH(diff_id),
 		       what);
 	fd = open_below(s, path, flags, e);
-	if (fd < 0 && errno == ENOENT) {
-		(void)err_set(e, ERR_NOTFOUND, "layer %s is not unpacked",
-			      DIGEST_SHORT(diff_id));
-		return err_hint(e,
-				"'prism pull' of the image unpacks it again");
-	}
+	if (fd < 0 && errno == ENOENT)
+		return not_unpacked(diff_id, e);
 	if (fd < 0)
 		return err_sys(e, "openat", "%s", path);
 	return fd;
@@ -138,11 +141,26 @@ static int own_stack(struct store *s, const struct image *img, int stack_fd,
 	return 0;
 }
 
+/* Of another platform the blobs alone may be here. */
+static int check_unpacked(struct store *s, const struct image *img,
+			  struct err *e)
+{
+	ERR_IN(e, "image %s", ref_familiar(&img->ref, (char[REF_TEXT_MAX]){0}));
+
+	for (size_t i = 0; i < img->config.n_diff_ids; i++)
+		if (!layer_has(s, &img->config.diff_ids[i]))
+			return not_unpacked(&img->config.diff_ids[i], e);
+	return 0;
+}
+
 int layer_stack(struct store *s, const struct image *img, struct strv *ret,
 		struct err *e)
 {
 	char path[PATH_ROOM];
 	autoclose int fd = -1;
+
+	if (check_unpacked(s, img, e) < 0)
+		return -1;
 
 	/* Most images have none: this one call is what that costs. */
 	(void)snprintf(path, sizeof(path), "skeletons/%s/stack",

@@ -200,6 +200,117 @@ id_of()
 	says 's390x'
 }
 
+# blob FILE TYPE: into the layout $T/l; its descriptor, with what jq adds.
+blob()
+{
+	local digest
+
+	digest=$(sha256sum <"$1" | cut -d' ' -f1)
+	cp "$1" "$T/l/blobs/sha256/$digest"
+	jq -nc --arg d "sha256:$digest" --arg t "$2" --argjson n \
+		"$(stat -c %s "$1")" "{mediaType: \$t, digest: \$d, size: \$n} + ${3:-{\}}"
+}
+
+# A layout with an index of two platforms and an attestation, as buildx makes
+# them, under the name multi:1.
+two_platforms()
+{
+	local arch
+
+	for arch in amd64 arm64; do
+		mkdir "$T/$arch"
+		echo $arch >"$T/$arch/file"
+		"$LIB/mkimage" "$T/l" $arch --platform linux/$arch "$T/$arch" >/dev/null
+	done
+	echo '{"predicate":{}}' >"$T/statement"
+	echo '{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[]}}' \
+		>"$T/unknown"
+	jq -nc --argjson c "$(blob "$T/unknown" application/vnd.oci.image.config.v1+json)" \
+		--argjson l "$(blob "$T/statement" application/vnd.in-toto+json)" \
+		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json",
+			config: $c, layers: [$l]}' >"$T/attestation"
+	jq -c --argjson a "$(blob "$T/attestation" \
+		application/vnd.oci.image.manifest.v1+json \
+		'{platform: {os: "unknown", architecture: "unknown"}}')" \
+		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json",
+			manifests: ([.manifests[] | del(.annotations)] + [$a])}' \
+		"$T/l/index.json" >"$T/index"
+	jq -nc --argjson i "$(blob "$T/index" application/vnd.oci.image.index.v1+json \
+		'{annotations: {"io.containerd.image.name": "docker.io/library/multi:1"}}')" \
+		'{schemaVersion: 2, manifests: [$i]}' >"$T/l/index.json"
+	HERE=amd64 THERE=arm64
+	[ "$(uname -m)" = x86_64 ] || HERE=arm64 THERE=amd64
+}
+
+# of_platform ARCH JQ-FILTER: of its manifest in the layout.
+of_platform()
+{
+	local manifest
+
+	manifest=$(jq -r --arg a "$1" '.manifests[] |
+		select(.platform.architecture == $a).digest' "$T/index")
+	jq -r "$2" "$T/l/blobs/${manifest/://}"
+}
+
+@test "of an index the rest is kept: save gives all of it, push too" {
+	two_platforms
+	must_work other load -i "$T/l"
+	prints 'Loaded image: multi:1'
+	clean
+	must_work other save -o "$T/a.tar" multi:1
+	tar -tf "$T/a.tar" | grep '^blobs/sha256/.' | sort >"$T/have"
+	(cd "$T/l" && find blobs -type f | sort) | cmp - "$T/have"
+	must_work env PRISM_ROOT="$T/third" "$PRISM_BIN" load -i "$T/a.tar"
+	must_work env PRISM_ROOT="$T/third" "$PRISM_BIN" save -o "$T/b.tar" multi:1
+	cmp "$T/a.tar" "$T/b.tar"
+	# A sweep leaves it alone.
+	must_work other load -i "$T/l"
+	must_work other image prune -f
+	must_work other save -o "$T/b.tar" multi:1
+	cmp "$T/a.tar" "$T/b.tar"
+	registry_own multi
+	must_work other tag multi:1 "127.0.0.1:$REGISTRY_PORT/multi:1"
+	must_work other push "127.0.0.1:$REGISTRY_PORT/multi:1"
+	says_not note
+	skopeo inspect --raw --tls-verify=false \
+		"docker://127.0.0.1:$REGISTRY_PORT/multi:1" | cmp - "$T/index"
+	registry_own_stop multi
+	# What is kept is not unpacked.
+	[ "$(find "$T/other/layers" -name file | wc -l)" = 1 ]
+	must_fail 125 other create --pull never --platform linux/$THERE multi:1 /x
+	says 'layer [0-9a-f]{12} is not unpacked'
+	must_work other load --platform linux/$THERE -i "$T/l"
+	must_work other create --name c --pull never --platform linux/$THERE multi:1 /x
+	must_work other rm c
+	must_work other rmi multi:1 "127.0.0.1:$REGISTRY_PORT/multi:1"
+	[ -z "$(find "$T/other/blobs" -type f)" ]
+	[ -z "$(find "$T/other/layers" -name file)" ]
+}
+
+@test "of an index one platform alone, a part that is not there, a broken one" {
+	local layer
+
+	two_platforms
+	must_work other load --platform linux/$THERE -i "$T/l"
+	must_work other save -o "$T/a.tar" multi:1
+	tar -tf "$T/a.tar" | grep -q "$(of_platform $THERE '.layers[0].digest[7:]')"
+	must_not grep -q "$(of_platform $HERE '.layers[0].digest[7:]')" \
+		<(tar -tf "$T/a.tar")
+	rm -rf "$T/other"
+	layer=$T/l/blobs/sha256/$(of_platform $THERE '.layers[0].digest[7:]')
+	printf X | dd of="$layer" bs=1 seek=9 conv=notrunc status=none
+	must_fail 1 other load -i "$T/l"
+	says 'wrong digest'
+	must_work other images -q
+	prints ''
+	must_work other fsck
+	rm "$layer"
+	must_work other load -i "$T/l"
+	clean
+	must_fail 1 other push multi:1 127.0.0.1:9/multi
+	says "not in the store: linux/$THERE"
+}
+
 @test "save: what is not there, and a file that stays what it was" {
 	need ROOT
 	echo old >"$T/a.tar"
