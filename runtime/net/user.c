@@ -37,6 +37,7 @@
 #include "base/trace.h"
 #include "base/vclone.h"
 #include "runtime/net/net.h"
+#include "runtime/signals.h"
 
 /* It takes some 30 ms; a machine that is busy may need a hundred times that. */
 #define READY_MS 20000
@@ -77,6 +78,8 @@ static _Noreturn void be_program(void *arg)
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Debian 12's pasta ends where SIGPIPE is ignored already. */
+	signals_reset_ignored();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != b->parent)
 		_exit(125);
 	/* A ^C of the terminal is for the container alone. */

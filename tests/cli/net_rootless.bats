@@ -73,6 +73,17 @@ out 2001:db8:1::2
 	no_helpers
 }
 
+@test "rootless: what the caller ignores is none of the network's" {
+	need USER USERNS TUN PASTA SLIRP
+	for net in pasta slirp4netns; do
+		# shellcheck disable=SC2016 # the inner shell's
+		must_work as_user_here bash -c 'trap "" PIPE INT QUIT; exec "$@"' - \
+			"$PRISM_BIN" run --rm --network $net "${PEER[@]}" busybox \
+			/netpeer ask tcp 198.51.100.1 80
+		prints 'out 198.51.100.2'
+	done
+}
+
 @test "root of a user namespace has the same networks" {
 	need USER USERNS TUN PASTA SLIRP
 	must_work as_user_here unshare -Ur "$PRISM_BIN" run --rm "${PEER[@]}" \
