@@ -61,14 +61,19 @@ static int pull_policy(const char *w, enum pull_policy *ret, struct err *e)
 		       "--pull '%s': not one of always, missing, never", w);
 }
 
-/* By its id, or the beginning of it; asked only when no name fits. */
-static bool find_by_id(struct store *st, const char *text, struct image *ret,
-		       struct strv *lowers)
+/*
+ * By its id, or the beginning of it; asked only when no name fits, which e says.
+ * 1: there is none, and e is as it was.
+ */
+static int find_by_id(struct store *st, const char *text, struct image *ret,
+		      struct strv *lowers, struct err *e)
 {
 	struct err ignored = {0};
 
-	return image_find_any(st, text, ret, &ignored) == 0 &&
-	       layer_stack(st, ret, lowers, &ignored) == 0;
+	if (image_find_any(st, text, ret, &ignored) < 0)
+		return 1;
+	err_clear(e);
+	return layer_stack(st, ret, lowers, e);
 }
 
 /*
@@ -90,10 +95,7 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 		return -1;
 	if (ref_parse(text, &ref, e) < 0) {
 		/* 64 digits are no name. */
-		if (!find_by_id(st, text, ret, lowers))
-			return -1;
-		err_clear(e);
-		return 0;
+		return find_by_id(st, text, ret, lowers, e) == 0 ? 0 : -1;
 	}
 	if (run_opts_platform(o, &platform_text, e) < 0)
 		return -1;
@@ -107,12 +109,11 @@ static int get_image(const struct globals *g, const struct run_opts *o,
 		if (rc == 0 || e->kind != ERR_NOTFOUND)
 			return rc;
 		/* It finds names too, of any platform. */
-		if (!want && find_by_id(st, text, ret, lowers)) {
-			err_clear(e);
-			return 0;
-		}
-		if (policy == PULL_NEVER)
+		rc = want ? 1 : find_by_id(st, text, ret, lowers, e);
+		if (rc <= 0)
 			return rc;
+		if (policy == PULL_NEVER)
+			return -1;
 		err_clear(e);
 	}
 	rc = pull(g, o, platform_text, text, e);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -141,15 +142,56 @@ static int own_stack(struct store *s, const struct image *img, int stack_fd,
 	return 0;
 }
 
+/* Does its list name a directory that is opaque? "d FLAGS ..." */
+static bool has_opaque(FILE *list)
+{
+	char *line = NULL;
+	size_t room = 0;
+	bool any = false;
+
+	while (!any && getline(&line, &room, list) > 0)
+		any = str_starts(line, "d ") &&
+		      memchr(line + 2, 'o', strcspn(line + 2, " "));
+	free(line);
+	return any;
+}
+
+/* Files that the image has removed would be seen. */
+static int check_readable(struct store *s, const struct digest *diff_id,
+			  struct err *e)
+{
+	const int fd = layer_open_list(s, diff_id, e);
+	FILE *const list = fd < 0 ? NULL : fdopen(fd, "re");
+	bool hides;
+
+	if (!list)
+		return fd < 0 ? -1 : err_sys(e, "fdopen", "list");
+	hides = has_opaque(list);
+	(void)fclose(list);
+	if (!hides)
+		return 0;
+	(void)err_set(e, ERR_UNSUPPORTED,
+		      "layer %s hides directories below it, which in a store "
+		      "of the machine's root only CAP_SYS_ADMIN sees",
+		      DIGEST_SHORT(diff_id));
+	return err_hint(e, "--root or PRISM_ROOT names a store of your own; or "
+			   "give the container around CAP_SYS_ADMIN");
+}
+
 /* Of another platform the blobs alone may be here. */
 static int check_unpacked(struct store *s, const struct image *img,
 			  struct err *e)
 {
+	const bool look = store_is_unreadable(s);
+
 	ERR_IN(e, "image %s", ref_familiar(&img->ref, (char[REF_TEXT_MAX]){0}));
 
 	for (size_t i = 0; i < img->config.n_diff_ids; i++)
 		if (!layer_has(s, &img->config.diff_ids[i]))
 			return not_unpacked(&img->config.diff_ids[i], e);
+	for (size_t i = 0; look && i < img->config.n_diff_ids; i++)
+		if (check_readable(s, &img->config.diff_ids[i], e))
+			return -1;
 	return 0;
 }
 

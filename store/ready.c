@@ -95,7 +95,8 @@ int ready_find(struct store *s, const struct ref *ref,
 	autoclose int fd = openat(store_dirfd(s, STORE_ROOT, &ignored), path,
 				  O_RDONLY | O_CLOEXEC);
 
-	if (fd >= 0 && io_read_file(fd, &text, path, &ignored) == 0 &&
+	if (fd >= 0 && !store_is_unreadable(s) &&
+	    io_read_file(fd, &text, path, &ignored) == 0 &&
 	    parse_ready(s, &text, platform, &img, ret_lowers)) {
 		*ret = img;
 		img = (struct image){0};

@@ -18,11 +18,14 @@
 #include "base/str.h"
 #include "base/whoami.h"
 
+#define TRUSTED "trusted" /* overlay xattrs; "version" says so */
+
 struct store {
 	char *root;
 	int dir[STORE_DIRS]; /* -1 until asked for */
 	int lock;
-	int *held; /* entry locks */
+	bool trusted; /* layers of the machine's root are in it */
+	int *held;    /* entry locks */
 	size_t n_held;
 };
 
@@ -127,20 +130,28 @@ static int check_new(int root_fd, struct err *e)
 	return 0;
 }
 
-static int check_version(int root_fd, struct err *e)
+static int write_version(int root_fd, struct err *e)
+{
+	static const char trusted[] = "1 " TRUSTED "\n";
+	static const char user[] = "1\n";
+	const char *const now = whoami()->root ? trusted : user;
+
+	_Static_assert(STORE_VERSION == 1, "write the right number");
+	return fs_replace_at(root_fd, "version", now, strlen(now), 0600, true,
+			     e);
+}
+
+static int check_version(int root_fd, bool *ret_trusted, struct err *e)
 {
 	char text[32];
 	uint64_t version = 0;
+	const char *word;
 	ssize_t n;
 	autoclose int fd = openat(root_fd, "version", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT) {
-		static const char now[] = "1\n";
-
-		_Static_assert(STORE_VERSION == 1, "write the right number");
 		if (check_new(root_fd, e) == 0)
-			return fs_replace_at(root_fd, "version", now,
-					     strlen(now), 0600, true, e);
+			return write_version(root_fd, e);
 		/* Another first command made it meanwhile, and went on? */
 		fd = openat(root_fd, "version", O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
@@ -150,13 +161,16 @@ static int check_version(int root_fd, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "openat", "version");
 
-	n = read(fd, text, sizeof(text));
+	n = read(fd, text, sizeof(text) - 1);
 	if (n < 0)
 		return err_sys(e, "read", "version");
 
 	while (n > 0 && text[n - 1] == '\n')
 		n--;
-	if (!str_to_u64n(text, (size_t)n, 1000000, &version) || version == 0)
+	text[n] = '\0';
+	word = text + strcspn(text, " ");
+	if (!str_to_u64n(text, (size_t)(word - text), 1000000, &version) ||
+	    version == 0)
 		return err_set(e, ERR_INVALID,
 			       "the file 'version' holds no number");
 	if (version > STORE_VERSION)
@@ -164,6 +178,7 @@ static int check_version(int root_fd, struct err *e)
 			       "version %" PRIu64 " of the store is newer than "
 			       "this prism, which knows %d",
 			       version, STORE_VERSION);
+	*ret_trusted = !strcmp(word, " " TRUSTED);
 	return 0;
 }
 
@@ -211,13 +226,18 @@ int store_open(const char *root, bool exclusive, struct store **ret,
 	s->dir[STORE_ROOT] = open_root(s->root, e);
 	if (s->dir[STORE_ROOT] < 0)
 		return -1;
-	if (check_version(s->dir[STORE_ROOT], e))
+	if (check_version(s->dir[STORE_ROOT], &s->trusted, e))
 		return -1;
 	if (take_lock(s, exclusive, e))
 		return -1;
 
 	*ret = take_ptr(&s);
 	return 0;
+}
+
+bool store_is_unreadable(const struct store *s)
+{
+	return s->trusted && !whoami()->root;
 }
 
 void store_close(struct store *s)

@@ -47,6 +47,12 @@ struct store;
  */
 int store_open(const char *root, bool exclusive, struct store **ret,
 	       struct err *e);
+/*
+ * The machine's root has filled it (the file version says "1 trusted"), and we
+ * are somebody who cannot read the trusted.* xattrs of its layers, which say
+ * what they hide.
+ */
+bool store_is_unreadable(const struct store *s);
 void store_close(struct store *s); /* NULL is fine */
 void own_store(struct store **s);
 #define autostore __attribute__((cleanup(own_store)))

@@ -229,6 +229,38 @@ layer_of()
 	has '--rm'
 }
 
+# Layers of the machine's root say in trusted.* xattrs what they hide.
+@test "an opaque directory in the store of the machine's root, without CAP_SYS_ADMIN" {
+	need ROOT OVERLAY
+	local lesser="setpriv --bounding-set=-sys_admin $PRISM_BIN"
+
+	mkdir -p "$T/low/d" "$T/up/d"
+	touch "$T/low/d/hidden" "$T/up/d/seen"
+	setfattr -n trusted.overlay.opaque -v y "$T/up/d"
+	"$LIB/mkimage" "$T/layout" opaque "$T/low" "$T/up" >/dev/null
+	export PRISM_ROOT=$T/roots
+	cp -a "$FT/root" "$PRISM_ROOT"
+	must_work prism load -q -i "$T/layout"
+	id=${output##*:}
+	# shellcheck disable=SC2086 # several words
+	must_fail 125 $lesser create "$id" x
+	says 'layer [0-9a-f]{12} hides .* CAP_SYS_ADMIN'
+	says '^hint: .*PRISM_ROOT'
+	must_work prism tag "$id" opaque
+	# shellcheck disable=SC2086 # several words
+	must_fail 125 $lesser run --rm opaque x
+	says 'CAP_SYS_ADMIN'
+	# What hides nothing works, and so does a store of its own.
+	# shellcheck disable=SC2086 # several words
+	must_work $lesser create --name c busybox true
+	must_work prism rm c
+	# shellcheck disable=SC2086 # several words
+	PRISM_ROOT=$T/own must_work $lesser load -q -i "$T/layout"
+	# shellcheck disable=SC2086 # several words
+	PRISM_ROOT=$T/own must_work $lesser create --name c "$id" x
+	PRISM_ROOT=$T/own must_work prism rm c
+}
+
 # without_bytes PRISM-ARG...: what it says goes to a pipe, no file takes it.
 without_bytes()
 {
