@@ -219,17 +219,25 @@ limited()
 	says '^hint: .*ulimit -f'
 }
 
+# SIGINT, SIGQUIT, SIGPIPE and SIGXFSZ; others may be ignored by who runs the
+# tests (make does it to 32 and 33).
+prism_ignores_none()
+{
+	[[ $output =~ ^SigIgn:.([0-9a-f]{16})$ ]]
+	(( (16#${BASH_REMATCH[1]} & 16#1001006) == 0 ))
+}
+
 # A signal that is ignored stays so in what is executed.
 @test "what prism ignores itself is not ignored in a container" {
 	must_work run busybox grep SigIgn /proc/self/status
-	prints $'SigIgn:\t0000000000000000'
+	prism_ignores_none
 	must_work run --init busybox grep SigIgn /proc/self/status
-	prints $'SigIgn:\t0000000000000000'
+	prism_ignores_none
 	must_work as_user "$PRISM_BIN" run -d --name c busybox sleep 100
 	must_work as_user "$PRISM_BIN" exec c grep SigIgn /proc/1/status
-	prints $'SigIgn:\t0000000000000000'
+	prism_ignores_none
 	must_work as_user "$PRISM_BIN" exec c grep SigIgn /proc/self/status
-	prints $'SigIgn:\t0000000000000000'
+	prism_ignores_none
 	must_work as_user "$PRISM_BIN" rm -f c
 	must_exit 153 run busybox sh -c 'ulimit -f 0; echo x >/tmp/f'
 }
