@@ -281,6 +281,35 @@ static void add_ends(json_t *o, const struct view *v)
 	ctr_json_ends(json_object_get(o, "NetworkSettings"), v->spec, &st);
 }
 
+/* ID:ALIAS is "/NAME:/US/ALIAS" in Docker's words. */
+static json_t *link_json(const struct container_home *h, const char *us,
+			 const char *link)
+{
+	const size_t n = strcspn(link, ":");
+	autofree char *id = xstrndup(link, n);
+	autocontainer struct container c = CONTAINER_NONE;
+	struct err gone = {0};
+	const bool there = container_open(h, id, &c, &gone) == 0;
+	autofree char *text = xasprintf("/%s:/%s/%s", there ? c.name : id, us,
+					link[n] ? link + n + 1 : link);
+
+	return json_string(text);
+}
+
+static void add_links(json_t *o, const struct container_home *h,
+		      const struct view *v)
+{
+	json_t *const links = json_array();
+
+	for (size_t i = 0; i < v->spec->links.n; i++)
+		(void)json_array_append_new(
+			links, link_json(h, v->c->name, v->spec->links.v[i]));
+	if (json_array_size(links) > 0)
+		(void)json_object_set(json_object_get(o, "HostConfig"), "Links",
+				      links);
+	json_decref(links);
+}
+
 static void add_sizes(json_t *o, const struct inspect_ask *a,
 		      const struct view *v)
 {
@@ -316,6 +345,7 @@ json_t *inspect_container(const struct inspect_ask *a, const char *text,
 		return NULL;
 	o = whole(&v);
 	add_ends(o, &v);
+	add_links(o, &home, &v);
 	add_sizes(o, a, &v);
 	spec_free(&spec);
 	return o;

@@ -687,7 +687,11 @@ up9'
 	world
 	hprism run -d --name db --network bridge busybox sleep 300
 	hprism run -d --name web --network bridge --link db:store busybox sleep 300
+	must_work hprism inspect -f '{{json .HostConfig.Links}}' web
+	prints '["/db:/web/store"]'
 	must_work hprism rename db other
+	must_work hprism inspect -f '{{json .HostConfig.Links}}' web
+	prints '["/other:/web/store"]'
 	must_work hprism exec web grep -w store /etc/hosts
 	has '\bdb$'
 	has_not other
