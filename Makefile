@@ -3,6 +3,7 @@
 #   make               build into build/
 #   make BUILD=asan    the same with ASan and UBSan, into build-asan/
 #   make BUILD=crash   with crash points, for the crash tests, into build-crash/
+#   make fuzz-clang    the fuzz targets with libFuzzer, into build-fuzz/fuzz/
 #   make check         all tests          make lint    all linters
 #   make check-asan    all of them under the sanitizers
 #   make check-vm      of them those on Debian's stock kernel, in qemu
@@ -73,6 +74,11 @@ SAN     :=
 PIE     := -pie
 FORTIFY := -D_FORTIFY_SOURCE=3
 endif
+ifeq ($(BUILD),fuzz)
+SAN     := -fsanitize=address,undefined,fuzzer-no-link \
+	-fno-omit-frame-pointer -fno-sanitize-recover=undefined
+FORTIFY :=
+endif
 ifeq ($(BUILD),crash)
 CPPFLAGS += -DPRISM_CRASH_POINTS
 endif
@@ -81,9 +87,10 @@ ALL_CFLAGS = $(STD) $(CFLAGS) $(WARN) $(HARDEN) $(SAN) $(FORTIFY) -fPIE -MMD -MP
 
 # musl for what must start fast: glibc asks the processor for its features by
 # some sixty cpuid instructions before main, 15 us each in a virtual machine.
-MUSL_DIR  := /usr/lib/$(subst -gnu,-musl,$(shell $(CC) -dumpmachine))
+# Its specs are gcc's, and so is its triplet: clang has one of its own.
+MUSL_DIR  := /usr/lib/$(subst -gnu,-musl,$(shell $(MUSL_CC) -dumpmachine))
 MUSL_INC  := -idirafter /usr/include \
-	-idirafter /usr/include/$(shell $(CC) -dumpmachine)
+	-idirafter /usr/include/$(shell $(MUSL_CC) -dumpmachine)
 MUSL_CFLAGS = $(STD) $(CFLAGS) $(WARN) -Wno-undef $(HARDEN) $(MUSL_INC) \
 	-fPIE -MMD -MP
 
@@ -230,21 +237,32 @@ $(O)/unit/%: tests/unit/%.c $(O)/libcmd.a $(O)/libstore.a $(O)/libregistry.a \
 		-MF $@.d -o $@ $< $(filter %.a,$^) -lcmocka $(LIBS_IMAGE) \
 		-lseccomp
 
-# The fuzz targets with a plain main that replays files (tests/fuzz/replay.c).
+# The fuzz targets with a plain main that replays files (tests/fuzz/replay.c),
+# or with libFuzzer's.
 FUZZ := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+ifeq ($(BUILD),fuzz)
+FUZZ_LD   := -fsanitize=fuzzer
+else
+FUZZ_MAIN := tests/fuzz/replay.c
+endif
 
-$(O)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/libstore.a \
+$(O)/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(O)/libstore.a \
 		$(O)/libregistry.a $(O)/libruntime.a $(O)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(PIE) $(HARDEN_LD) $(LDFLAGS) \
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(FUZZ_LD) $(PIE) $(HARDEN_LD) \
+		$(LDFLAGS) \
 		-MF $@.d -o $@ $(filter %.c,$^) $(filter %.a,$^) \
 		$(LIBS_IMAGE) -lseccomp
 
 generated: $(O)/runtime/seccomp_default.h $(O)/runtime/pid1_blob.h
 unit: $(UNIT)
 fuzz: $(FUZZ)
-.PHONY: unit fuzz generated
+
+fuzz-clang:
+	$(Q)tests/deps build fuzz
+	$(Q)$(MAKE) BUILD=fuzz CC=clang-14 fuzz
+.PHONY: unit fuzz fuzz-clang generated
 
 check: deps
 	$(Q)tests/run
@@ -283,6 +301,6 @@ install: all
 		$(DESTDIR)$(PREFIX)/libexec/prism/
 
 clean:
-	rm -rf build build-asan build-crash
+	rm -rf build build-asan build-crash build-fuzz
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

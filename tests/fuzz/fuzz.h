@@ -1,11 +1,14 @@
 /*
  * fuzz - what a fuzz target is: one parser, fed with any bytes
  *
- * The same file is linked with replay.c, which feeds it the files of its
- * corpus (tests/run fuzz), and by hand with clang's libFuzzer:
+ * "make fuzz" links the same file with replay.c, which feeds it the files of its
+ * corpus (tests/run fuzz). "make fuzz-clang" links it with clang's libFuzzer:
  *
- *   make BUILD=asan CC=clang-14 O=build-fuzz \
- *	CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzz
+ *   make fuzz-clang
+ *   mkdir /tmp/new && build-fuzz/fuzz/ref_fuzz -rss_limit_mb=1024 \
+ *	-artifact_prefix=/tmp/ /tmp/new tests/fuzz/corpus/ref
+ *
+ * New inputs go into the first directory; without it, they go into the corpus.
  *
  * An input that crashed goes into the corpus as a file of its own.
  */
