@@ -283,18 +283,30 @@ static const char *name_and_rest(const struct ref *r, const char *registry,
 	return buf;
 }
 
-static const char *familiar_registry(const struct ref *r)
-{
-	return strcmp(r->registry, "docker.io") != 0 ? r->registry : "";
-}
+/*
+ * The parts that people write. What they leave out, ref_parse must add: else a
+ * name of Docker Hub would be shown as one of another registry ("x.docker.io/a"
+ * for docker.io/x.docker.io/a), or as an image's id.
+ */
+struct familiar {
+	const char *registry; /* "" if left out */
+	const char *repository;
+};
 
-static const char *familiar_repository(const struct ref *r)
+static struct familiar familiar(const struct ref *r)
 {
+	struct familiar f = {r->registry, r->repository};
 	const char *const rest = str_after(r->repository, "library/");
 
-	if (*familiar_registry(r) || !rest || strchr(rest, '/'))
-		return r->repository;
-	return rest;
+	if (strcmp(r->registry, "docker.io") != 0)
+		return f;
+	if (rest && !strchr(rest, '/'))
+		f.repository = rest;
+	if (!is_image_id(f.repository) &&
+	    (f.repository == rest ||
+	     !looks_like_registry(f.repository, strcspn(f.repository, "/"))))
+		f.registry = "";
+	return f;
 }
 
 const char *ref_text(const struct ref *r, char *buf)
@@ -304,15 +316,16 @@ const char *ref_text(const struct ref *r, char *buf)
 
 const char *ref_familiar(const struct ref *r, char *buf)
 {
-	return name_and_rest(r, familiar_registry(r), familiar_repository(r),
-			     buf);
+	const struct familiar f = familiar(r);
+
+	return name_and_rest(r, f.registry, f.repository, buf);
 }
 
 const char *ref_familiar_name(const struct ref *r, char *buf)
 {
-	const char *const registry = familiar_registry(r);
+	const struct familiar f = familiar(r);
 
-	(void)snprintf(buf, REF_TEXT_MAX, "%s%s%s", registry,
-		       *registry ? "/" : "", familiar_repository(r));
+	(void)snprintf(buf, REF_TEXT_MAX, "%s%s%s", f.registry,
+		       *f.registry ? "/" : "", f.repository);
 	return buf;
 }

@@ -31,7 +31,11 @@ int ref_parse(const char *s, struct ref *ret, struct err *e);
 
 /* "docker.io/library/alpine:3.20"; buf of REF_TEXT_MAX; returns buf. */
 const char *ref_text(const struct ref *r, char *buf);
-/* As people write it: "alpine:3.20". Same buffer rules. */
+/*
+ * As people write it: "alpine:3.20". ref_parse makes the same reference of it,
+ * so "docker.io/" stays where the rest alone would name another registry.
+ * Everything that shows a name shows this one. Same buffer rules.
+ */
 const char *ref_familiar(const struct ref *r, char *buf);
 /* Familiar name without tag and digest: "alpine", "ghcr.io/a/b". */
 const char *ref_familiar_name(const struct ref *r, char *buf);

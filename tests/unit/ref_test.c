@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -64,6 +65,90 @@ static void digests_stand_beside_tags(void **state)
 	assert_int_equal(ref_parse("a@sha256:" HEX64, &r, &e), 0);
 	assert_string_equal(r.tag, "");
 	assert_true(digest_is_set(&r.digest));
+}
+
+/*
+ * What is left out of a shown name must be what ref_parse adds, also without
+ * its tag: every combination of these parts.
+ */
+static void shown_names_mean_the_same(void **state)
+{
+	static const char *const hosts[] = {
+		"",           "docker.io/",     "index.docker.io/",
+		"Docker.io/", "x.docker.io/",   "localhost/",
+		"a.b:80/",    "docker.io:443/", "[::1]:5/",
+	};
+	static const char *const parts[] = {
+		"a",
+		"library",
+		"localhost",
+		"docker.io",
+		"index.docker.io",
+		"x.docker.io",
+		"a.b",
+		HEX64,
+	};
+	static const char *const ends[] = {
+		"", ":t", ":Latest", "@sha256:" HEX64, ":t@sha256:" HEX64,
+	};
+	const size_t n = sizeof(parts) / sizeof(parts[0]);
+	size_t tried = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 5 * 9 * (n + n * n + n * n * n); i++) {
+		const char *const end = ends[i % 5];
+		const char *const host = hosts[i / 5 % 9];
+		const size_t path = i / 45;
+		char in[REF_TEXT_MAX], full[REF_TEXT_MAX], again[REF_TEXT_MAX];
+		char shown[REF_TEXT_MAX];
+		struct err e = {0};
+		struct ref r, back;
+
+		if (path < n)
+			(void)snprintf(in, sizeof(in), "%s%s%s", host,
+				       parts[path], end);
+		else if (path < n + n * n)
+			(void)snprintf(in, sizeof(in), "%s%s/%s%s", host,
+				       parts[(path - n) / n],
+				       parts[(path - n) % n], end);
+		else
+			(void)snprintf(in, sizeof(in), "%s%s/%s/%s%s", host,
+				       parts[(path - n - n * n) / n / n],
+				       parts[(path - n - n * n) / n % n],
+				       parts[(path - n - n * n) % n], end);
+		if (ref_parse(in, &r, &e) < 0)
+			continue;
+		tried++;
+		(void)ref_text(&r, full);
+		(void)ref_familiar(&r, shown);
+		if (ref_parse(shown, &back, &e) < 0 ||
+		    strcmp(ref_text(&back, again), full) != 0)
+			fail_msg("'%s' is shown as '%s'", full, shown);
+		(void)ref_familiar_name(&r, shown);
+		if (ref_parse(shown, &back, &e) < 0 ||
+		    strcmp(back.registry, r.registry) != 0 ||
+		    strcmp(back.repository, r.repository) != 0)
+			fail_msg("'%s' has the name '%s'", full, shown);
+	}
+	assert_true(tried > 20000);
+}
+
+static void hub_names_keep_their_registry_where_it_matters(void **state)
+{
+	(void)state;
+	is("docker.io/x.docker.io/foo", "docker.io/x.docker.io/foo:latest",
+	   "docker.io/x.docker.io/foo:latest");
+	is("docker.io/localhost/x:1", "docker.io/localhost/x:1",
+	   "docker.io/localhost/x:1");
+	is("index.docker.io/index.docker.io/a",
+	   "docker.io/index.docker.io/a:latest",
+	   "docker.io/index.docker.io/a:latest");
+	is("docker.io/library/a.b/c", "docker.io/library/a.b/c:latest",
+	   "library/a.b/c:latest");
+	is("docker.io/library/localhost", "docker.io/library/localhost:latest",
+	   "localhost:latest");
+	is("docker.io/library/a.b", "docker.io/library/a.b:latest",
+	   "a.b:latest");
 }
 
 static void bad_names_are_refused(void **state)
@@ -171,6 +256,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_normalised_as_docker_does),
 		cmocka_unit_test(digests_stand_beside_tags),
+		cmocka_unit_test(shown_names_mean_the_same),
+		cmocka_unit_test(
+			hub_names_keep_their_registry_where_it_matters),
 		cmocka_unit_test(bad_names_are_refused),
 		cmocka_unit_test(lengths_are_bounded),
 		cmocka_unit_test(a_url_gets_a_hint),
