@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "term.h"
+
 static enum log_level level_now = LOG_WARN;
 static int fd_now = STDERR_FILENO;
 
@@ -27,11 +29,13 @@ static void say(enum log_level level, const char *tag, const char *fmt,
 		va_list ap)
 {
 	char line[1024];
+	char safe[TERM_LINE_SIZE(sizeof(line))];
 
 	if (!log_on(level))
 		return;
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	(void)dprintf(fd_now, "prism: %s%s\n", tag, line);
+	(void)dprintf(fd_now, "prism: %s%s\n", tag,
+		      term_line(line, safe, sizeof(safe)));
 }
 
 #define SAY(level, tag)                   \

@@ -4,7 +4,8 @@
  *
  * Results go to stdout by cmd/. Everything else is one line to stderr:
  * warnings and notes always (unless --quiet), info with --verbose, debug
- * with --debug. Errors are struct err and are printed by cmd/ alone.
+ * with --debug; all of it escaped for terminals (term.h). Errors are struct
+ * err and are printed by cmd/ alone.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -123,14 +123,21 @@ char *xstrndup(const char *s, size_t n)
 	return must(strndup(s, n));
 }
 
-char *xasprintf(const char *fmt, ...)
+char *xvasprintf(const char *fmt, va_list ap)
 {
 	char *s = NULL;
+	const int n = vasprintf(&s, fmt, ap);
+
+	return must(n < 0 ? NULL : s);
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	char *s;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
+	s = xvasprintf(fmt, ap);
 	va_end(ap);
-	return must(n < 0 ? NULL : s);
+	return s;
 }

@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "term.h"
+
 /*
  * The ring is one anonymous shared mapping, so children write into it without
  * a word to the parent. A slot belongs to whoever drew its number; when the
@@ -149,9 +151,13 @@ void step_end(struct step *s)
 		sp->end_ns = now_ns();
 		sp->state = failed ? SPAN_FAILED : SPAN_OK;
 	}
-	if (live)
+	if (live) {
+		char what[TERM_LINE_SIZE(sizeof(s->text))];
+
 		(void)fprintf(stderr, "prism: %-8s %-10s %s%s\n", self.role,
-			      s->name, s->text, failed ? " FAILED" : "");
+			      s->name, term_line(s->text, what, sizeof(what)),
+			      failed ? " FAILED" : "");
+	}
 	if (!failed)
 		return;
 	(void)err_prefix(s->e, "%s", s->text);
@@ -195,6 +201,7 @@ static const char *state_text(uint32_t state)
 static void print_span(FILE *out, const struct span *s)
 {
 	const uint64_t at = (s->start_ns - ring->zero_ns) / 1000;
+	char what[TERM_LINE_SIZE(sizeof(s->text))];
 
 	if (s->state == SPAN_OPEN || s->state == SPAN_MARK)
 		(void)fprintf(out, "%8llu %8s  %-8s ", (unsigned long long)at,
@@ -205,7 +212,8 @@ static void print_span(FILE *out, const struct span *s)
 			(unsigned long long)((s->end_ns - s->start_ns) / 1000),
 			s->role);
 	(void)fprintf(out, "%*s%-10s %s%s%s\n", (int)(2 * s->depth), "",
-		      s->name, s->text, s->state == SPAN_OK ? "" : "  ",
+		      s->name, term_line(s->text, what, sizeof(what)),
+		      s->state == SPAN_OK ? "" : "  ",
 		      s->state == SPAN_OK ? "" : state_text(s->state));
 }
 
@@ -222,18 +230,13 @@ void trace_print(FILE *out)
 		print_span(out, &ring->spans[i % RING_SPANS]);
 }
 
+/* What JSON may not hold is escaped for a terminal first, where it ends. */
 static void json_text(FILE *out, const char *s)
 {
-	for (; *s; s++) {
-		const unsigned char c = (unsigned char)*s;
+	char safe[TERM_LINE_SIZE(sizeof(((struct span *)0)->text))];
 
-		if (c == '"' || c == '\\')
-			(void)fprintf(out, "\\%c", c);
-		else if (c < 0x20)
-			(void)fprintf(out, "\\u%04x", c);
-		else
-			(void)fputc(c, out);
-	}
+	for (s = term_line(s, safe, sizeof(safe)); *s; s++)
+		(void)fprintf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
 }
 
 void trace_print_json(FILE *out)

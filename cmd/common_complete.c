@@ -5,19 +5,20 @@
 
 #include "base/own.h"
 #include "cmd/common_opts.h"
+#include "cmd/common_out.h"
 #include "cmd/common_words.h"
 
 static void print_word(void *ctx, const char *word, const char *summary)
 {
 	(void)ctx;
-	(void)printf("%s\t%s\n", word, summary);
+	out_print("%s\t%s\n", word, summary);
 }
 
 static void print_options(const struct command *c)
 {
 	for (const struct opt *o = opt_first(c->opts); o; o = opt_next(o))
-		(void)printf("--%s\t%s\n", o->name, o->help);
-	(void)printf("--help\tSay what it does\n");
+		out_print("--%s\t%s\n", o->name, o->help);
+	out_print("--help\tSay what it does\n");
 }
 
 static bool begins(const char *s, size_t n, const char *with)
@@ -33,18 +34,18 @@ static void print_kind(const char *s, size_t n)
 		n--;
 	}
 	if (begins(s, n, "CONTAINER") || begins(s, n, "NAME"))
-		(void)printf(":containers\n");
+		out_line(":containers");
 	if (begins(s, n, "IMAGE") || begins(s, n, "REPOSITORY") ||
 	    begins(s, n, "NAME"))
-		(void)printf(":images\n");
+		out_line(":images");
 	if (begins(s, n, "VOLUME"))
-		(void)printf(":volumes\n");
+		out_line(":volumes");
 	if (begins(s, n, "NETWORK"))
-		(void)printf(":networks\n");
+		out_line(":networks");
 	if (begins(s, n, "FILE") || begins(s, n, "DIR") ||
 	    begins(s, n, "PATH") || begins(s, n, "SRC") ||
 	    begins(s, n, "DST") || begins(s, n, "SOURCE") || n == 0)
-		(void)printf(":files\n");
+		out_line(":files");
 }
 
 /* "always|missing|never": words; what is in capitals is not meant as it is. */
@@ -53,19 +54,19 @@ static void print_values(const struct opt *o)
 	const char *s = o->arg ? o->arg : "";
 
 	if (!strcmp(o->name, "network") || !strcmp(o->name, "net")) {
-		(void)printf(":networks\n");
+		out_line(":networks");
 		return;
 	}
 	if (!strchr(s, '|')) {
 		print_kind(s, strlen(s));
 		if (!strcmp(o->name, "volume") || !strcmp(o->name, "mount"))
-			(void)printf(":files\n:volumes\n");
+			out_print(":files\n:volumes\n");
 		return;
 	}
 	for (size_t n; *s; s += n + (s[n] == '|')) {
 		n = strcspn(s, "|");
 		if (*s >= 'a' && *s <= 'z')
-			(void)printf("%.*s\n", (int)n, s);
+			out_line("%.*s", (int)n, s);
 	}
 }
 
@@ -87,7 +88,7 @@ static void print_operand(const struct command *c, int i)
 	/* The words of a program that runs elsewhere: our files may help. */
 	if (begins(s, strlen(s), "[CMD") || begins(s, strlen(s), "[ARG") ||
 	    begins(s, strlen(s), "CMD"))
-		(void)printf(":files\n");
+		out_line(":files");
 }
 
 /* The option that this word is and that wants the next one as its value. */

@@ -18,6 +18,7 @@
 #include "cmd/cmd.h"
 #include "cmd/common_complete.h"
 #include "cmd/common_opts.h"
+#include "cmd/common_out.h"
 #include "cmd/common_words.h"
 #include "store/store.h"
 
@@ -42,12 +43,12 @@ void cmd_print_error(const char *command, const struct err *e)
 	const char *const hint = e->hint[0] ? e->hint : limit_hint(e);
 
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "%s: %s%s%s\n", PROGRAM, command ? command : "",
-		      command ? ": " : "", e->text);
+	out_error("%s: %s%s%s", PROGRAM, command ? command : "",
+		  command ? ": " : "", e->text);
 	if (e->step[0])
-		(void)fprintf(stderr, "step: %s\n", e->step);
+		out_error("step: %s", e->step);
 	if (hint[0])
-		(void)fprintf(stderr, "hint: %s\n", hint);
+		out_error("hint: %s", hint);
 }
 
 int cmd_each_operand(const char *command, int argc, char **argv, cmd_fn fn,
@@ -59,7 +60,7 @@ int cmd_each_operand(const char *command, int argc, char **argv, cmd_fn fn,
 		struct err e = {0};
 
 		if (fn(ctx, argv[i], &e) == 0) {
-			(void)printf("%s\n", argv[i]);
+			out_line("%s", argv[i]);
 			(void)fflush(stdout);
 			continue;
 		}
@@ -76,11 +77,11 @@ bool cmd_is_sure(bool force, const char *fmt, ...)
 
 	if (force)
 		return true;
-	(void)printf("WARNING! This will remove ");
+	out_print("WARNING! This will remove ");
 	va_start(ap, fmt);
-	(void)vprintf(fmt, ap);
+	out_vprint(fmt, ap);
 	va_end(ap);
-	(void)printf(".\nAre you sure you want to continue? [y/N] ");
+	out_print(".\nAre you sure you want to continue? [y/N] ");
 	(void)fflush(stdout);
 	if (!fgets(answer, sizeof(answer), stdin))
 		return false;
@@ -134,10 +135,10 @@ static int help_all(FILE *out, const struct command *const *table)
 
 static int help_group(const struct command *const *table, const char *group)
 {
-	(void)printf("Usage: %s %s COMMAND\n\n%s\n\n", PROGRAM, group,
-		     words_group_summary(group));
+	out_print("Usage: %s %s COMMAND\n\n%s\n\n", PROGRAM, group,
+		  words_group_summary(group));
 	words_list(stdout, table, group);
-	(void)printf("\n'%s %s COMMAND --help' says more.\n", PROGRAM, group);
+	out_print("\n'%s %s COMMAND --help' says more.\n", PROGRAM, group);
 	return fflush(stdout) != 0;
 }
 
@@ -240,8 +241,7 @@ static int fail(const char *name, int code, const struct err *e)
 	assert(err_is(e));
 	cmd_print_error(name, e);
 	if (e->kind == ERR_USAGE && !e->hint[0] && name)
-		(void)fprintf(stderr, "hint: '%s %s --help' says more\n",
-			      PROGRAM, name);
+		out_error("hint: '%s %s --help' says more", PROGRAM, name);
 	return code;
 }
 
@@ -379,7 +379,7 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 		return fail(NULL, 125, &e);
 	apply_globals(&g);
 	if (g.version) {
-		(void)printf("%s version %s\n", PROGRAM, PRISM_VERSION);
+		out_line("%s version %s", PROGRAM, PRISM_VERSION);
 		return fflush(stdout) != 0;
 	}
 	if (help || n == 0) {

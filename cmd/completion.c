@@ -4,10 +4,10 @@
  * They ask `prism __complete` at each tab, so that they know what the prism at
  * hand knows, and prism itself for the names of containers, images, volumes, networks.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 
 static const char bash_script[] =
 	"# bash completion of prism:  source <(prism completion bash)\n"
@@ -127,11 +127,11 @@ static int completion_run(const struct globals *g, void *fields, int argc,
 	(void)fields;
 	(void)argc;
 	if (!strcmp(argv[0], "bash"))
-		(void)fputs(bash_script, stdout);
+		out_print("%s", bash_script);
 	else if (!strcmp(argv[0], "zsh"))
-		(void)fputs(zsh_script, stdout);
+		out_print("%s", zsh_script);
 	else if (!strcmp(argv[0], "fish"))
-		(void)fputs(fish_script, stdout);
+		out_print("%s", fish_script);
 	else
 		return err_set(e, ERR_USAGE, "'%s': bash, zsh or fish is known",
 			       argv[0]);

@@ -1,8 +1,8 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr.h"
 #include "cmd/ctr_json.h"
 #include "cmd/filter.h"
@@ -60,8 +60,9 @@ static int prune_one(void *ctx, struct container *c, struct err *e)
 
 	if (fits(p, c, &size, e) &&
 	    container_remove(&p->ctr->home, c, false, false, e) == 0) {
-		(void)printf("%s%s\n", p->n++ ? "" : "Deleted Containers:\n",
-			     c->id);
+		if (p->n++ == 0)
+			out_line("Deleted Containers:");
+		out_line("%s", c->id);
 		p->freed += size;
 	}
 	/* One that was started meanwhile is none of ours. */
@@ -82,7 +83,7 @@ static int prune_all(struct prune *p, struct err *e)
 	    container_each(&p->ctr->home, prune_one, p, e) < 0)
 		return -1;
 	text = size_text(p->freed);
-	(void)printf("%sTotal reclaimed space: %s\n", p->n ? "\n" : "", text);
+	out_print("%sTotal reclaimed space: %s\n", p->n ? "\n" : "", text);
 	return p->code;
 }
 

@@ -1,9 +1,8 @@
 /*
  * create - a container that is made and not yet started
  */
-#include <stdio.h>
-
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/run_cidfile.h"
 #include "cmd/run_make.h"
 
@@ -38,7 +37,7 @@ static int create_run(const struct globals *g, void *fields, int argc,
 	if (rc == 0)
 		rc = say_created(&r.container, e);
 	if (rc == 0)
-		(void)printf("%s\n", r.container.id);
+		out_line("%s", r.container.id);
 	container_close(&r.container);
 	run_close(&r);
 	return rc < 0 ? -1 : rc == 0 ? 0 : 125;

@@ -1,6 +1,5 @@
 #include "cmd/ctr_text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/term.h"
 #include "cmd/common_time.h"
 
 char *ctr_text_command(const struct run_spec *s)
@@ -48,7 +48,8 @@ char *ctr_text_quote(const char *s)
 {
 	static const char from[] = "\a\b\f\n\r\t\v\"\\";
 	static const char to[] = "abfnrtv\"\\";
-	struct buf b = buf_make(MIB(8));
+	autobuf struct buf b = buf_make(MIB(8));
+	struct buf ret = buf_make(MIB(32));
 
 	buf_addc(&b, '"');
 	for (; *s; s++) {
@@ -56,13 +57,12 @@ char *ctr_text_quote(const char *s)
 
 		if (at)
 			buf_addf(&b, "\\%c", to[at - from]);
-		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			buf_addf(&b, "\\x%02x", (unsigned char)*s);
 		else
 			buf_addc(&b, *s);
 	}
 	buf_addc(&b, '"');
-	return buf_take(&b);
+	term_escape(buf_str(&b), b.len, TERM_LINE, &ret);
+	return buf_take(&ret);
 }
 
 static char *ago(int64_t now_ns, int64_t ns)

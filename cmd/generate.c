@@ -5,11 +5,11 @@
  * those whose restart policy says so. With a name it is a unit that starts and
  * stops this container.
  */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr.h"
 
 /* "/usr/local/bin/prism --root=/x": what was typed here, whole. */
@@ -27,45 +27,44 @@ static char *program(const struct globals *g)
 
 static void print_all(const char *prism)
 {
-	(void)printf(
-		"# prism.service, made by 'prism generate systemd'\n"
-		"[Unit]\n"
-		"Description=Containers of prism that are to run\n"
-		"Wants=network-online.target\n"
-		"After=network-online.target local-fs.target\n"
-		"\n"
-		"[Service]\n"
-		"Type=oneshot\n"
-		"RemainAfterExit=yes\n"
-		"# What it started lives on its own; a stop by prism would\n"
-		"# count as the user's, and unless-stopped would stay down.\n"
-		"KillMode=none\n"
-		"ExecStart=%s start --all-restart\n"
-		"\n"
-		"[Install]\n"
-		"WantedBy=%s\n",
-		prism, geteuid() ? "default.target" : "multi-user.target");
+	out_print("# prism.service, made by 'prism generate systemd'\n"
+		  "[Unit]\n"
+		  "Description=Containers of prism that are to run\n"
+		  "Wants=network-online.target\n"
+		  "After=network-online.target local-fs.target\n"
+		  "\n"
+		  "[Service]\n"
+		  "Type=oneshot\n"
+		  "RemainAfterExit=yes\n"
+		  "# What it started lives on its own; a stop by prism would\n"
+		  "# count as the user's, and unless-stopped would stay down.\n"
+		  "KillMode=none\n"
+		  "ExecStart=%s start --all-restart\n"
+		  "\n"
+		  "[Install]\n"
+		  "WantedBy=%s\n",
+		  prism, geteuid() ? "default.target" : "multi-user.target");
 }
 
 static void print_one(const char *prism, const struct container *c)
 {
-	(void)printf("# prism-%s.service, made by 'prism generate systemd %s'\n"
-		     "[Unit]\n"
-		     "Description=Container %s of prism\n"
-		     "Wants=network-online.target\n"
-		     "After=network-online.target local-fs.target\n"
-		     "\n"
-		     "[Service]\n"
-		     "Type=exec\n"
-		     "Restart=on-failure\n"
-		     "TimeoutStopSec=70\n"
-		     "ExecStart=%s start --attach %s\n"
-		     "ExecStop=%s stop %s\n"
-		     "\n"
-		     "[Install]\n"
-		     "WantedBy=%s\n",
-		     c->name, c->name, c->name, prism, c->name, prism, c->name,
-		     geteuid() ? "default.target" : "multi-user.target");
+	out_print("# prism-%s.service, made by 'prism generate systemd %s'\n"
+		  "[Unit]\n"
+		  "Description=Container %s of prism\n"
+		  "Wants=network-online.target\n"
+		  "After=network-online.target local-fs.target\n"
+		  "\n"
+		  "[Service]\n"
+		  "Type=exec\n"
+		  "Restart=on-failure\n"
+		  "TimeoutStopSec=70\n"
+		  "ExecStart=%s start --attach %s\n"
+		  "ExecStop=%s stop %s\n"
+		  "\n"
+		  "[Install]\n"
+		  "WantedBy=%s\n",
+		  c->name, c->name, c->name, prism, c->name, prism, c->name,
+		  geteuid() ? "default.target" : "multi-user.target");
 }
 
 static int generate_run(const struct globals *g, void *fields, int argc,

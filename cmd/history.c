@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -7,6 +6,7 @@
 #include "base/own.h"
 #include "cmd/cmd.h"
 #include "cmd/common_time.h"
+#include "cmd/ctr_text.h"
 #include "cmd/listing.h"
 #include "cmd/size.h"
 #include "store/blob.h"
@@ -56,19 +56,12 @@ static const char *text_of(const json_t *entry, const char *key)
 /* Docker shows 45 characters, the last an ellipsis, and no tabs. */
 static char *created_by(const json_t *entry, bool whole)
 {
-	char *const s = xstrdup(text_of(entry, "created_by"));
+	autofree char *s = xstrdup(text_of(entry, "created_by"));
 
 	for (char *c = s; *c; c++)
 		if (*c == '\t')
 			*c = ' ';
-	if (!whole && strlen(s) > CREATED_BY_MAX) {
-		char *const cut =
-			xasprintf("%.*s\u2026", CREATED_BY_MAX - 1, s);
-
-		free(s);
-		return cut;
-	}
-	return s;
+	return whole ? take_ptr(&s) : ctr_text_cut(s, CREATED_BY_MAX);
 }
 
 static void add_entry(struct listing *l, const struct history_opts *o,

@@ -28,6 +28,7 @@
 #include "base/str.h"
 #include "base/userns.h"
 #include "base/whoami.h"
+#include "cmd/common_out.h"
 #include "cmd/image_change.h"
 #include "cmd/image_container.h"
 #include "cmd/image_store.h"
@@ -483,7 +484,7 @@ static int commit_run(const struct globals *g, void *fields, int argc,
 	if (frozen && freeze_thaw(&s.c, &why))
 		log_warn("the container is still paused: %s", why.text);
 	if (rc == 0)
-		(void)printf("%s\n", c.ret_id);
+		out_line("%s", c.ret_id);
 	return rc;
 }
 

@@ -1,9 +1,8 @@
 /*
  * diff - what a container changed in its image
  */
-#include <stdio.h>
-
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/image_container.h"
 #include "runtime/view.h"
 #include "store/changes.h"
@@ -26,7 +25,7 @@ static int diff_run(const struct globals *g, void *fields, int argc,
 	if (image < 0 || changes_find(upper, image, s.spec.userns, &found, e))
 		return -1;
 	for (size_t i = 0; i < found.n; i++)
-		(void)printf("%c %s\n", found.v[i].kind, found.v[i].path);
+		out_line("%c %s", found.v[i].kind, found.v[i].path);
 	return 0;
 }
 

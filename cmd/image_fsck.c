@@ -1,9 +1,8 @@
-#include <stdio.h>
-
 #include "base/log.h"
 #include "base/own.h"
 #include "base/userns.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "store/fsck.h"
 #include "store/store.h"
 
@@ -20,7 +19,7 @@ static const struct opt fsck_options[] = {
 static void print_finding(void *ctx, const char *text)
 {
 	(void)ctx;
-	(void)printf("%s\n", text);
+	out_line("%s", text);
 }
 
 static int fsck_cmd_run(const struct globals *g, void *fields, int argc,
@@ -42,12 +41,12 @@ static int fsck_cmd_run(const struct globals *g, void *fields, int argc,
 	if (f.leftovers)
 		log_note("%zu unfinished things were left in tmp, removed",
 			 f.leftovers);
-	(void)printf("%zu names, %zu blobs, %zu layers, %.1f MB read: ",
-		     f.names, f.blobs, f.layers, (double)f.bytes / 1e6);
+	out_print("%zu names, %zu blobs, %zu layers, %.1f MB read: ", f.names,
+		  f.blobs, f.layers, (double)f.bytes / 1e6);
 	if (f.findings == 0)
-		(void)puts("clean");
+		out_line("clean");
 	else
-		(void)printf("%zu found\n", f.findings);
+		out_line("%zu found", f.findings);
 	return f.findings ? 1 : 0;
 }
 

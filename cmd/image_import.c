@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/image_change.h"
 #include "cmd/image_input.h"
 #include "cmd/image_store.h"
@@ -173,7 +174,7 @@ static int import_run(const struct globals *g, void *fields, int argc,
 	if (rc == 0)
 		rc = name_it(&m, name, &ref, e);
 	if (rc == 0)
-		(void)printf("%s\n", DIGEST_TEXT(&m.id));
+		out_line("%s", DIGEST_TEXT(&m.id));
 	txn_free(t);
 	json_decref(m.config);
 	store_close(m.store);

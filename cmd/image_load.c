@@ -12,6 +12,7 @@
 #include "base/ref.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/image_archive.h"
 #include "cmd/image_fetch.h"
 #include "cmd/image_input.h"
@@ -54,8 +55,8 @@ static int one_name(const struct load *l, const char *name,
 	if (ref_parse(name, &ref, e) ||
 	    image_tag(l->store, &ref, &x->top, &x->manifest_digest, e))
 		return -1;
-	(void)printf("Loaded image: %s\n",
-		     ref_familiar(&ref, (char[REF_TEXT_MAX]){0}));
+	out_line("Loaded image: %s",
+		 ref_familiar(&ref, (char[REF_TEXT_MAX]){0}));
 	return 0;
 }
 
@@ -69,8 +70,8 @@ static int name_it(const struct load *l, const struct archived_image *image,
 		return 0;
 	if (image_store_unnamed(l->store, &x->manifest_digest, e))
 		return -1;
-	(void)printf("Loaded image ID: %s\n",
-		     DIGEST_TEXT(&x->manifest.config.digest));
+	out_line("Loaded image ID: %s",
+		 DIGEST_TEXT(&x->manifest.config.digest));
 	return 0;
 }
 

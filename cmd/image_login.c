@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/image_prompt.h"
 #include "registry/login.h"
 #include "registry/registry.h"
@@ -149,8 +150,7 @@ static int try_old(const struct globals *g, const struct login_opts *o,
 
 	if (found <= 0)
 		return found;
-	(void)printf("Authenticating with existing credentials of %s\n",
-		     old.source);
+	out_line("Authenticating with existing credentials of %s", old.source);
 	if (try(g, server, &old, e) == 0)
 		return 1;
 	if (e->kind != ERR_AUTH || !isatty(STDIN_FILENO))
@@ -178,7 +178,7 @@ static int log_in(const struct globals *g, const struct login_opts *o,
 				 "encrypted",
 				 l.source);
 	}
-	(void)printf("Login Succeeded\n");
+	out_line("Login Succeeded");
 	return 0;
 }
 
@@ -191,7 +191,7 @@ static int get_login(const struct login_opts *o, const char *server,
 	if (found == 0)
 		return err_set(e, ERR_NOTFOUND, "not logged in to %s", server);
 	if (found > 0)
-		(void)printf("%s\n", l.user);
+		out_line("%s", l.user);
 	return found < 0 ? -1 : 0;
 }
 
@@ -240,9 +240,9 @@ static int log_out(const struct logout_opts *o, const char *server,
 
 	if (rc < 0)
 		return -1;
-	(void)printf("%s %s\n",
-		     rc ? "Removing login credentials for" : "Not logged in to",
-		     server);
+	out_line("%s %s",
+		 rc ? "Removing login credentials for" : "Not logged in to",
+		 server);
 	if (login_find(o->authfile, server, &left, e) < 0)
 		return -1;
 	if (left.source)
@@ -265,7 +265,7 @@ static int logout_run(const struct globals *g, void *fields, int argc,
 	if (o->all) {
 		if (login_drop(o->authfile, NULL, e) < 0)
 			return -1;
-		(void)printf("Removed login credentials for all registries\n");
+		out_line("Removed login credentials for all registries");
 		return 0;
 	}
 	server = server_of(argc, argv, e);

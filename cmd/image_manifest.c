@@ -1,15 +1,13 @@
 /*
  * manifest inspect - what a registry holds under a name, without fetching it
  */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/ref.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/image_progress.h"
 #include "registry/registry.h"
 
@@ -27,15 +25,10 @@ static int print_document(const struct buf *b, struct err *e)
 {
 	autojson json_t *doc =
 		json_parse(buf_str(b), b->len, "the manifest", e);
-	char *text;
 
 	if (!doc)
 		return -1;
-	text = json_dumps(doc, JSON_INDENT(4));
-	if (!text)
-		return err_set(e, ERR_INVALID, "the manifest has no JSON form");
-	(void)printf("%s\n", text);
-	free(text);
+	out_json(doc, JSON_INDENT(4));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/term.h"
 
 #define REDRAW_MS 100
 
@@ -21,7 +22,7 @@ void progress_begin(struct progress *p, const char *name, bool quiet)
 {
 	*p = (struct progress){.on = !quiet && isatty(STDERR_FILENO)};
 	p->began_ms = now_ms();
-	(void)snprintf(p->name, sizeof(p->name), "%s", name);
+	(void)term_line(name, p->name, sizeof(p->name));
 }
 
 static int columns(void)

@@ -7,6 +7,7 @@
 #include "base/ref.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/image_fetch.h"
 #include "cmd/image_progress.h"
 #include "cmd/image_resolve.h"
@@ -47,8 +48,8 @@ static void say_layer(void *ctx, const struct oci_desc *layer, bool was_there)
 	const struct pull *const p = ctx;
 
 	if (!p->opts->quiet)
-		(void)printf("%s: %s\n", DIGEST_SHORT(&layer->digest),
-			     was_there ? "Already exists" : "Pull complete");
+		out_line("%s: %s", DIGEST_SHORT(&layer->digest),
+			 was_there ? "Already exists" : "Pull complete");
 }
 
 static bool is_up_to_date(const struct pull *p, const struct fetch *f)
@@ -71,13 +72,13 @@ static void print_result(const struct pull *p, bool fresh)
 	const char *const full = ref_text(&p->ref, (char[REF_TEXT_MAX]){0});
 
 	if (!p->opts->quiet) {
-		(void)printf("Digest: %s\n", DIGEST_TEXT(&p->image.top));
-		(void)printf("Status: %s %s\n",
-			     fresh ? "Downloaded newer image for"
-				   : "Image is up to date for",
-			     ref_familiar(&p->ref, (char[REF_TEXT_MAX]){0}));
+		out_line("Digest: %s", DIGEST_TEXT(&p->image.top));
+		out_line("Status: %s %s",
+			 fresh ? "Downloaded newer image for"
+			       : "Image is up to date for",
+			 ref_familiar(&p->ref, (char[REF_TEXT_MAX]){0}));
 	}
-	(void)printf("%s\n", full);
+	out_line("%s", full);
 }
 
 static int pull_image(struct pull *p, struct err *e)
@@ -103,11 +104,11 @@ static int pull_image(struct pull *p, struct err *e)
 	}
 	fresh = !is_up_to_date(p, &f);
 	if (!p->opts->quiet)
-		(void)printf("%s: Pulling from %s\n",
-			     digest_is_set(&p->ref.digest)
-				     ? DIGEST_TEXT(&p->ref.digest)
-				     : p->ref.tag,
-			     p->ref.repository);
+		out_line("%s: Pulling from %s",
+			 digest_is_set(&p->ref.digest)
+				 ? DIGEST_TEXT(&p->ref.digest)
+				 : p->ref.tag,
+			 p->ref.repository);
 	if (fresh) {
 		STEP(e, "fetch", "fetch %zu layers",
 		     p->image.manifest.n_layers);

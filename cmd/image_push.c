@@ -16,6 +16,7 @@
 #include "base/ref.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/image_progress.h"
 #include "registry/registry.h"
 #include "store/blob.h"
@@ -234,8 +235,8 @@ static void say_done(void *ctx, const struct registry_upload *u)
 	if (it->push->opts->quiet || it->is_config)
 		return;
 	progress_wipe(&it->push->progress);
-	(void)printf("%s: %s%s\n", DIGEST_SHORT(&u->desc.digest), words[u->how],
-		     u->how == REGISTRY_MOUNTED ? u->from : "");
+	out_line("%s: %s%s", DIGEST_SHORT(&u->desc.digest), words[u->how],
+		 u->how == REGISTRY_MOUNTED ? u->from : "");
 	(void)fflush(stdout);
 }
 
@@ -334,19 +335,18 @@ static int push_image(struct push *p, struct err *e)
 	    image_each(p->store, look_for_sources, p, e))
 		return -1;
 	if (!p->opts->quiet && !p->said)
-		(void)printf("The push refers to repository [%s/%s]\n",
-			     p->ref.registry, p->ref.repository);
+		out_line("The push refers to repository [%s/%s]",
+			 p->ref.registry, p->ref.repository);
 	p->said = true;
 	if (push_blobs(p, e) || push_manifests(p, e) ||
 	    (!p->source && !others && rename_index(p, e)) || write_digest(p, e))
 		return -1;
 	if (p->opts->quiet)
-		(void)printf("%s\n",
-			     ref_text(&p->ref, (char[REF_TEXT_MAX]){0}));
+		out_line("%s", ref_text(&p->ref, (char[REF_TEXT_MAX]){0}));
 	else
-		(void)printf("%s: digest: %s size: %zu\n", p->ref.tag,
-			     DIGEST_TEXT(&imagetree_top(&p->tree)->digest),
-			     (size_t)imagetree_top(&p->tree)->size);
+		out_line("%s: digest: %s size: %zu", p->ref.tag,
+			 DIGEST_TEXT(&imagetree_top(&p->tree)->digest),
+			 (size_t)imagetree_top(&p->tree)->size);
 	return 0;
 }
 

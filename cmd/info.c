@@ -14,6 +14,7 @@
 #include "base/platform.h"
 #include "base/whoami.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/listing.h"
 #include "cmd/size.h"
 #include "runtime/container.h"
@@ -253,27 +254,26 @@ static void print_text(const struct facts *f)
 {
 	autofree char *mem = size_text_binary(memory(f));
 
-	(void)printf("Client: prism\n Version:    %s\n\n", PRISM_VERSION);
-	(void)printf("Server:\n Containers: %d\n  Running: %d\n  Paused: %d\n"
-		     "  Stopped: %d\n Images: %d\n",
-		     f->n_containers, running(f),
-		     f->containers[CONTAINER_PAUSED], stopped(f), f->images);
-	(void)printf(" Server Version: %s\n Storage Driver: overlay\n"
-		     "  Backing Filesystem: %s\n Logging Driver: json-file\n"
-		     " Cgroup Driver: %s\n Cgroup Version: %d\n",
-		     PRISM_VERSION, f->backing, f->cgroup ? "cgroupfs" : "none",
-		     f->cgroup);
-	(void)printf(" Plugins:\n  Volume: local\n  Network: host none\n"
-		     "  Log: json-file none\n Swarm: inactive\n"
-		     " Runtimes: prism\n Default Runtime: prism\n"
-		     " Security Options:\n  seccomp\n   Profile: default\n%s",
-		     f->rootless ? "  rootless\n" : "");
-	(void)printf(" Kernel Version: %s\n Operating System: %s\n"
-		     " OSType: %s\n Architecture: %s\n CPUs: %ld\n"
-		     " Total Memory: %s\n Name: %s\n Docker Root Dir: %s\n",
-		     f->uts.release, f->os, f->host.os, f->uts.machine,
-		     sysconf(_SC_NPROCESSORS_ONLN), mem, f->uts.nodename,
-		     f->root);
+	out_print("Client: prism\n Version:    %s\n\n", PRISM_VERSION);
+	out_print("Server:\n Containers: %d\n  Running: %d\n  Paused: %d\n"
+		  "  Stopped: %d\n Images: %d\n",
+		  f->n_containers, running(f), f->containers[CONTAINER_PAUSED],
+		  stopped(f), f->images);
+	out_print(" Server Version: %s\n Storage Driver: overlay\n"
+		  "  Backing Filesystem: %s\n Logging Driver: json-file\n"
+		  " Cgroup Driver: %s\n Cgroup Version: %d\n",
+		  PRISM_VERSION, f->backing, f->cgroup ? "cgroupfs" : "none",
+		  f->cgroup);
+	out_print(" Plugins:\n  Volume: local\n  Network: host none\n"
+		  "  Log: json-file none\n Swarm: inactive\n"
+		  " Runtimes: prism\n Default Runtime: prism\n"
+		  " Security Options:\n  seccomp\n   Profile: default\n%s",
+		  f->rootless ? "  rootless\n" : "");
+	out_print(" Kernel Version: %s\n Operating System: %s\n"
+		  " OSType: %s\n Architecture: %s\n CPUs: %ld\n"
+		  " Total Memory: %s\n Name: %s\n Docker Root Dir: %s\n",
+		  f->uts.release, f->os, f->host.os, f->uts.machine,
+		  sysconf(_SC_NPROCESSORS_ONLN), mem, f->uts.nodename, f->root);
 }
 
 /* Scripts ask by the exit code whether containers can run here. */

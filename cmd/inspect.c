@@ -1,9 +1,9 @@
 #include "cmd/inspect.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/listing.h"
 #include "store/store.h"
 
@@ -86,8 +86,8 @@ int inspect_objects(const struct inspect_ask *a, const char *type,
 		missing = true;
 		/* Scripts know Docker's sentence. */
 		if (is_absent(&why))
-			(void)fprintf(stderr, "Error: No such %s: %s\n",
-				      type ? type : "object", names[i]);
+			out_error("Error: No such %s: %s",
+				  type ? type : "object", names[i]);
 		else
 			cmd_print_error("inspect", &why);
 	}

@@ -1,11 +1,12 @@
 #include "cmd/listing.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "base/term.h"
+#include "cmd/common_out.h"
 #include "cmd/format.h"
 #include "cmd/table.h"
 
@@ -122,12 +123,44 @@ static int print_row(const struct listing *l, size_t i, struct buf *out,
 	return 0;
 }
 
-static int put(const struct buf *b, struct err *e)
+static int put(const struct buf *b, bool json, struct err *e)
 {
 	if (b->over)
 		return err_set(e, ERR_TOOBIG, "the output is too long");
-	(void)fwrite(buf_str(b), 1, b->len, stdout);
+	if (json)
+		out_json_text(buf_str(b), b->len);
+	else
+		out_text(buf_str(b), b->len);
 	return 0;
+}
+
+/* Newlines and tabs in a cell would break its row: they are escaped too. */
+static void escape_cells(json_t *row)
+{
+	autobuf struct buf b = buf_make(FORMAT_OUTPUT_MAX);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(row, key, value)
+	{
+		const char *const s = json_string_value(value);
+
+		if (!s || term_is_plain(s, strlen(s), TERM_LINE))
+			continue;
+		buf_reset(&b);
+		term_escape(s, strlen(s), TERM_LINE, &b);
+		(void)json_string_set(value, buf_str(&b));
+	}
+}
+
+static void escape_table(struct listing *l)
+{
+	if (!out_escapes())
+		return;
+	for (size_t i = 0; i < json_array_size(l->rows); i++) {
+		escape_cells(json_array_get(l->rows, i));
+		escape_cells(json_array_get(l->labels, i));
+	}
 }
 
 int listing_print(struct listing *l, struct err *e)
@@ -135,6 +168,8 @@ int listing_print(struct listing *l, struct err *e)
 	autobuf struct buf out = buf_make(FORMAT_OUTPUT_MAX);
 	autobuf struct buf laid = buf_make(2 * FORMAT_OUTPUT_MAX);
 
+	if (l->how == LISTING_TABLE)
+		escape_table(l);
 	if (l->how == LISTING_TABLE && !l->no_heading &&
 	    print_heading(l, &out, e))
 		return -1;
@@ -142,15 +177,16 @@ int listing_print(struct listing *l, struct err *e)
 		if (print_row(l, i, &out, e))
 			return -1;
 	if (l->how != LISTING_TABLE)
-		return put(&out, e);
+		return put(&out, l->how == LISTING_JSON, e);
 	table_layout(buf_str(&out), out.len, TABLE_CELL_MIN, &laid);
-	return put(&laid, e);
+	return put(&laid, false, e);
 }
 
 static int inspect_lines(const char *format, const json_t *all, struct err *e)
 {
-	const char *const text =
-		!strcmp(format, "json") ? "{{json .}}" : format;
+	const bool json =
+		!strcmp(format, "json") || !strcmp(format, "{{json .}}");
+	const char *const text = json ? "{{json .}}" : format;
 	autoformat struct format *f = format_parse(text, strlen(text), e);
 	autobuf struct buf out = buf_make(FORMAT_OUTPUT_MAX);
 
@@ -161,16 +197,13 @@ static int inspect_lines(const char *format, const json_t *all, struct err *e)
 			return err_prefix(e, "--format");
 		buf_addc(&out, '\n');
 	}
-	return put(&out, e);
+	return put(&out, json, e);
 }
 
 int listing_inspect(const char *format, const json_t *all, struct err *e)
 {
-	autofree char *text = NULL;
-
 	if (!str_empty(format))
 		return inspect_lines(format, all, e);
-	text = json_dumps(all, JSON_INDENT(4));
-	(void)printf("%s\n", text ? text : "[]");
+	out_json(all, JSON_INDENT(4));
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/network.h"
 
 struct create_opts {
@@ -232,7 +233,7 @@ static int create_run(const struct globals *g, void *fields, int argc,
 			return -1;
 		err_clear(e);
 	}
-	(void)printf("%s\n", o->ignore && !*d.id ? d.name : d.id);
+	out_line("%s", o->ignore && !*d.id ? d.name : d.id);
 	return 0;
 }
 

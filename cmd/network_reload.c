@@ -1,12 +1,12 @@
 /*
  * network reload - the rules of the firewall, again
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr.h"
 #include "runtime/net/net.h"
 
@@ -27,7 +27,7 @@ static int reload_one(void *ctx, struct container *c, struct err *e)
 		return 0;
 	rc = net_reload(&o, &r->warnings, e);
 	if (rc > 0)
-		(void)printf("%s\n", c->id);
+		out_line("%s", c->id);
 	return rc < 0 ? -1 : 0;
 }
 

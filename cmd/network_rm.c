@@ -4,11 +4,11 @@
  * Both hold the lock of the networks exclusively, so that no container that is
  * being started can take an address of one meanwhile.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr_json.h"
 #include "cmd/network.h"
 #include "runtime/net/net.h"
@@ -147,12 +147,11 @@ static int prune_all(const struct ctr *r, const struct filter *f, struct err *e)
 			code = 1;
 		}
 		if (rc == 1)
-			(void)printf("%s%s\n",
-				     n++ == 0 ? "Deleted Networks:\n" : "",
-				     names.v[i]);
+			out_line("%s%s", n++ == 0 ? "Deleted Networks:\n" : "",
+				 names.v[i]);
 	}
 	if (n > 0)
-		(void)printf("\n");
+		out_print("\n");
 	return code;
 }
 

@@ -1,7 +1,7 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr.h"
 #include "cmd/ctr_text.h"
 #include "runtime/net/net.h"
@@ -26,9 +26,9 @@ static int print_ports(const struct net_state *s, const char *asked)
 		if (!is_asked(asked, port))
 			continue;
 		if (asked)
-			(void)printf("%s\n", host);
+			out_line("%s", host);
 		else
-			(void)printf("%s -> %s\n", port, host);
+			out_line("%s -> %s", port, host);
 		n++;
 	}
 	return n;

@@ -4,7 +4,6 @@
  * Without -a only content that lost its name goes. With -a the names of images
  * that no container uses go too.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -12,6 +11,7 @@
 #include "base/ref.h"
 #include "base/userns.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/common_time.h"
 #include "cmd/content.h"
 #include "cmd/filter.h"
@@ -89,7 +89,7 @@ static int collect(void *ctx, const struct ref *ref, const struct digest *top,
 static void heading(struct prune *p)
 {
 	if (!p->any)
-		(void)printf("Deleted Images:\n");
+		out_line("Deleted Images:");
 	p->any = true;
 }
 
@@ -100,7 +100,7 @@ static void say_removed(void *ctx, enum store_dir which, const struct digest *d)
 	if (which == STORE_SKELETONS)
 		return;
 	heading(p);
-	(void)printf("deleted: %s\n", DIGEST_TEXT(d));
+	out_line("deleted: %s", DIGEST_TEXT(d));
 }
 
 static void add_bytes(void *ctx, const struct digest *d, uint64_t bytes)
@@ -129,13 +129,13 @@ static int prune(struct prune *p, bool all, struct err *e)
 		if (image_untag(p->store, &p->v[i], e))
 			return -1;
 		heading(p);
-		(void)printf("untagged: %s\n",
-			     ref_familiar(&p->v[i], (char[REF_TEXT_MAX]){0}));
+		out_line("untagged: %s",
+			 ref_familiar(&p->v[i], (char[REF_TEXT_MAX]){0}));
 	}
 	if (gc_unused(p->store, say_removed, p, e) || bytes_of(p, &after, e))
 		return -1;
 	text = size_text(before > after ? before - after : 0);
-	(void)printf("%sTotal reclaimed space: %s\n", p->any ? "\n" : "", text);
+	out_print("%sTotal reclaimed space: %s\n", p->any ? "\n" : "", text);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/crash.h"
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr_start.h"
 #include "cmd/ctr_stop.h"
 
@@ -26,7 +27,7 @@ static int restart_run(const struct globals *g, void *fields, int argc,
 
 		if (!err_is(&errs[i]) &&
 		    ctr_start(&r, &how, &l.v[i], &code, &errs[i]) == 0) {
-			(void)printf("%s\n", l.text[i]);
+			out_line("%s", l.text[i]);
 			(void)fflush(stdout);
 			continue;
 		}

@@ -1,7 +1,7 @@
 #include <signal.h>
-#include <stdio.h>
 
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr.h"
 #include "runtime/name.h"
 #include "runtime/stop.h"
@@ -45,7 +45,7 @@ static int hide_all(const struct ctr *r, const struct rm_opts *o,
 		/* It may be named twice, and the lock is one of this file. */
 		container_close(&l->v[i]);
 		if (rc == 0) {
-			(void)printf("%s\n", l->text[i]);
+			out_line("%s", l->text[i]);
 			continue;
 		}
 		/* Another removed it, or it was named twice. */

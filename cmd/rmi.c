@@ -1,10 +1,10 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
 #include "base/ref.h"
 #include "base/userns.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "store/gc.h"
 #include "store/image.h"
 #include "store/store.h"
@@ -58,7 +58,7 @@ static void say_removed(void *ctx, enum store_dir which, const struct digest *d)
 
 	/* As Docker: the image by its id, layers by their diff ids. */
 	if (which == STORE_LAYERS || (which == STORE_BLOBS && digest_eq(d, id)))
-		(void)printf("Deleted: %s\n", DIGEST_TEXT(d));
+		out_line("Deleted: %s", DIGEST_TEXT(d));
 }
 
 /* A container that was made from the image keeps it, unless forced. */
@@ -83,8 +83,7 @@ static int untag(struct rmi *r, const struct ref *ref, struct err *e)
 {
 	if (image_untag(r->store, ref, e))
 		return -1;
-	(void)printf("Untagged: %s\n",
-		     ref_familiar(ref, (char[REF_TEXT_MAX]){0}));
+	out_line("Untagged: %s", ref_familiar(ref, (char[REF_TEXT_MAX]){0}));
 	return 0;
 }
 

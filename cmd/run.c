@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "base/trace.h"
+#include "cmd/common_out.h"
 #include "cmd/run_cidfile.h"
 #include "cmd/run_make.h"
 #include "cmd/run_start.h"
@@ -58,7 +59,7 @@ static int start(struct run *r, struct run_start *s, int *ret_code,
 	*ret_code = container_run_detached(&s->job, e);
 	/* One that could not start is there, to be looked at or removed. */
 	if (*ret_code == 0 || r->spec.keep)
-		(void)printf("%s\n", r->container.id);
+		out_line("%s", r->container.id);
 	return *ret_code;
 }
 

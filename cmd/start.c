@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr_start.h"
 
 struct start_opts {
@@ -74,7 +75,7 @@ static int start_due(void *ctx, struct container *c, struct err *e)
 	memcpy(name, c->name, sizeof(name));
 	if (shall_start(a->ctr, c, e) &&
 	    ctr_start(a->ctr, a->how, c, &code, e) == 0) {
-		(void)printf("%s\n", name);
+		out_line("%s", name);
 		(void)fflush(stdout);
 	}
 	/* One that cannot start must not keep the others down. */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr.h"
 #include "cmd/ctr_json.h"
 #include "cmd/listing.h"
@@ -229,7 +230,7 @@ static int stats_run(const struct globals *g, void *fields, int argc,
 		wait_a_second();
 		rc = look_at_all(&s, argc, argv, e);
 		if (rc == 0 && clears)
-			(void)fputs("\033[H\033[2J", stdout);
+			out_clear();
 		if (rc == 0)
 			rc = show(&s, e);
 		if (o->no_stream)

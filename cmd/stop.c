@@ -1,7 +1,7 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr_stop.h"
 
 static int stop_run(const struct globals *g, void *fields, int argc,
@@ -18,7 +18,7 @@ static int stop_run(const struct globals *g, void *fields, int argc,
 		return -1;
 	for (size_t i = 0; i < l.n; i++) {
 		if (!err_is(&errs[i])) {
-			(void)printf("%s\n", l.text[i]);
+			out_line("%s", l.text[i]);
 			continue;
 		}
 		cmd_print_error("stop", &errs[i]);

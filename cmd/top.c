@@ -1,7 +1,6 @@
 /*
  * top - the processes of a container, as the ps of the host would show them
  */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +8,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/term.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr.h"
 #include "cmd/table.h"
 #include "cmd/top_column.h"
@@ -21,6 +22,7 @@ struct top {
 	struct columns columns;
 	struct process machine; /* what is the same for all */
 	struct buf text;
+	struct buf cell;
 };
 
 static void put_heads(struct top *t)
@@ -31,6 +33,7 @@ static void put_heads(struct top *t)
 	buf_addc(&t->text, '\n');
 }
 
+/* A program chooses its name and words: as ps, never raw. */
 static int put_one(void *ctx, pid_t pid)
 {
 	struct top *const t = ctx;
@@ -41,7 +44,10 @@ static int put_one(void *ctx, pid_t pid)
 	for (size_t i = 0; i < t->columns.n; i++) {
 		if (i)
 			buf_addc(&t->text, '\t');
-		t->columns.v[i]->put(&p, &t->text);
+		buf_reset(&t->cell);
+		t->columns.v[i]->put(&p, &t->cell);
+		term_escape(buf_str(&t->cell), t->cell.len, TERM_LINE,
+			    &t->text);
 	}
 	buf_addc(&t->text, '\n');
 	return 0;
@@ -68,7 +74,7 @@ static int show(const struct container *c, struct top *t, struct err *e)
 	if (freeze_each(init, put_one, t, e) < 0)
 		return -1;
 	table_layout(buf_str(&t->text), t->text.len, CELL_MIN, &laid);
-	(void)fwrite(buf_str(&laid), 1, laid.len, stdout);
+	out_text(buf_str(&laid), laid.len);
 	return 0;
 }
 
@@ -91,7 +97,7 @@ static int top_run(const struct globals *g, void *fields, int argc, char **argv,
 	autoctr struct ctr r = {0};
 	autocontainer struct container c = CONTAINER_NONE;
 	autostrv struct strv words = {0};
-	struct top t = {.text = buf_make(MIB(16))};
+	struct top t = {.text = buf_make(MIB(16)), .cell = buf_make(MIB(4))};
 	int rc;
 
 	(void)fields;
@@ -104,6 +110,7 @@ static int top_run(const struct globals *g, void *fields, int argc, char **argv,
 	if (rc == 0)
 		rc = show(&c, &t, e);
 	buf_free(&t.text);
+	buf_free(&t.cell);
 	return rc;
 }
 

@@ -1,10 +1,10 @@
-#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "base/json.h"
 #include "base/platform.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/listing.h"
 
 struct version_opts {
@@ -56,16 +56,16 @@ static int version_run(const struct globals *g, void *fields, int argc,
 			all, version_json(host.os, host.arch, u.release));
 		return listing_inspect(o->format, all, e);
 	}
-	(void)printf("Client: prism\n"
-		     " Version:           %s\n"
-		     " OS/Arch:           %s/%s\n"
-		     "\n"
-		     "Server: none; each container has a monitor of its own\n"
-		     " Version:           %s\n"
-		     " OS/Arch:           %s/%s\n"
-		     " Kernel Version:    %s\n",
-		     PRISM_VERSION, host.os, host.arch, PRISM_VERSION, host.os,
-		     host.arch, u.release);
+	out_print("Client: prism\n"
+		  " Version:           %s\n"
+		  " OS/Arch:           %s/%s\n"
+		  "\n"
+		  "Server: none; each container has a monitor of its own\n"
+		  " Version:           %s\n"
+		  " OS/Arch:           %s/%s\n"
+		  " Kernel Version:    %s\n",
+		  PRISM_VERSION, host.os, host.arch, PRISM_VERSION, host.os,
+		  host.arch, u.release);
 	return 0;
 }
 

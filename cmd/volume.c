@@ -3,7 +3,6 @@
  */
 #include "cmd/volume.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr_text.h"
 #include "cmd/listing.h"
 #include "runtime/container_volumes.h"
@@ -100,7 +100,7 @@ static int create_run(const struct globals *g, void *fields, int argc,
 	lock = volume_lock(s, FS_LOCK_SHARED, e);
 	if (lock < 0 || volume_make(s, &n, &v, NULL, e))
 		return -1;
-	(void)printf("%s\n", v.name);
+	out_line("%s", v.name);
 	return 0;
 }
 

@@ -5,13 +5,13 @@
  * being made can name one meanwhile, and run in the user namespace that owns
  * the files.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/own.h"
 #include "base/userns.h"
 #include "cmd/cmd.h"
+#include "cmd/common_out.h"
 #include "cmd/size.h"
 #include "cmd/volume.h"
 #include "runtime/container_volumes.h"
@@ -154,12 +154,11 @@ static int prune_all(struct store *s, const struct filter *f, bool all,
 			code = 1;
 		}
 		if (rc == 1)
-			(void)printf("%s%s\n",
-				     n++ == 0 ? "Deleted Volumes:\n" : "",
-				     names.v[i]);
+			out_line("%s%s", n++ == 0 ? "Deleted Volumes:\n" : "",
+				 names.v[i]);
 	}
 	text = size_text(freed);
-	(void)printf("%sTotal reclaimed space: %s\n", n > 0 ? "\n" : "", text);
+	out_print("%sTotal reclaimed space: %s\n", n > 0 ? "\n" : "", text);
 	return code;
 }
 

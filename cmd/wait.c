@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "cmd/common_out.h"
 #include "cmd/ctr.h"
 
 /* Nobody holds it any more: the head, or who wrote none was killed. */
@@ -101,7 +102,7 @@ static int wait_run(const struct globals *g, void *fields, int argc,
 		int n = 0;
 
 		if (wait_one(&r, argv[i], &n, e) == 0) {
-			(void)printf("%d\n", n);
+			out_line("%d", n);
 			(void)fflush(stdout);
 			continue;
 		}
