@@ -14,7 +14,9 @@
 
 #include "io.h"
 #include "own.h"
+#include "path.h"
 #include "str.h"
+#include "walk.h"
 
 int fs_open_in_root(int root_fd, const char *path, int flags, mode_t mode)
 {
@@ -166,22 +168,12 @@ int fs_names(int fd, const char *what, struct strv *ret, struct err *e)
 	return 0;
 }
 
-static int remove_level(int fd, struct err *e);
+/* Others may add, move or exchange what is removed: so often we begin anew. */
+#define REMOVE_ROUNDS 16
 
-static int open_to_remove(int dirfd, const char *name)
+/* 1: a directory that is not empty. */
+static int remove_name(int dirfd, const char *name, struct err *e)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(dirfd, name, flags);
-
-	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
-		fd = openat(dirfd, name, flags);
-	return fd;
-}
-
-static int remove_one(int dirfd, const char *name, struct err *e)
-{
-	autoclose int fd = -1;
-
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM && errno != EACCES)
@@ -190,53 +182,100 @@ static int remove_one(int dirfd, const char *name, struct err *e)
 		return 0;
 	if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES)
 		return err_sys(e, "unlinkat", "%s", name);
-	fd = open_to_remove(dirfd, name);
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0)
-		return err_sys(e, "openat", "%s", name);
-	if (remove_level(fd, e) < 0)
-		return err_prefix(e, "%s", name);
-	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return err_sys(e, "unlinkat", "%s", name);
-	return 0;
+	return 1;
 }
 
-/* Without a DIR: it would be a piece of heap and six calls at each level. */
-static int remove_level(int fd, struct err *e)
+/* 1: it has to be done again. */
+static int remove_walked(struct walk *w, const struct walk_at *at,
+			 enum walk_event event, struct err *e)
 {
-	_Alignas(struct dirent) char buf[2048];
+	const int flags = event == WALK_ENTRY ? 0 : AT_REMOVEDIR;
+
+	if (path_unlink(at->dir, at->name, PATH_NO_LINKS, flags) == 0 ||
+	    errno == ENOENT) {
+		if (event == WALK_DOWN)
+			walk_skip(w);
+		return 0;
+	}
+	switch (errno) {
+	case ENOTEMPTY:
+	case EEXIST:
+		return event == WALK_UP;
+	case EISDIR:
+	case ENOTDIR:
+		return 1;
+	case EACCES:
+	case EPERM:
+		/* The directory says more about it than its name. */
+		if (event == WALK_DOWN)
+			return 0;
+		break;
+	default:
+		break;
+	}
+	return err_sys(e, "unlinkat", "%s", walk_tail(at->path));
+}
+
+/* 1: it has to be done again. */
+static int remove_below(int fd, struct err *e)
+{
+	autowalk struct walk *w = walk_open(
+		fd, "", WALK_REMOVES | WALK_NO_STAT | WALK_NO_XDEV, e);
+	struct walk_at at;
+	int rc = 0;
+
+	if (!w)
+		return -1;
+	while (rc == 0) {
+		const int event = walk_next(w, &at, e);
+
+		if (event == WALK_END)
+			return 0;
+		if (event < 0 && e->sys == ESTALE) {
+			err_clear(e);
+			return 1;
+		}
+		rc = event < 0 ? -1 : remove_walked(w, &at, event, e);
+	}
+	return rc;
+}
+
+static int open_to_remove(int dirfd, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dirfd, name, flags);
 	struct stat st;
 
+	if (fd < 0 && errno == EACCES &&
+	    fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
+		fd = openat(dirfd, name, flags);
 	/* Entries of a 0555 directory can be removed only by its owner. */
-	if (fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
 		(void)fchmod(fd, 0700);
-	for (;;) {
-		const long n = syscall(SYS_getdents64, fd, buf, sizeof(buf));
-		size_t at = 0;
-
-		/* Another one removes it too, and was first. */
-		if (n == 0 || (n < 0 && errno == ENOENT))
-			return 0;
-		if (n < 0)
-			return err_sys(e, "getdents64", "directory");
-		while (at < (size_t)n) {
-			const struct dirent *const de =
-				(const void *)(buf + at);
-
-			at += de->d_reclen;
-			if (strcmp(de->d_name, ".") != 0 &&
-			    strcmp(de->d_name, "..") != 0 &&
-			    remove_one(fd, de->d_name, e) < 0)
-				return -1;
-		}
-	}
+	return fd;
 }
 
 int fs_remove_tree_at(int dirfd, const char *name, struct err *e)
 {
+	int rc = 1;
 	ERR_IN(e, "remove %s", name);
-	return remove_one(dirfd, name, e);
+
+	for (int i = 0; rc > 0 && i < REMOVE_ROUNDS; i++) {
+		autoclose int fd = -1;
+
+		rc = remove_name(dirfd, name, e);
+		if (rc <= 0)
+			return rc;
+		fd = open_to_remove(dirfd, name);
+		if (fd < 0 && errno == ENOENT)
+			return 0;
+		if (fd < 0)
+			return err_sys(e, "openat", "%s", name);
+		rc = remove_below(fd, e) < 0 ? -1 : 1;
+	}
+	return rc < 0 ? -1
+		      : err_set(e, ERR_BUSY,
+				"others keep putting files into it");
 }
 
 int fs_lock_at(int dirfd, const char *name, enum fs_lock mode, bool wait,
