@@ -332,6 +332,9 @@ int attach_client_run(const struct attach_client *c, enum attach_end *ret,
 	s->signals = signals_open(&all, e);
 	if (s->signals >= 0)
 		rc = loop(s, e);
+	if (rc == 0 && (ownfd_lost(&s->out[0], "stdout", e) < 0 ||
+			ownfd_lost(&s->out[1], "stderr", e) < 0))
+		rc = -1;
 	tty_raw_restore(&s->raw);
 	own_close(&s->signals);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -21,7 +22,9 @@
 #include "base/trace.h"
 #include "runtime/exec_held.h"
 #include "runtime/exec_join.h"
+#include "runtime/hub.h"
 #include "runtime/signals.h"
+#include "runtime/stdfds.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -274,42 +277,121 @@ static void one_signal(const struct exec_child *c, int sig)
 	}
 }
 
-static int see_through(const struct exec_child *c, int signals, struct err *e)
-{
-	for (;;) {
-		struct signalfd_siginfo si;
-		struct pollfd p[] = {
-			{.fd = c->pidfd, .events = POLLIN},
-			{.fd = signals, .events = POLLIN},
-		};
+/* A program in the foreground, without a terminal anywhere. */
+struct front {
+	struct exec_child child;
+	struct caught signals;
+	struct stdfds stdio;
+	struct hub *hub; /* NULL: nothing to copy */
+	bool hurry;      /* asked to end while output is brought out */
+};
 
-		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
-			return err_sys(e, "poll", "the program");
-		while (p[1].revents &&
-		       read(signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
-			one_signal(c, (int)si.ssi_signo);
-		if (p[0].revents)
-			return 0;
+static void take_signals(struct front *f)
+{
+	struct signalfd_siginfo si;
+
+	while (read(f->signals.fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		const int sig = (int)si.ssi_signo;
+
+		if (signals_is_own_write(&si))
+			continue;
+		f->hurry = f->hurry || sig == SIGTERM || sig == SIGINT ||
+			   sig == SIGHUP || sig == SIGQUIT;
+		if (f->child.pidfd >= 0)
+			one_signal(&f->child, sig);
 	}
 }
 
-/* The program has the caller's own fds: no byte is copied. */
+/* One turn of the loop; 1 when the program has ended. */
+static int front_turn(struct front *f, int timeout_ms, struct err *e)
+{
+	struct pollfd p[2 + HUB_FDS_MAX] = {
+		{.fd = f->child.pidfd, .events = POLLIN},
+		{.fd = f->signals.fd, .events = POLLIN},
+	};
+	const int n = f->hub ? hub_fds(f->hub, p + 2) : 0;
+	struct hub_wish none;
+
+	if (poll(p, (nfds_t)n + 2, timeout_ms) < 0)
+		return errno == EINTR ? 0 : err_sys(e, "poll", "the program");
+	if (p[1].revents)
+		take_signals(f);
+	if (f->hub)
+		hub_handle(f->hub, p + 2, n, &none);
+	return p[0].revents != 0;
+}
+
+/* All that the program wrote is written before its end is told. */
+static int front_drain(struct front *f, struct err *e)
+{
+	if (!f->hub)
+		return 0;
+	f->hurry = false;
+	hub_ended(f->hub);
+	while (!hub_done(f->hub)) {
+		if (front_turn(f, hub_timeout_ms(f->hub), e) < 0)
+			return -1;
+		if (f->hurry)
+			hub_give_up(f->hub);
+	}
+	return hub_lost(f->hub, e);
+}
+
+static int front_start(struct front *f, const struct exec_request *r,
+		       struct err *e)
+{
+	struct exec_request own = *r;
+	struct hub_ends ends;
+
+	if (stdfds_make(r->stdio, &f->stdio, e) < 0)
+		return -1;
+	memcpy(own.stdio, f->stdio.theirs, sizeof(own.stdio));
+	if (start(&own, &f->signals, &f->child, e) < 0)
+		return -1;
+	if (!stdfds_is_copied(&f->stdio))
+		return 0;
+	f->hub = hub_make(&(struct hub_conf){
+		.own_in = f->stdio.ours[0] >= 0 ? r->stdio[0] : -1,
+		.own_out = r->stdio[1],
+		.own_err = r->stdio[2],
+		.dir_fd = -1,
+	});
+	stdfds_ends(&f->stdio, &ends);
+	return hub_connect(f->hub, &ends, e);
+}
+
+static int front_see_through(struct front *f, int *ret_code, struct err *e)
+{
+	int rc;
+
+	do {
+		rc = front_turn(f, -1, e);
+	} while (rc == 0);
+	if (rc < 0 || exec_wait(&f->child, ret_code, e) < 0)
+		return -1;
+	return front_drain(f, e);
+}
+
 static int run_direct(const struct exec_request *r, int *ret_code,
 		      struct err *e)
 {
-	struct exec_child c = EXEC_CHILD_NONE;
-	struct caught s = {.fd = -1};
+	struct front f = {
+		.child = EXEC_CHILD_NONE,
+		.signals = {.fd = -1},
+		.stdio = STDFDS_NONE,
+	};
 	int rc = -1;
 
-	if (signals_block(&s.all, &s.old, e) < 0)
+	if (signals_block(&f.signals.all, &f.signals.old, e) < 0)
 		return -1;
-	s.fd = signals_open(&s.all, e);
-	if (s.fd >= 0 && start(r, &s, &c, e) == 0 &&
-	    see_through(&c, s.fd, e) == 0)
-		rc = exec_wait(&c, ret_code, e);
-	exec_kill(&c);
-	own_close(&s.fd);
-	(void)sigprocmask(SIG_SETMASK, &s.old, NULL);
+	f.signals.fd = signals_open(&f.signals.all, e);
+	if (f.signals.fd >= 0 && front_start(&f, r, e) == 0)
+		rc = front_see_through(&f, ret_code, e);
+	exec_kill(&f.child);
+	hub_free(f.hub);
+	stdfds_close(&f.stdio);
+	own_close(&f.signals.fd);
+	(void)sigprocmask(SIG_SETMASK, &f.signals.old, NULL);
 	return rc;
 }
 

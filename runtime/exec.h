@@ -43,7 +43,7 @@ struct exec_request {
 	const struct run_spec *spec;
 	pid_t init; /* of the container, and a pidfd of it; borrowed */
 	int init_pidfd;
-	int stdio[3]; /* without a tty; -1: /dev/null. Borrowed. */
+	int stdio[3]; /* without a tty: fds, borrowed, or STDFDS_NULL */
 	int size_of;  /* a terminal whose size the pty gets, or -1 */
 	bool outlive; /* the program goes on when the caller dies */
 };
@@ -81,8 +81,10 @@ void exec_kill(struct exec_child *c);
 
 /*
  * Start and stay: the caller's stdio, as the request names it, and signals are
- * the program's. Files and pipes go to it as they are; terminals are the
- * caller's alone, and a process of its own (exec_held.h) keeps the other end.
+ * the program's. Pipes and sockets go to it as they are; what else there is is
+ * copied (stdfds.h), with a terminal by a process of its own (exec_held.h),
+ * which keeps the other end. What the program leaves running and writes after
+ * its end is not copied any more.
  * With detach keys the user may leave a program that has a terminal: it goes
  * on, *ret_detached is set.
  */

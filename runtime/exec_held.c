@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,37 +16,18 @@
 #include "runtime/attach_client.h"
 #include "runtime/hub.h"
 #include "runtime/signals.h"
+#include "runtime/stdfds.h"
 #include "runtime/sync.h"
 
 /* ---- the holder ------------------------------------------------------------- */
 
 struct holder {
 	struct exec_request request; /* its stdio is the program's */
-	struct hub_ends ends;        /* ours */
-	int theirs[3];               /* of pipes, to be closed; -1: none */
+	struct stdfds stdio;         /* unless it has a terminal */
 	struct exec_child child;
 	struct hub *hub;
 	int code;
 };
-
-/* Each terminal among the caller's stdio becomes a pipe. */
-static int make_pipes(struct holder *h, struct err *e)
-{
-	int *const ours[] = {&h->ends.in, &h->ends.out, &h->ends.err};
-
-	for (int i = 0; i < 3 && !h->request.spec->tty; i++) {
-		int pair[2];
-
-		if (h->request.stdio[i] < 0 || !isatty(h->request.stdio[i]))
-			continue;
-		if (pipe2(pair, O_CLOEXEC) < 0)
-			return err_sys(e, "pipe2", "fd %d of the program", i);
-		h->theirs[i] = pair[i == 0 ? 0 : 1];
-		*ours[i] = pair[i == 0 ? 1 : 0];
-		h->request.stdio[i] = h->theirs[i];
-	}
-	return 0;
-}
 
 static int start(struct holder *h, int client, struct err *e)
 {
@@ -54,17 +36,23 @@ static int start(struct holder *h, int client, struct err *e)
 				      .own_err = -1,
 				      .stdin_once = true,
 				      .dir_fd = -1};
+	struct hub_ends ends;
 
 	if (!h->request.outlive && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, "prctl", "PR_SET_PDEATHSIG");
-	if (make_pipes(h, e) < 0 || exec_start(&h->request, &h->child, e) < 0)
+	if (!h->request.spec->tty) {
+		if (stdfds_make(h->request.stdio, &h->stdio, e) < 0)
+			return -1;
+		memcpy(h->request.stdio, h->stdio.theirs,
+		       sizeof(h->stdio.theirs));
+	}
+	if (exec_start(&h->request, &h->child, e) < 0)
 		return -1;
-	for (int i = 0; i < 3; i++)
-		own_close(&h->theirs[i]);
-	h->ends.master = take_fd(&h->child.master);
+	stdfds_ends(&h->stdio, &ends);
+	ends.master = take_fd(&h->child.master);
 	h->hub = hub_make(&conf);
 	hub_add_client(h->hub, client);
-	return hub_connect(h->hub, &h->ends, e);
+	return hub_connect(h->hub, &ends, e);
 }
 
 static void forward(const struct holder *h, uint64_t signals)
@@ -117,8 +105,7 @@ static _Noreturn void holder_main(const struct exec_request *r, int client,
 {
 	struct holder h = {
 		.request = *r,
-		.ends = {.master = -1, .in = -1, .out = -1, .err = -1},
-		.theirs = {-1, -1, -1},
+		.stdio = STDFDS_NONE,
 		.child = EXEC_CHILD_NONE,
 		.code = 137,
 	};

@@ -27,6 +27,7 @@
 #include "runtime/pid1.h"
 #include "runtime/program.h"
 #include "runtime/signals.h"
+#include "runtime/stdfds.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -282,24 +283,72 @@ static int join(const struct join_args *a, struct err *e)
 
 /* ---- stdio ----------------------------------------------------------------- */
 
-/* Before the join: the container's /dev/null may be anything. */
-static int place_stdio(const struct exec_request *r, struct err *e)
+static int own_stdio(const struct exec_request *r, int i)
+{
+	return r->spec->tty ? STDFDS_NULL : r->stdio[i];
+}
+
+/*
+ * Before the join: none of the caller's files is 0, 1 or 2 when the first path
+ * of the container is used, but for pipes and sockets that are the program's.
+ */
+static int leave_stdio(const struct exec_request *r, struct err *e)
 {
 	int from[3];
+	int rc = 0;
 
 	for (int i = 0; i < 3; i++) {
-		const int fd = r->stdio[i] >= 0
-				       ? r->stdio[i]
-				       : open("/dev/null", O_RDWR | O_CLOEXEC);
+		const int own = own_stdio(r, i);
+		const int fd = own == STDFDS_NULL
+				       ? open("/dev/null", O_RDWR | O_CLOEXEC)
+				       : own;
 
 		/* Out of the way of those that are still to be placed. */
 		from[i] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
 		if (from[i] < 0)
 			return err_sys(e, "fcntl", "fd %d of the program", i);
+		if (fd != own)
+			(void)close(fd);
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
 		if (dup2(from[i], i) < 0)
-			return err_sys(e, "dup2", "fd %d of the program", i);
+			rc = err_sys(e, "dup2", "fd %d of the program", i);
+		(void)close(from[i]);
+	}
+	return rc;
+}
+
+/*
+ * The container's null device, since the mode and owner of the host's can be
+ * changed through an fd. Where it is gone or another file, stdin is an empty
+ * pipe.
+ */
+static int open_null(int i, struct err *e)
+{
+	const int null = stdfds_open_null(e);
+	int p[2];
+
+	if (null >= 0 || i != 0 || pipe2(p, O_CLOEXEC) < 0)
+		return null;
+	err_clear(e);
+	(void)close(p[1]);
+	return p[0];
+}
+
+/* After the join. */
+static int take_null(const struct exec_request *r, struct err *e)
+{
+	for (int i = 0; i < 3; i++) {
+		autoclose int null = -1;
+
+		if (own_stdio(r, i) != STDFDS_NULL)
+			continue;
+		null = open_null(i, e);
+		if (null < 0)
+			return -1;
+		if (dup2(null, i) < 0)
+			return err_sys(e, "dup2", "/dev/null as %d", i);
+	}
 	return 0;
 }
 
@@ -345,10 +394,10 @@ static int join_steps(const struct join_args *a, struct err *e)
 	if (signals_block(&all, NULL, e) < 0 || tie(r, e) < 0)
 		return -1;
 	(void)setsid();
-	if (place_stdio(r, e) < 0 || take_over(r, e) < 0 || join(a, e) < 0)
+	if (leave_stdio(r, e) < 0 || take_over(r, e) < 0 || join(a, e) < 0)
 		return -1;
 	(void)umask(s->umask ? s->umask & 0777 : 022);
-	if (s->tty && make_terminal(a, e) < 0)
+	if ((s->tty ? make_terminal(a, e) : take_null(r, e)) < 0)
 		return -1;
 	if (program_prepare(s, flags, &program, e) < 0 ||
 	    program_workdir(s, false, e) < 0)

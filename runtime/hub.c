@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -13,18 +14,21 @@
 #include "runtime/ownfd.h"
 #include "runtime/tty.h"
 
-#define SOURCE_MAX 65536
+#define SOURCE_MAX   65536
+#define STRAIGHT_MAX (1U << 20)
 
 /* One piece of what the program wrote, and who has how much of it. */
 struct source {
 	int fd; /* -1: at its end, or there is none */
 	size_t len;
 	size_t own_at;
+	size_t left; /* what may still be read */
 	char buf[SOURCE_MAX];
 };
 
 struct input {
-	int fd; /* the write end, or the master (then it is not ours) */
+	int fd;     /* the write end, or the master (then it is not ours) */
+	int theirs; /* the read end, to see what is left in it; -1: none */
 	size_t at, len;
 	bool eof_wanted;
 	bool line_start;
@@ -56,6 +60,8 @@ struct hub {
 	struct hub_conf conf;
 	int listen_fd;
 	int own_in;
+	bool own_in_is_file;
+	int own_in_why; /* errno of the read that failed */
 	struct ownfd own[LOG_STREAMS];
 	bool tty;
 	bool ended;
@@ -72,6 +78,16 @@ static const unsigned int wants[LOG_STREAMS] = {ATTACH_WANT_OUT,
 
 /* ---- making ------------------------------------------------------------------ */
 
+/* Neither a stream nor a terminal; a directory is one that cannot be read. */
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ||
+		S_ISDIR(st.st_mode));
+}
+
 struct hub *hub_make(const struct hub_conf *c)
 {
 	struct hub *const h = xcalloc(1, sizeof(*h));
@@ -79,9 +95,11 @@ struct hub *hub_make(const struct hub_conf *c)
 	h->conf = *c;
 	h->listen_fd = -1;
 	h->own_in = c->own_in;
+	h->own_in_is_file = is_file(c->own_in);
 	ownfd_init(&h->own[LOG_STREAM_OUT], c->own_out);
 	ownfd_init(&h->own[LOG_STREAM_ERR], c->own_err);
 	h->in.fd = -1;
+	h->in.theirs = -1;
 	for (int s = 0; s < LOG_STREAMS; s++)
 		h->sources[s].fd = -1;
 	return h;
@@ -92,9 +110,11 @@ static void close_ends(struct hub *h)
 	if (h->tty)
 		h->in.fd = -1;
 	own_close(&h->in.fd);
+	own_close(&h->in.theirs);
 	for (int s = 0; s < LOG_STREAMS; s++) {
 		own_close(&h->sources[s].fd);
 		h->sources[s].len = 0;
+		h->sources[s].left = SIZE_MAX;
 	}
 }
 
@@ -157,6 +177,10 @@ int hub_connect(struct hub *h, const struct hub_ends *ends, struct err *e)
 	h->sources[LOG_STREAM_OUT].fd = h->tty ? ends->master : ends->out;
 	h->sources[LOG_STREAM_ERR].fd = h->tty ? -1 : ends->err;
 	h->in.fd = h->tty ? ends->master : ends->in;
+	h->in.theirs = ends->in_theirs;
+	/* While it is held here a program that closes its stdin is not seen. */
+	if (!h->own_in_is_file)
+		own_close(&h->in.theirs);
 	h->in.len = 0;
 	h->in.eof_wanted = false;
 	h->in.line_start = true;
@@ -241,9 +265,25 @@ static void read_own_in(struct hub *h)
 		input_put(h, (size_t)n);
 		return;
 	}
+	if (n < 0 && h->own_in_is_file)
+		h->own_in_why = errno;
 	h->own_in = -1;
 	h->in.eof_wanted = true;
 	input_write(h);
+}
+
+/* What the program did not read is there for whoever reads the file next. */
+static void give_back(struct hub *h)
+{
+	int n = 0;
+
+	if (h->in.theirs < 0)
+		return;
+	(void)ioctl(h->in.theirs, FIONREAD, &n);
+	if (n > 0 || h->in.len > 0)
+		(void)lseek(h->conf.own_in, -(off_t)((size_t)n + h->in.len),
+			    SEEK_CUR);
+	own_close(&h->in.theirs);
 }
 
 /* ---- clients ------------------------------------------------------------------- */
@@ -289,6 +329,8 @@ static void client_message(struct hub *h, struct client *c,
 		client_greet(h, c, p, n);
 		return;
 	case ATTACH_IN:
+		/* What the pipe holds is no longer the file's alone. */
+		own_close(&h->in.theirs);
 		if ((c->wish & ATTACH_WANT_IN) && !h->ended)
 			input_put(h, n);
 		return;
@@ -382,6 +424,23 @@ static void forget_dead_clients(struct hub *h)
 
 /* ---- from the program ---------------------------------------------------------- */
 
+static void source_close(struct hub *h, int s)
+{
+	struct source *const src = &h->sources[s];
+
+	if (h->tty)
+		h->in.fd = -1;
+	own_close(&src->fd);
+	if (h->conf.log)
+		log_writer_end(h->conf.log, (enum log_stream)s);
+}
+
+/* Neither a log nor a client will ever read what the caller's fd does not. */
+static bool is_own_alone(const struct hub *h)
+{
+	return !h->tty && !h->conf.log && h->listen_fd < 0 && h->n_clients == 0;
+}
+
 static void own_write(struct hub *h, int s, bool polled)
 {
 	struct source *const src = &h->sources[s];
@@ -395,6 +454,26 @@ static void own_write(struct hub *h, int s, bool polled)
 		src->own_at += (size_t)n;
 		moved(h);
 	}
+	/* SIGPIPE for the program, as from a pipe of the caller's. */
+	if (n < 0 && is_own_alone(h) && h->own[s].why != EIO)
+		source_close(h, s);
+}
+
+/* A piece that nobody else wants goes to the caller's file without a copy. */
+static bool went_straight(struct hub *h, int s)
+{
+	struct source *const src = &h->sources[s];
+	size_t n = src->left < STRAIGHT_MAX ? src->left : STRAIGHT_MAX;
+
+	if (!is_own_alone(h))
+		return false;
+	n = ownfd_splice(&h->own[s], src->fd, n);
+	if (n == 0)
+		return false;
+	if (src->left != SIZE_MAX)
+		src->left -= n;
+	moved(h);
+	return true;
 }
 
 /* True when everybody has the piece: then there is room for the next one. */
@@ -408,17 +487,6 @@ static bool source_is_free(const struct hub *h, int s)
 		if (h->clients[i].fd >= 0 && h->clients[i].at[s] < src->len)
 			return false;
 	return true;
-}
-
-static void source_close(struct hub *h, int s)
-{
-	struct source *const src = &h->sources[s];
-
-	if (h->tty)
-		h->in.fd = -1;
-	own_close(&src->fd);
-	if (h->conf.log)
-		log_writer_end(h->conf.log, (enum log_stream)s);
 }
 
 static void spread(struct hub *h, int s)
@@ -441,16 +509,14 @@ static void source_read(struct hub *h, int s)
 	struct source *const src = &h->sources[s];
 	ssize_t n;
 
-	if (src->fd < 0 || !source_is_free(h, s))
+	if (src->fd < 0 || !source_is_free(h, s) || went_straight(h, s))
 		return;
-	n = read(src->fd, src->buf, sizeof(src->buf));
+	n = read(src->fd, src->buf,
+		 src->left < sizeof(src->buf) ? src->left : sizeof(src->buf));
 	if (n < 0 && errno == EINTR)
 		return;
 	if (n < 0 && errno == EAGAIN) {
-		/*
-		 * All writers are dead, so what is not there will not come; a
-		 * pty's last bytes may still be on their way.
-		 */
+		/* A pty's last bytes may still be on their way. */
 		if (h->ended && !h->tty)
 			source_close(h, s);
 		return;
@@ -461,6 +527,8 @@ static void source_read(struct hub *h, int s)
 		return;
 	}
 	src->len = (size_t)n;
+	if (src->left != SIZE_MAX)
+		src->left -= (size_t)n;
 	moved(h);
 	spread(h, s);
 }
@@ -564,14 +632,35 @@ void hub_handle(struct hub *h, const struct pollfd *fds, int n,
 
 /* ---- the end ------------------------------------------------------------------- */
 
+/* The program's last byte is in the pipe; others may go on writing to it. */
+static void limit_source(struct source *src)
+{
+	int n = 0;
+
+	if (src->fd >= 0 && ioctl(src->fd, FIONREAD, &n) == 0)
+		src->left = (size_t)n;
+}
+
 void hub_ended(struct hub *h)
 {
 	h->ended = true;
 	h->moved_ns = clock_monotonic();
+	give_back(h);
 	h->in.len = 0;
 	h->in.eof_wanted = false;
-	if (!h->tty)
-		own_close(&h->in.fd);
+	if (h->tty)
+		return;
+	own_close(&h->in.fd);
+	for (int s = 0; s < LOG_STREAMS; s++)
+		limit_source(&h->sources[s]);
+}
+
+int hub_lost(const struct hub *h, struct err *e)
+{
+	if (ownfd_lost(&h->own[LOG_STREAM_OUT], "stdout", e) < 0 ||
+	    ownfd_lost(&h->own[LOG_STREAM_ERR], "stderr", e) < 0)
+		return -1;
+	return h->own_in_why ? err_sysno(e, h->own_in_why, "read", "stdin") : 0;
 }
 
 static void drop_waiting_clients(struct hub *h)

@@ -65,9 +65,14 @@ void hub_add_client(struct hub *h, int fd);
 struct hub_ends {
 	int master;
 	int in;
+	int in_theirs; /* the program's end of in, see hub_ended; -1: none */
 	int out;
 	int err;
 };
+#define HUB_ENDS_NONE                                                          \
+	{                                                                      \
+		.master = -1, .in = -1, .in_theirs = -1, .out = -1, .err = -1, \
+	}
 int hub_connect(struct hub *h, const struct hub_ends *ends, struct err *e);
 
 /* The pty gets this size; without one nothing happens. */
@@ -80,8 +85,12 @@ void hub_handle(struct hub *h, const struct pollfd *fds, int n,
 
 /*
  * The program is dead: nothing goes to it any more, and what it wrote is
- * brought out. Done when everything is with everybody; who takes nothing for
- * HUB_PATIENCE_MS is left out, except the caller's own fds.
+ * brought out, but nothing that is written later by what it left running. Done
+ * when everything is with everybody; who takes nothing for HUB_PATIENCE_MS is
+ * left out, except the caller's own fds.
+ *
+ * If the caller's input is a regular file its offset goes back to what the
+ * program has read, as if it had read the file itself.
  */
 #define HUB_PATIENCE_MS 2000
 void hub_ended(struct hub *h);
@@ -89,6 +98,12 @@ bool hub_done(struct hub *h);
 int hub_timeout_ms(const struct hub *h); /* of poll; -1: none */
 /* Do not wait any longer, for nobody. */
 void hub_give_up(struct hub *h);
+
+/*
+ * -1 when one of the caller's own fds failed, other than by a reader that
+ * left: some of the program's output or input is lost.
+ */
+int hub_lost(const struct hub *h, struct err *e);
 
 /* Each client learns the code, and is let go. */
 void hub_tell_exit(struct hub *h, int code);

@@ -45,6 +45,7 @@
 #include "runtime/pid1.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
+#include "runtime/stdfds.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 #include "runtime/tune.h"
@@ -153,21 +154,42 @@ static int stdio_tty(const struct init_args *a, struct err *e)
 	return 0;
 }
 
-static int stdio(const struct init_args *a, struct err *e)
+/*
+ * Before the first path of the image is used: none of the caller's files is 0,
+ * 1 or 2 any more, but for pipes and sockets that are the program's.
+ */
+static int leave_stdio(const struct init_args *a, struct err *e)
 {
-	int fd;
+	autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return err_sys(e, "open", "/dev/null");
+	for (int i = 0; i < 3; i++) {
+		const int own = a->spec->tty ? STDFDS_NULL : a->stdio[i];
+
+		if (dup2(own == STDFDS_NULL ? null : own, i) < 0)
+			return err_sys(e, "dup2", "stdio %d", i);
+	}
+	return 0;
+}
+
+/* In the container: its null device, or its terminal. */
+static int take_stdio(const struct init_args *a, struct err *e)
+{
+	autoclose int null = -1;
 
 	if (a->spec->tty)
 		return stdio_tty(a, e);
-	for (int i = 0; i < 3; i++)
-		if (a->stdio[i] >= 0 && dup2(a->stdio[i], i) < 0)
-			return err_sys(e, "dup2", "pipe as %d", i);
-	if (a->spec->interactive)
-		return 0;
-	(void)close(STDIN_FILENO);
-	fd = open("/dev/null", O_RDONLY);
-	if (fd != STDIN_FILENO)
-		return err_sys(e, "open", "/dev/null");
+	for (int i = 0; i < 3; i++) {
+		if (a->stdio[i] != STDFDS_NULL)
+			continue;
+		if (null < 0)
+			null = stdfds_open_null(e);
+		if (null < 0)
+			return -1;
+		if (dup2(null, i) < 0)
+			return err_sys(e, "dup2", "/dev/null as %d", i);
+	}
 	return 0;
 }
 
@@ -189,7 +211,7 @@ static int init_steps(const struct init_args *a, struct err *e)
 				   .joined = a->joined ? a->joined : &none};
 	struct program *program = NULL;
 
-	if (tie_to_monitor(e) < 0)
+	if (tie_to_monitor(e) < 0 || leave_stdio(a, e) < 0)
 		return -1;
 	if (a->cgroup && cgroup_enter(a->cgroup, a->born_inside, e) < 0)
 		return -1;
@@ -207,7 +229,7 @@ static int init_steps(const struct init_args *a, struct err *e)
 		return -1;
 	if (spec_own_net(s) && a->netns < 0 && netns_lo_up(e) < 0)
 		return -1;
-	if (stdio(a, e) < 0)
+	if (take_stdio(a, e) < 0)
 		return -1;
 	/* The user before the workdir: its files are looked up from "/". */
 	if (program_prepare(s, a->pid1, &program, e) < 0 ||

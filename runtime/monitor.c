@@ -44,36 +44,39 @@
 
 /* ---- stdio ------------------------------------------------------------------ */
 
-/* The keys of our own terminal are to be read by us and passed on. */
-static bool relays_keys(const struct monitor *m)
-{
-	return !m->detached && m->spec->interactive &&
-	       (m->spec->tty || isatty(STDIN_FILENO));
-}
-
-/*
- * Nothing to copy: a foreground container that is not kept writes to what we
- * have ourselves. But never to our terminal: the program could read what is
- * typed there later, change its modes, or (with CAP_SYS_ADMIN) type into it.
- */
-static bool passes_through(const struct monitor *m)
+/* The log, clients or a -a that leaves one out want stdout and stderr apart. */
+static bool needs_pipes(const struct monitor *m)
 {
 	const struct run_spec *const s = m->spec;
 
-	if (m->detached || s->tty || m->job->no_stdout || m->job->no_stderr)
-		return false;
-	if (s->keep && s->log.driver != LOGFILE_NONE)
-		return false;
-	return !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO) &&
-	       !relays_keys(m);
+	return m->detached || m->job->no_stdout || m->job->no_stderr ||
+	       (s->keep && s->log.driver != LOGFILE_NONE);
+}
+
+/* With -t the pty comes from init. */
+static int make_stdio(struct monitor *m, struct err *e)
+{
+	const bool pipes = needs_pipes(m);
+	const int in = m->detached ? STDFDS_PIPE : STDIN_FILENO;
+	const int own[] = {
+		m->spec->interactive ? in : STDFDS_NULL,
+		pipes ? STDFDS_PIPE : STDOUT_FILENO,
+		pipes ? STDFDS_PIPE : STDERR_FILENO,
+	};
+
+	if (!m->spec->tty && stdfds_make(own, &m->stdio, e) < 0)
+		return -1;
+	m->direct = !m->spec->tty && !stdfds_is_copied(&m->stdio);
+	return 0;
 }
 
 int monitor_make_hub(struct monitor *m, struct err *e)
 {
 	const struct run_spec *const s = m->spec;
 	const bool own = !m->detached;
+	const bool reads = s->tty ? s->interactive : m->stdio.ours[0] >= 0;
 	struct hub_conf c = {
-		.own_in = relays_keys(m) ? STDIN_FILENO : -1,
+		.own_in = own && reads ? STDIN_FILENO : -1,
 		.own_out = own && !m->job->no_stdout ? STDOUT_FILENO : -1,
 		.own_err = own && !m->job->no_stderr ? STDERR_FILENO : -1,
 		.stdin_once = s->stdin_once,
@@ -94,56 +97,21 @@ int monitor_make_hub(struct monitor *m, struct err *e)
 	return 0;
 }
 
-static int make_pipe(int *ours, int *theirs, bool we_read, struct err *e)
-{
-	int p[2];
-
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_sys(e, "pipe2", "for the program's stdio");
-	*ours = p[!we_read];
-	*theirs = p[we_read];
-	return 0;
-}
-
-/*
- * With -t the pty comes from init; our own stdin is passed on as it is, unless
- * it is a terminal.
- */
-static int make_pipes(struct monitor *m, struct err *e)
-{
-	if (m->direct || m->spec->tty)
-		return 0;
-	if (make_pipe(&m->ends.out, &m->stdio[1], true, e) < 0 ||
-	    make_pipe(&m->ends.err, &m->stdio[2], true, e) < 0)
-		return -1;
-	if (!m->spec->interactive || (!m->detached && !relays_keys(m)))
-		return 0;
-	return make_pipe(&m->ends.in, &m->stdio[0], false, e);
-}
-
-static void close_pipes(struct monitor *m)
-{
-	for (int i = 0; i < 3; i++)
-		own_close(&m->stdio[i]);
-	own_close(&m->ends.in);
-	own_close(&m->ends.out);
-	own_close(&m->ends.err);
-	own_close(&m->ends.master);
-}
-
 static int start_once(struct monitor *m, struct err *e)
 {
-	const struct hub_ends none = {-1, -1, -1, -1};
-	int rc = make_pipes(m, e);
+	struct hub_ends ends;
+	int rc = make_stdio(m, e);
 
 	if (rc == 0)
 		rc = start_program(m, e);
 	m->ran = m->ran || rc == 0;
 	if (rc == 0 && m->hub) {
-		rc = hub_connect(m->hub, &m->ends, e);
-		m->ends = none;
+		stdfds_ends(&m->stdio, &ends);
+		ends.master = take_fd(&m->master);
+		rc = hub_connect(m->hub, &ends, e);
 	}
-	close_pipes(m);
+	stdfds_close(&m->stdio);
+	own_close(&m->master);
 	m->started_ns = clock_monotonic();
 	m->ended = rc < 0;
 	m->timed_out = false;
@@ -226,8 +194,7 @@ static void take_signals(struct monitor *m)
 	struct signalfd_siginfo si;
 
 	while (read(m->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		/* Of our log beyond RLIMIT_FSIZE the program is not to die. */
-		if (si.ssi_signo != SIGXFSZ || (pid_t)si.ssi_pid != getpid())
+		if (!signals_is_own_write(&si))
 			one_of_ours(m, (int)si.ssi_signo);
 }
 
@@ -488,7 +455,6 @@ static int see_through(struct monitor *m, struct err *e)
 
 static int begin(struct monitor *m, struct err *e)
 {
-	m->direct = passes_through(m);
 	if (start_once(m, e) < 0)
 		return -1;
 	trace_mark("running", "the program runs");
@@ -571,8 +537,8 @@ static void monitor_init(struct monitor *m, const struct container_job *j)
 		.signals = -1,
 		.userns = -1,
 		.netns = j->netns,
-		.ends = {-1, -1, -1, -1},
-		.stdio = {-1, -1, -1},
+		.stdio = STDFDS_NONE,
+		.master = -1,
 		.probe = EXEC_PROBE_NONE,
 		.ended = true,
 		.code = 125,
@@ -585,6 +551,7 @@ static void monitor_init(struct monitor *m, const struct container_job *j)
 int container_run(const struct container_job *j, int *ret_code, struct err *e)
 {
 	struct monitor m;
+	struct err lost = {0};
 	sigset_t old;
 	int rc;
 
@@ -597,7 +564,12 @@ int container_run(const struct container_job *j, int *ret_code, struct err *e)
 		j->running(j->ctx);
 	if (rc == 0)
 		rc = see_through(&m, e);
+	if (rc == 0 && m.hub)
+		rc = hub_lost(m.hub, &lost);
+	/* The end of the program is recorded as it was. */
 	finish(&m, e);
+	if (err_is(&lost))
+		*e = lost;
 	*ret_code = m.code;
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	return rc;

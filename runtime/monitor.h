@@ -12,6 +12,7 @@
 #include "runtime/net/net.h"
 #include "runtime/restart.h"
 #include "runtime/start.h"
+#include "runtime/stdfds.h"
 #include "runtime/tty.h"
 
 #include <signal.h>
@@ -27,7 +28,7 @@ struct monitor {
 	struct container_head before; /* the first start */
 	bool ran;         /* the program was executed, once at least */
 	bool detached;    /* a process of its own */
-	bool direct;      /* our stdout and stderr are the program's */
+	bool direct;      /* nothing of its stdio is copied */
 	bool told_of_end; /* by PID 1, before the kernel ends it all */
 	pid_t init;
 	int pidfd;
@@ -40,10 +41,10 @@ struct monitor {
 
 	/* NULL: the program has our own fds. */
 	struct hub *hub;
-	struct hub_ends ends; /* of this start, until the hub has them */
-	int stdio[3];         /* the program's ends, -1: as we have them */
-	struct tty_raw raw;   /* of our own terminal */
-	struct winsize size;  /* of the terminal that started it */
+	struct stdfds stdio; /* of this start, until the hub has our ends */
+	int master;          /* with -t in place of them */
+	struct tty_raw raw;  /* of our own terminal */
+	struct winsize size; /* of the terminal that started it */
 
 	struct cgroup *cgroup; /* NULL: none of its own */
 
@@ -61,7 +62,7 @@ struct monitor {
 
 /*
  * One start: namespaces, init, GO, and until execve succeeded. With -t the
- * master is in m->ends. On an error init is dead.
+ * master is in m->master. On an error init is dead.
  */
 int start_program(struct monitor *m, struct err *e);
 

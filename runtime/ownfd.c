@@ -1,6 +1,7 @@
 #include "ownfd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -48,6 +49,32 @@ ssize_t ownfd_write(struct ownfd *o, const void *p, size_t n, bool polled)
 		return rc;
 	if (errno == EAGAIN || errno == EINTR)
 		return 0;
+	o->why = errno;
 	o->fd = -1;
 	return -1;
+}
+
+size_t ownfd_splice(struct ownfd *o, int from, size_t n)
+{
+	ssize_t rc;
+
+	if (o->fd < 0 || !o->is_file || o->no_splice)
+		return 0;
+	rc = splice(from, NULL, o->fd, NULL, n, SPLICE_F_NONBLOCK);
+	/* With O_APPEND; and some file systems cannot. */
+	o->no_splice = rc < 0 && errno == EINVAL;
+	return rc > 0 ? (size_t)rc : 0;
+}
+
+bool ownfd_is_left(const struct ownfd *o)
+{
+	return o->why == EPIPE || o->why == ECONNRESET ||
+	       (o->why == EIO && !o->is_file);
+}
+
+int ownfd_lost(const struct ownfd *o, const char *name, struct err *e)
+{
+	if (!o->why || ownfd_is_left(o))
+		return 0;
+	return err_sysno(e, o->why, "write", "%s", name);
 }

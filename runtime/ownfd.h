@@ -12,6 +12,8 @@
 #ifndef RUNTIME_OWNFD_H
 #define RUNTIME_OWNFD_H
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -20,6 +22,8 @@ struct ownfd {
 	int fd; /* borrowed; -1: nobody looks */
 	bool is_file;
 	bool no_nowait;
+	bool no_splice;
+	int why; /* errno of the write that failed; 0: none did */
 };
 
 void ownfd_init(struct ownfd *o, int fd);
@@ -29,5 +33,17 @@ void ownfd_init(struct ownfd *o, int fd);
  * poll said POLLOUT since the last write.
  */
 ssize_t ownfd_write(struct ownfd *o, const void *p, size_t n, bool polled);
+
+/*
+ * From a pipe straight into a file: how much, at most n. 0: not possible, or
+ * there is nothing; then read the pipe and call ownfd_write, which says why.
+ */
+size_t ownfd_splice(struct ownfd *o, int from, size_t n);
+
+/* Nobody reads it: the reader left, or the terminal hung up. */
+bool ownfd_is_left(const struct ownfd *o);
+
+/* -1 when a write failed for another reason; name is "stdout" or "stderr". */
+int ownfd_lost(const struct ownfd *o, const char *name, struct err *e);
 
 #endif

@@ -1,6 +1,6 @@
 #include "signals.h"
 
-#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/own.h"
 
@@ -31,4 +31,9 @@ int signals_open(const sigset_t *all, struct err *e)
 	const int fd = signalfd(-1, all, SFD_CLOEXEC | SFD_NONBLOCK);
 
 	return fd < 0 ? err_sys(e, "signalfd", "all") : fd;
+}
+
+bool signals_is_own_write(const struct signalfd_siginfo *si)
+{
+	return si->ssi_signo == SIGXFSZ && (pid_t)si->ssi_pid == getpid();
 }

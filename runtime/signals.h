@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 #include <signal.h>
+#include <stdbool.h>
+#include <sys/signalfd.h>
 
 /*
  * What callers or prism itself ignore and a container must not inherit: shells
@@ -25,5 +27,11 @@ int signals_block(sigset_t *ret_all, sigset_t *ret_old, struct err *e);
 
 /* A signalfd for them: non-blocking. What came meanwhile is pending. */
 int signals_open(const sigset_t *all, struct err *e);
+
+/*
+ * A write of our own met RLIMIT_FSIZE (SIGXFSZ): the log's or that of copied
+ * output must not kill the program.
+ */
+bool signals_is_own_write(const struct signalfd_siginfo *si);
 
 #endif

@@ -135,7 +135,7 @@ static int make_init(struct monitor *m, struct err *e)
 			 .netns = -1,
 			 .pid1 = PID1_WAIT_GO |
 				 (m->told_of_end ? PID1_TELL_END : 0U),
-			 .stdio = {m->stdio[0], m->stdio[1], m->stdio[2]}}};
+			 .stdio = m->stdio.theirs}};
 	autoclose int theirs = -1;
 	int pair[2];
 	pid_t pid;
@@ -222,8 +222,8 @@ static int take_tty(struct monitor *m, struct err *e)
 		return -1;
 	if (n != 1)
 		return err_set(e, ERR_INVALID, "no terminal came");
-	m->ends.master = take_fd(&master);
-	(void)ioctl(m->ends.master, TIOCSWINSZ, &m->size);
+	m->master = take_fd(&master);
+	(void)ioctl(m->master, TIOCSWINSZ, &m->size);
 	/*
 	 * Raw only when keys go to the program: without -i a ^C is for prism,
 	 * which forwards it as a signal.
@@ -282,7 +282,7 @@ int start_program(struct monitor *m, struct err *e)
 		monitor_cgroup_explain(m, e);
 		whoami_explain(e);
 		own_close(&m->pidfd);
-		own_close(&m->ends.master);
+		own_close(&m->master);
 	}
 	return rc;
 }

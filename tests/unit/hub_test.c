@@ -55,7 +55,7 @@ static void make_pipe(int *rd, int *wr)
 
 static void rig_make(struct rig *r, struct hub_conf c)
 {
-	struct hub_ends ends = {.master = -1};
+	struct hub_ends ends = HUB_ENDS_NONE;
 	const struct log_conf json = {.driver = LOGFILE_JSON};
 	struct err e = {0};
 
@@ -448,7 +448,7 @@ static void a_stuck_client_is_left_at_the_end(void **state)
 
 static void the_next_start_goes_on_with_the_same_log(void **state)
 {
-	struct hub_ends ends = {.master = -1, .in = -1};
+	struct hub_ends ends = HUB_ENDS_NONE;
 	struct err e = {0};
 	struct rig r;
 
@@ -590,7 +590,7 @@ static void input_that_nobody_reads_waits(void **state)
 static void a_terminal(void **state)
 {
 	const struct attach_size size = {33, 101};
-	struct hub_ends ends = {.in = -1, .out = -1, .err = -1};
+	struct hub_ends ends = HUB_ENDS_NONE;
 	struct winsize ws;
 	struct err e = {0};
 	struct rig r;
