@@ -68,12 +68,18 @@ run()
 	[ -z "$stderr" ] || explain "the program's own 125 is no error of prism's"
 }
 
+# Output that is copied has an end of its own.
+quiet()
+{
+	"$@" >/dev/null 2>&1
+}
+
 # reaped CODE ARG...: a run with that exit code; true if it waited until the
 # kernel had ended PID 1.
 reaped()
 {
 	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 must_exit "$1" \
-		strace -f -qq -e trace=waitid -o "$T/calls" \
+		quiet strace -f -qq -e trace=waitid -o "$T/calls" \
 		"$PRISM_BIN" run --rm --network none "${@:2}"
 	grep -q 'waitid(P_PIDFD.*, WEXITED, ' "$T/calls"
 }
