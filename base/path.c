@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "own.h"
@@ -21,6 +22,13 @@
 /* fchmodat2(2), since 6.6; one number on all architectures but alpha. */
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
+#endif
+
+/* Since 6.13; one number on all architectures but alpha. */
+#ifndef SYS_setxattrat
+#define SYS_setxattrat  463
+#define SYS_getxattrat  464
+#define SYS_listxattrat 465
 #endif
 
 /* ---- lookup ---------------------------------------------------------------- */
@@ -329,6 +337,118 @@ int path_utimens(int root, const char *path, unsigned int way,
 	if (find_object(root, path, way, &p) < 0)
 		return -1;
 	return utimensat(p.fd, p.name, t, AT_SYMLINK_NOFOLLOW);
+}
+
+/* ---- extended attributes ------------------------------------------------------- */
+
+/* As the kernel has it: <linux/xattr.h> of Debian 12 does not. */
+struct xattr_value {
+	uint64_t value;
+	uint32_t size;
+	uint32_t flags;
+};
+
+/* One of the three calls, with what it is given. */
+struct xattr_call {
+	long nr;
+	const char *name;
+	void *value;
+	size_t size;
+};
+
+static ssize_t call_at(const struct xattr_call *c, int dirfd, const char *leaf)
+{
+	struct xattr_value v = {
+		.value = (uintptr_t)c->value,
+		.size = (uint32_t)c->size,
+	};
+
+	if (c->nr == SYS_listxattrat)
+		return syscall(c->nr, dirfd, leaf, AT_SYMLINK_NOFOLLOW,
+			       c->value, c->size);
+	return syscall(c->nr, dirfd, leaf, AT_SYMLINK_NOFOLLOW, c->name, &v,
+		       sizeof(v));
+}
+
+static ssize_t call_here(const struct xattr_call *c, const char *leaf)
+{
+	switch (c->nr) {
+	case SYS_listxattrat:
+		return llistxattr(leaf, c->value, c->size);
+	case SYS_getxattrat:
+		return lgetxattr(leaf, c->name, c->value, c->size);
+	default:
+		return lsetxattr(leaf, c->name, c->value, c->size, 0);
+	}
+}
+
+/* Deletable with 6.13. A name alone, from its directory: nothing to follow. */
+static ssize_t call_from(const struct xattr_call *c, int dirfd,
+			 const char *leaf)
+{
+	autoclose int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ssize_t n;
+	int why;
+
+	if (here < 0 || (dirfd != AT_FDCWD && fchdir(dirfd) < 0))
+		return -1;
+	n = call_here(c, leaf);
+	why = errno;
+	/* Every later name would mean another file. */
+	if (fchdir(here) < 0)
+		abort();
+	errno = why;
+	return n;
+}
+
+static ssize_t call_on(const struct xattr_call *c, int root, const char *path,
+		       unsigned int way)
+{
+	autoparent struct parent p = {.fd = -1};
+	ssize_t n;
+
+	if (find_object(root, path, way, &p) < 0)
+		return -1;
+	n = call_at(c, p.fd, p.name);
+	/* EPERM: also what an older container engine's filter says. */
+	if (n < 0 && (errno == ENOSYS || errno == EPERM))
+		n = call_from(c, p.fd, p.name);
+	return n;
+}
+
+ssize_t path_listxattr(int root, const char *path, unsigned int way, char *ret,
+		       size_t n)
+{
+	const struct xattr_call c = {
+		.nr = SYS_listxattrat, .value = ret, .size = n};
+
+	return call_on(&c, root, path, way);
+}
+
+ssize_t path_getxattr(int root, const char *path, unsigned int way,
+		      const char *name, void *ret, size_t n)
+{
+	const struct xattr_call c = {
+		.nr = SYS_getxattrat, .name = name, .value = ret, .size = n};
+
+	return call_on(&c, root, path, way);
+}
+
+int path_setxattr(int root, const char *path, unsigned int way,
+		  const char *name, const void *value, size_t n)
+{
+	union {
+		const void *given;
+		void *value;
+	} u = {.given = value};
+	const struct xattr_call c = {
+		.nr = SYS_setxattrat,
+		.name = name,
+		.value = u.value,
+		.size = n,
+	};
+
+	return (int)call_on(&c, root, path, way);
 }
 
 /* ---- mkdir -p ------------------------------------------------------------------ */

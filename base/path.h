@@ -111,4 +111,16 @@ int path_chmod(int root, const char *path, unsigned int way, mode_t mode);
 int path_utimens(int root, const char *path, unsigned int way,
 		 const struct timespec t[2]);
 
+/*
+ * Extended attributes of the object itself, links included: as listxattr(2),
+ * getxattr(2) and setxattr(2). Before Linux 6.13 the working directory is
+ * elsewhere for a moment: not for programs with threads.
+ */
+ssize_t path_listxattr(int root, const char *path, unsigned int way, char *ret,
+		       size_t n);
+ssize_t path_getxattr(int root, const char *path, unsigned int way,
+		      const char *name, void *ret, size_t n);
+int path_setxattr(int root, const char *path, unsigned int way,
+		  const char *name, const void *value, size_t n);
+
 #endif
