@@ -51,14 +51,15 @@ static void close_from_to(unsigned int first, unsigned int last)
 		(void)own_close_range(first, last, 0);
 }
 
-/* Close everything from 3 on but keep[] and report (-1: none). */
-static void close_others(const int *keep, size_t n_keep, int report)
+/*
+ * Close everything from 3 on but keep[] and report (-1: none). fds has room for
+ * one more than keep[].
+ */
+static void close_but(const int *keep, size_t n_keep, int report, int *fds)
 {
-	int fds[PROC_KEEP_MAX + 1];
 	unsigned int next = 3;
 	size_t n = 0;
 
-	assert(n_keep <= PROC_KEEP_MAX);
 	for (size_t i = 0; i <= n_keep; i++) {
 		const int fd = i < n_keep ? keep[i] : report;
 		size_t at = n++;
@@ -78,7 +79,19 @@ static void close_others(const int *keep, size_t n_keep, int report)
 
 void proc_keep_only(const int *keep, size_t n)
 {
-	close_others(keep, n, -1);
+	int fds[PROC_KEEP_MAX + 1];
+
+	assert(n <= PROC_KEEP_MAX);
+	close_but(keep, n, -1, fds);
+}
+
+/* Apart: the stack of proc_keep_only's callers may be small. */
+static void close_all_but(const int *keep, size_t n, int report)
+{
+	int fds[PROC_ALONE_MAX + 1];
+
+	assert(n <= PROC_ALONE_MAX);
+	close_but(keep, n, report, fds);
 }
 
 static bool detached;
@@ -168,7 +181,7 @@ static int start(struct worker *w, const char *name, const struct start *how,
 
 		child_begin(parent);
 		if (how->alone)
-			close_others(how->keep, how->n_keep, theirs);
+			close_all_but(how->keep, how->n_keep, theirs);
 		rc = how->fn(how->arg, &child);
 		(void)send(theirs, &child, sizeof(child), MSG_NOSIGNAL);
 		_exit(rc == 0 && !err_is(&child) ? 0 : 1);

@@ -11,6 +11,7 @@
 #define BASE_PROC_H
 
 #include "err.h"
+#include "limits.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -37,7 +38,8 @@ int proc_start(struct worker *w, const char *name, worker_fn fn, void *arg,
  * from 3 on it keeps only these (sorted by us), so no lock outlives the parent
  * in it and no directory leads out.
  */
-#define PROC_KEEP_MAX 8
+#define PROC_KEEP_MAX  8
+#define PROC_ALONE_MAX (2 * LAYERS_MAX + 8) /* all layers and their lists */
 int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
 		     void *arg, const int *keep, size_t n_keep, struct err *e);
 

@@ -196,14 +196,15 @@ static int make_empty_root(struct err *e)
 	return mnt;
 }
 
-/* The directory that is our cwd, as a mount of its own. */
-static int clone_cwd(struct err *e)
+/* The directory dirfd (AT_FDCWD: our cwd) as a mount that hangs nowhere. */
+static int clone_dir(int dirfd, uint64_t attrs, struct err *e)
 {
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-			    MOUNT_ATTR_NOEXEC,
+			    MOUNT_ATTR_NOEXEC | attrs,
+		.propagation = MS_PRIVATE,
 	};
-	autoclose int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "",
+	autoclose int tree = (int)syscall(SYS_open_tree, dirfd, "",
 					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 						  AT_EMPTY_PATH);
 
@@ -225,30 +226,42 @@ static int move_mount_to(int mnt, int dirfd, const char *name, struct err *e)
 }
 
 /*
- * 1. the tmpfs is mounted over "/" (it must be attached before something can
- *    be mounted in it), and becomes the root by chroot;
- * 2. the layer is mounted at /layer in it;
- * 3. the tmpfs is made read-only.
- * What lies below the tmpfs is out of reach: no path leads there, and the
- * capability to mount or to chroot is gone before the first byte.
+ * The tmpfs is mounted over "/" (it must be attached before something can be
+ * mounted in it), and becomes the root by chroot. What lies below it is out of
+ * reach: no path leads there, and the capability to mount or to chroot is gone
+ * before the first byte.
  */
-static int enter_empty_root(int dir_fd, struct err *e)
+static int enter_root(int root, struct err *e)
 {
-	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
-	autoclose int layer = clone_cwd(e);
-	autoclose int root = layer < 0 ? -1 : make_empty_root(e);
-	autoclose int fresh = -1;
-
-	if (root < 0 || move_mount_to(root, AT_FDCWD, "/", e) < 0)
+	if (move_mount_to(root, AT_FDCWD, "/", e) < 0)
 		return -1;
 	if (fchdir(root) < 0 || chroot(".") < 0)
 		return err_sys(e, "chroot", "into an empty root");
+	return 0;
+}
+
+static void seal_root(int root)
+{
+	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	(void)syscall(SYS_mount_setattr, root, "", AT_EMPTY_PATH, &ro,
+		      sizeof(ro));
+}
+
+/* The layer is mounted at /layer in the empty root. */
+static int enter_empty_root(int dir_fd, struct err *e)
+{
+	autoclose int layer = clone_dir(AT_FDCWD, 0, e);
+	autoclose int root = layer < 0 ? -1 : make_empty_root(e);
+	autoclose int fresh = -1;
+
+	if (root < 0 || enter_root(root, e) < 0)
+		return -1;
 	if (mkdirat(root, "layer", 0700) < 0)
 		return err_sys(e, "mkdirat", "layer");
 	if (move_mount_to(layer, root, "layer", e) < 0)
 		return -1;
-	(void)syscall(SYS_mount_setattr, root, "", AT_EMPTY_PATH, &ro,
-		      sizeof(ro));
+	seal_root(root);
 	fresh = openat(root, "layer", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fresh < 0)
 		return err_sys(e, "openat", "layer");
@@ -267,6 +280,17 @@ static int chroot_only(int dir_fd, struct err *e)
 	return err_sys(e, "chroot", "layer directory");
 }
 
+/* A mount namespace of our own; nothing of what follows is seen outside. */
+static int leave_mounts(void)
+{
+	const struct mount_attr private = {.propagation = MS_PRIVATE};
+
+	if (unshare(CLONE_NEWNS) < 0)
+		return -1;
+	return (int)syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE,
+			    &private, sizeof(private));
+}
+
 int confine_root(int dir_fd, struct err *e)
 {
 	struct err why = {0};
@@ -275,14 +299,40 @@ int confine_root(int dir_fd, struct err *e)
 	if (fchdir(dir_fd) < 0)
 		return err_sys(e, "fchdir", "layer directory");
 	(void)unshare(CLONE_NEWNET);
-	if (unshare(CLONE_NEWNS) < 0)
+	if (leave_mounts() < 0 || enter_empty_root(dir_fd, &why) < 0)
 		return chroot_only(dir_fd, e);
-	/* Nothing of what follows may be seen outside. */
-	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE,
-		    &(struct mount_attr){.propagation = MS_PRIVATE},
-		    sizeof(struct mount_attr)) < 0)
-		return chroot_only(dir_fd, e);
-	if (enter_empty_root(dir_fd, &why) == 0)
-		return 0;
-	return chroot_only(dir_fd, e);
+	return 0;
+}
+
+/* Before the mount namespace is left: mounts of another cannot be cloned. */
+static int cut_loose(int fd, uint64_t attrs, struct err *e)
+{
+	autoclose int tree = clone_dir(fd, attrs, e);
+
+	if (tree < 0)
+		return -1;
+	if (dup3(tree, fd, O_CLOEXEC) < 0)
+		return err_sys(e, "dup3", "layer directory");
+	return 0;
+}
+
+int confine_trees(const int *look, size_t n, int change, struct err *e)
+{
+	const int any = change >= 0 ? change : look[0];
+	autoclose int root = -1;
+	struct err why = {0};
+
+	(void)unshare(CLONE_NEWNET);
+	for (size_t i = 0; i < n; i++)
+		if (cut_loose(look[i], MOUNT_ATTR_RDONLY, &why) < 0)
+			return chroot_only(any, e);
+	if (change >= 0 && cut_loose(change, 0, &why) < 0)
+		return chroot_only(any, e);
+	if (leave_mounts() < 0)
+		return chroot_only(any, e);
+	root = make_empty_root(&why);
+	if (root < 0 || enter_root(root, &why) < 0)
+		return chroot_only(any, e);
+	seal_root(root);
+	return 0;
 }

@@ -39,4 +39,13 @@ int confine_fds(int keep_a, int keep_b, struct err *e);
  */
 int confine_root(int dir_fd, struct err *e);
 
+/*
+ * The same for several directories: the root is empty, and each fd becomes the
+ * root of a mount of its own that hangs nowhere, so that no ".." leads out of
+ * it. look[] are read-only then, change is not (-1: none). An fd keeps its
+ * number and is O_PATH afterwards. Where nothing can be mounted the root
+ * becomes change, or else look[0].
+ */
+int confine_trees(const int *look, size_t n, int change, struct err *e);
+
 #endif

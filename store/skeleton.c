@@ -1,18 +1,25 @@
 #include "skeleton.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "confine.h"
 #include "layerlist.h"
 #include "skeleton_make.h"
+#include "skeleton_move.h"
 #include "skeleton_view.h"
 #include "stack.h"
 
@@ -27,6 +34,9 @@
  *    entry for them, and directories that only one level has and that hold
  *    whiteouts, are made in "top".
  * 4. The stack file names everything, top first.
+ * 2 and 3 read lists and trees of an image and write what it says, so a worker
+ * does them that sees the layers, the skeleton and nothing else of the machine.
+ * The parent believes of its work only which directories stand there.
  */
 
 struct one {
@@ -165,21 +175,31 @@ static int find_through(struct view *lower, const struct one *o,
 	return 0;
 }
 
+#define NAME_ROOM 32
+#define TOP       "top"
+
+static void patch_name(size_t i, char ret[NAME_ROOM])
+{
+	(void)snprintf(ret, NAME_ROOM, "patch-%zu", i);
+}
+
 static int make_patch(struct job *j, size_t i, struct view *lower,
 		      const struct through *t, struct err *e)
 {
 	struct one *const o = &j->one[i];
-	char name[32];
+	struct skeleton_move mv = {.lower = lower, .moved_white = &o->moved};
+	char name[NAME_ROOM];
 
 	if (t->link.n == 0)
 		return 0;
-	(void)snprintf(name, sizeof(name), "patch-%zu", i);
+	patch_name(i, name);
 	if (maker_open(j->view, j->userxattr, j->out_fd, name, &o->patch, e) <
 	    0)
 		return -1;
+	mv.patch = o->patch;
+	mv.level = view_level(j->view, o->level);
 	for (size_t k = 0; k < t->link.n; k++)
-		if (maker_move(o->patch, lower, view_level(j->view, o->level),
-			       t->link.v[k], t->dst.v[k], &o->moved, e) < 0)
+		if (skeleton_move(&mv, t->link.v[k], t->dst.v[k], e) < 0)
 			return -1;
 	paths_sort(&o->moved);
 	/* Now, since what lies above takes its attributes from here. */
@@ -240,7 +260,7 @@ static int pile_all(struct job *j, struct err *e)
 static int need_dir(struct job *j, const char *path, struct err *e)
 {
 	if (!j->top &&
-	    maker_open(j->view, j->userxattr, j->out_fd, "top", &j->top, e) < 0)
+	    maker_open(j->view, j->userxattr, j->out_fd, TOP, &j->top, e) < 0)
 		return -1;
 	return maker_dir(j->top, path, e);
 }
@@ -301,29 +321,7 @@ static int make_top(struct job *j, struct err *e)
 	return 0;
 }
 
-/* ---- 4. the stack -------------------------------------------------------- */
-
-static int write_stack(struct job *j, bool *ret_made, struct err *e)
-{
-	autobuf struct buf b = buf_make(STATE_MAX);
-	bool made = j->bottom > 0 || j->top;
-
-	buf_adds(&b, "prism-stack 1\n");
-	if (j->top)
-		buf_adds(&b, "own top\n");
-	for (size_t i = j->n; i-- > j->bottom;) {
-		if (j->one[i].patch)
-			buf_addf(&b, "own patch-%zu\n", i);
-		buf_addf(&b, "layer %s\n", DIGEST_TEXT(&j->layer[i].diff_id));
-		made |= j->one[i].patch != NULL;
-	}
-	buf_adds(&b, "end\n");
-	*ret_made = made;
-	if (!made)
-		return 0;
-	return fs_replace_at(j->out_fd, "stack", buf_str(&b), b.len, 0644,
-			     false, e);
-}
+/* ---- the worker ---------------------------------------------------------- */
 
 static void free_all(struct job *j)
 {
@@ -337,21 +335,19 @@ static void free_all(struct job *j)
 	view_free(j->view);
 }
 
-static int build(struct job *j, bool *ret_made, struct err *e)
+static int fill(struct job *j, struct err *e)
 {
 	if (read_summaries(j, e) < 0)
 		return -1;
-	*ret_made = false;
 	if (!may_need(j))
 		return 0;
-	if (pile_all(j, e) < 0 || make_top(j, e) < 0 ||
-	    maker_finish(j->top, e) < 0)
+	if (pile_all(j, e) < 0 || make_top(j, e) < 0)
 		return -1;
-	return write_stack(j, ret_made, e);
+	return maker_finish(j->top, e);
 }
 
-int skeleton_build(const struct skeleton_layer *layers, size_t n,
-		   bool userxattr, int out_fd, bool *ret_made, struct err *e)
+int skeleton_fill(const struct skeleton_layer *layers, size_t n, bool userxattr,
+		  int out_fd, struct err *e)
 {
 	autofree struct one *one = xcalloc(n ? n : 1, sizeof(*one));
 	struct job j = {
@@ -365,8 +361,131 @@ int skeleton_build(const struct skeleton_layer *layers, size_t n,
 	const mode_t mask = umask(0);
 	int rc;
 
-	rc = build(&j, ret_made, e);
+	rc = fill(&j, e);
 	free_all(&j);
 	(void)umask(mask);
 	return rc;
+}
+
+/* What skeleton_fill calls. */
+static const int FILL_CALLS[] = {
+	SYS_openat2,    SYS_openat, /* "." of a directory, to read it */
+	SYS_newfstatat, SYS_fstat,           SYS_statx,      SYS_fstatfs,
+	SYS_getdents64, SYS_fgetxattr,       SYS_readlinkat, SYS_mkdirat,
+	SYS_mknodat,    SYS_symlinkat,       SYS_unlinkat,   SYS_fchown,
+	SYS_fchownat,   SYS_fchmod,          SYS_utimensat,  SYS_fsetxattr,
+	SYS_flistxattr, SYS_llistxattr,      SYS_lgetxattr,  SYS_lsetxattr,
+	SYS_fchdir,     SYS_copy_file_range, SYS_ftruncate,  SYS_lseek,
+	SYS_pread64,    SYS_fcntl,           SYS_umask,
+};
+
+static int confine(const struct job *j, struct err *e)
+{
+	autofree int *look = xcalloc(j->n ? j->n : 1, sizeof(*look));
+	uint64_t caps = CONFINE_CAP(CAP_CHOWN) | CONFINE_CAP(CAP_DAC_OVERRIDE) |
+			CONFINE_CAP(CAP_FOWNER) | CONFINE_CAP(CAP_FSETID) |
+			CONFINE_CAP(CAP_MKNOD) | CONFINE_CAP(CAP_SETFCAP);
+
+	/* For xattrs of trusted.*, overlayfs's marks among them. */
+	if (!j->userxattr)
+		caps |= CONFINE_CAP(CAP_SYS_ADMIN);
+	for (size_t i = 0; i < j->n; i++)
+		look[i] = j->layer[i].fs_fd;
+	if (confine_trees(look, j->n, j->out_fd, e) < 0 ||
+	    confine_caps(caps, e) < 0 || confine_privs(e) < 0)
+		return -1;
+	return confine_syscalls(FILL_CALLS, ARRAY_LEN(FILL_CALLS), e);
+}
+
+static int work(void *arg, struct err *e)
+{
+	const struct job *const j = arg;
+
+	if (confine(j, e) < 0)
+		return -1;
+	return skeleton_fill(j->layer, j->n, j->userxattr, j->out_fd, e);
+}
+
+/* ---- 4. the stack, by the parent ------------------------------------------ */
+
+/* Is name a directory that the worker made? 1, 0 or -1. */
+static int has_own(int out_fd, const char *name, struct err *e)
+{
+	struct stat st;
+
+	if (path_stat(out_fd, name, PATH_NO_LINKS, &st) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "fstatat", "%s", name);
+	return S_ISDIR(st.st_mode) ? 1
+				   : err_set(e, ERR_INVALID,
+					     "%s of the skeleton is no "
+					     "directory",
+					     name);
+}
+
+static int write_stack(const struct job *j, bool *ret_made, struct err *e)
+{
+	autobuf struct buf b = buf_make(STATE_MAX);
+	int own = has_own(j->out_fd, TOP, e);
+	bool made = j->bottom > 0 || own > 0;
+	char name[NAME_ROOM];
+
+	buf_adds(&b, "prism-stack 1\n");
+	if (own > 0)
+		buf_adds(&b, "own " TOP "\n");
+	for (size_t i = j->n; own >= 0 && i-- > j->bottom;) {
+		patch_name(i, name);
+		own = has_own(j->out_fd, name, e);
+		if (own > 0)
+			buf_addf(&b, "own %s\n", name);
+		buf_addf(&b, "layer %s\n", DIGEST_TEXT(&j->layer[i].diff_id));
+		made |= own > 0;
+	}
+	if (own < 0)
+		return -1;
+	buf_adds(&b, "end\n");
+	if (made && fs_replace_at(j->out_fd, "stack", buf_str(&b), b.len, 0644,
+				  false, e) < 0)
+		return -1;
+	*ret_made = made;
+	return 0;
+}
+
+static int run_worker(struct job *j, struct err *e)
+{
+	autofree int *keep = xcalloc(2 * j->n + 1, sizeof(*keep));
+	autoworker struct worker w = WORKER_NONE;
+
+	for (size_t i = 0; i < j->n; i++) {
+		keep[i] = j->layer[i].fs_fd;
+		keep[j->n + i] = j->layer[i].list_fd;
+	}
+	keep[2 * j->n] = j->out_fd;
+	return proc_start_alone(&w, "skeleton", work, j, keep, 2 * j->n + 1,
+				e) < 0
+		       ? -1
+		       : proc_wait(&w, e);
+}
+
+int skeleton_build(const struct skeleton_layer *layers, size_t n,
+		   bool userxattr, int out_fd, bool *ret_made, struct err *e)
+{
+	autofree struct one *one = xcalloc(n ? n : 1, sizeof(*one));
+	struct job j = {
+		.layer = layers,
+		.one = one,
+		.n = n,
+		.userxattr = userxattr,
+		.out_fd = out_fd,
+	};
+
+	if (n > LAYERS_MAX)
+		return err_set(e, ERR_TOOBIG, "more than %d layers",
+			       LAYERS_MAX);
+	if (read_summaries(&j, e) < 0)
+		return -1;
+	if (!may_need(&j)) {
+		*ret_made = false;
+		return 0;
+	}
+	return run_worker(&j, e) < 0 ? -1 : write_stack(&j, ret_made, e);
 }

@@ -42,11 +42,18 @@ int skeleton_is_needed(const struct skeleton_layer *layers, size_t n,
 		       bool *ret_needed, struct err *e);
 
 /*
- * Build into out_fd, an empty directory on the layers' file system (hardlinks
- * are made into it). userxattr as for untar. *ret_made false: plain order is
- * right after all, out_fd was left empty.
+ * Build into out_fd, an empty directory, by a confined worker. userxattr as for
+ * untar. *ret_made false: plain order is right after all, out_fd was left
+ * empty.
  */
 int skeleton_build(const struct skeleton_layer *layers, size_t n,
 		   bool userxattr, int out_fd, bool *ret_made, struct err *e);
+
+/*
+ * What the worker does: the directories, without the stack file. Untrusted
+ * bytes are read here; only tests call it in a process that is not confined.
+ */
+int skeleton_fill(const struct skeleton_layer *layers, size_t n, bool userxattr,
+		  int out_fd, struct err *e);
 
 #endif

@@ -1,6 +1,5 @@
 #include "skeleton_make.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,9 +13,11 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "untar_xattr.h"
 
-#define MOVE_DEPTH_MAX 128
+/* The skeleton is ours alone: whoever put a link there was us, for the image. */
+#define OUR_WAY (PATH_NO_LINKS | PATH_NO_XDEV)
 
 /* A directory that was made, and the times it is to have. */
 struct made {
@@ -36,6 +37,11 @@ struct maker {
 int maker_fd(const struct maker *m)
 {
 	return m->fd;
+}
+
+struct view *maker_view(const struct maker *m)
+{
+	return m->view;
 }
 
 static void remember(struct maker *m, const char *path, const struct stat *st)
@@ -68,17 +74,80 @@ void own_maker(struct maker **m)
 
 int maker_finish(struct maker *m, struct err *e)
 {
-	for (size_t i = 0; m && i < m->n; i++) {
-		const char *const path = m->made[i].path;
-
-		if (utimensat(m->fd, *path ? path : ".", m->made[i].t,
-			      AT_SYMLINK_NOFOLLOW) < 0)
-			return err_sys(e, "utimensat", "%s", path);
-	}
+	for (size_t i = 0; m && i < m->n; i++)
+		if (path_utimens(m->fd, m->made[i].path, OUR_WAY,
+				 m->made[i].t) < 0)
+			return err_sys(e, "utimensat", "%s", m->made[i].path);
 	return 0;
 }
 
+/* ---- places -------------------------------------------------------------- */
+
+static int two_things(const char *path, struct err *e)
+{
+	return err_set(e, ERR_INVALID,
+		       "'%s' is a directory by one name of the layer, and "
+		       "something else by another",
+		       path);
+}
+
+/* ELOOP, ENOTDIR: a directory on the way was made as something else. */
+static int not_made(const char *call, const char *path, struct err *e)
+{
+	if (errno == ELOOP || errno == ENOTDIR)
+		return two_things(path, e);
+	return err_sys(e, call, "%s", path);
+}
+
+int maker_type(const struct maker *m, const char *path, mode_t *ret,
+	       struct err *e)
+{
+	struct stat st;
+
+	*ret = 0;
+	if (path_stat(m->fd, path, OUR_WAY, &st) == 0)
+		*ret = st.st_mode & S_IFMT;
+	else if (errno != ENOENT)
+		return not_made("fstatat", path, e);
+	return 0;
+}
+
+/* What was made at path before goes; a directory stays. */
+static int make_room(struct maker *m, const char *path, bool *ret_gone,
+		     struct err *e)
+{
+	mode_t type;
+
+	*ret_gone = false;
+	if (maker_type(m, path, &type, e) < 0)
+		return -1;
+	if (type == 0 || type == S_IFDIR)
+		return 0;
+	if (path_unlink(m->fd, path, OUR_WAY, 0) < 0)
+		return err_sys(e, "unlinkat", "%s", path);
+	*ret_gone = true;
+	return 0;
+}
+
+/* For everything but a directory. */
+static int take_place(struct maker *m, const char *path, struct err *e)
+{
+	bool gone;
+	mode_t type;
+
+	if (make_room(m, path, &gone, e) < 0 ||
+	    maker_type(m, path, &type, e) < 0)
+		return -1;
+	return type == 0 ? 0 : two_things(path, e);
+}
+
 /* ---- attributes ---------------------------------------------------------- */
+
+static bool is_kept(const struct maker *m, const char *xattr, bool opaque)
+{
+	return strcmp(xattr, "security.selinux") != 0 &&
+	       (opaque || !xattr_is_overlays(xattr, m->userxattr));
+}
 
 static int copy_xattr(int from, int to, const char *name, char *value,
 		      struct err *e)
@@ -104,26 +173,18 @@ static int copy_xattrs(const struct maker *m, int from, int to, bool opaque,
 		return 0;
 	if (n < 0)
 		return err_sys(e, "flistxattr", "directory of a layer");
-	for (const char *p = names; p < names + n; p += strlen(p) + 1) {
-		if (!strcmp(p, "security.selinux") ||
-		    (xattr_is_overlays(p, m->userxattr) && !opaque))
-			continue;
-		if (copy_xattr(from, to, p, value, e) < 0)
+	for (const char *p = names; p < names + n; p += strlen(p) + 1)
+		if (is_kept(m, p, opaque) && copy_xattr(from, to, p, value, e))
 			return -1;
-	}
 	return 0;
 }
 
 /* Everything but the times, which come last. */
-static int copy_attrs(struct maker *m, int from, const char *path, bool opaque,
-		      struct err *e)
+static int copy_attrs(struct maker *m, int from, int to, const char *path,
+		      bool opaque, struct err *e)
 {
-	autoclose int to = openat(m->fd, *path ? path : ".",
-				  O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (to < 0)
-		return err_sys(e, "openat", "%s", path);
 	if (fstat(from, &st) < 0)
 		return err_sys(e, "fstat", "%s", path);
 	if (fchown(to, st.st_uid, st.st_gid) < 0)
@@ -132,6 +193,47 @@ static int copy_attrs(struct maker *m, int from, const char *path, bool opaque,
 		return err_sys(e, "fchmod", "%s", path);
 	remember(m, path, &st);
 	return copy_xattrs(m, from, to, opaque, e);
+}
+
+static int copy_dir_attrs(struct maker *m, int from, const char *path,
+			  bool opaque, struct err *e)
+{
+	autoclose int to =
+		path_open(m->fd, path, OUR_WAY, O_RDONLY | O_DIRECTORY, 0);
+
+	if (to < 0)
+		return not_made("openat2", path, e);
+	return copy_attrs(m, from, to, path, opaque, e);
+}
+
+/* Of a link or a device, which cannot be opened. */
+static int copy_xattrs_by_name(const struct maker *m, const char *path,
+			       int dirfd, const char *name, struct err *e)
+{
+	autofree char *names = xmalloc(XATTR_MAX);
+	autofree char *value = xmalloc(XATTR_MAX);
+	const ssize_t n =
+		path_listxattr(dirfd, name, LEVEL_WAY, names, XATTR_MAX);
+
+	if (n < 0 && errno == EOPNOTSUPP)
+		return 0;
+	if (n < 0)
+		return err_sys(e, "llistxattr", "%s", path);
+	for (const char *p = names; p < names + n; p += strlen(p) + 1) {
+		ssize_t size;
+
+		if (!is_kept(m, p, false))
+			continue;
+		size = path_getxattr(dirfd, name, LEVEL_WAY, p, value,
+				     XATTR_MAX);
+		if (size < 0)
+			return err_sys(e, "lgetxattr", "%s %s", path, p);
+		if (path_setxattr(m->fd, path, OUR_WAY, p, value,
+				  (size_t)size) < 0 &&
+		    errno != EOPNOTSUPP && errno != EPERM)
+			return err_sys(e, "lsetxattr", "%s %s", path, p);
+	}
+	return 0;
 }
 
 /* ---- directories as the view shows them ---------------------------------- */
@@ -161,11 +263,18 @@ static int open_model(struct maker *m, const char *path, struct err *e)
 static int make_one(struct maker *m, const char *path, struct err *e)
 {
 	autoclose int model = -1;
+	mode_t type;
 
-	if (*path && mkdirat(m->fd, path, 0700) < 0)
-		return errno == EEXIST ? 0 : err_sys(e, "mkdirat", "%s", path);
+	if (*path && path_mkdir(m->fd, path, OUR_WAY, 0700) < 0) {
+		if (errno != EEXIST)
+			return not_made("mkdirat", path, e);
+		/* It may be anything, a link that leads out as well. */
+		if (maker_type(m, path, &type, e) < 0)
+			return -1;
+		return type == S_IFDIR ? 0 : two_things(path, e);
+	}
 	model = open_model(m, path, e);
-	return model < 0 ? -1 : copy_attrs(m, model, path, false, e);
+	return model < 0 ? -1 : copy_dir_attrs(m, model, path, false, e);
 }
 
 int maker_dir(struct maker *m, const char *path, struct err *e)
@@ -189,76 +298,47 @@ int maker_open(struct view *v, bool userxattr, int out_fd, const char *name,
 	m->view = v;
 	m->userxattr = userxattr;
 	m->fd = -1;
-	if (mkdirat(out_fd, name, 0700) < 0)
+	if (path_mkdir(out_fd, name, OUR_WAY, 0700) < 0)
 		return err_sys(e, "mkdirat", "%s", name);
-	m->fd = fs_opendir_at(out_fd, name, e);
-	if (m->fd < 0 || make_one(m, "", e) < 0)
+	m->fd = path_open(out_fd, name, OUR_WAY, O_RDONLY | O_DIRECTORY, 0);
+	if (m->fd < 0)
+		return err_sys(e, "openat2", "%s", name);
+	if (make_one(m, "", e) < 0)
 		return -1;
 	*ret = take_ptr(&m);
 	return 0;
 }
 
-/* ---- writing through ----------------------------------------------------- */
+/* ---- entries of a layer ---------------------------------------------------- */
 
-struct move {
-	struct maker *m;
-	struct view *lower;
-	const struct level *level;
-	struct paths *white;
-	int depth;
-};
-
-static int move_tree(struct move *mv, const char *src, const char *dst,
-		     struct err *e);
-
-static char *join(const char *dir, const char *name)
+static int entry_dir(struct maker *m, const char *path, int from, struct err *e)
 {
-	return xasprintf("%s%s%s", dir, *dir ? "/" : "", name);
-}
+	const char *const opaque = xattr_opaque(m->userxattr);
+	autoclose int to = -1;
+	bool hides;
 
-/*
- * A directory inside the tree that is moved. With an entry of its own it comes
- * as it is; without, it is whatever the view has there, and a symlink there is
- * written through again.
- */
-static int move_dir(struct move *mv, const char *src, const char *dst,
-		    struct err *e)
-{
-	const bool implied =
-		mv->level->implied && paths_have(mv->level->implied, src);
-	autofree char *through = NULL;
-	autoclose int from = -1;
-	struct view_at at;
-
-	if (implied) {
-		if (view_lookup(mv->lower, dst, &at, e) < 0)
-			return -1;
-		if (at.kind == VIEW_LINK &&
-		    view_resolve(mv->lower, dst, &through, e) < 0)
-			return -1;
-		if (at.kind == VIEW_DIR || through)
-			return move_tree(mv, src, through ? through : dst, e);
-	}
-	if (mkdirat(mv->m->fd, dst, 0700) < 0)
-		return errno == EEXIST ? move_tree(mv, src, dst, e)
-				       : err_sys(e, "mkdirat", "%s", dst);
-	from = level_open(mv->level, src, O_RDONLY | O_DIRECTORY);
-	if (from < 0)
-		return err_sys(e, "openat2", "%s", src);
-	if (copy_attrs(mv->m, from, dst, true, e) < 0)
+	if (make_room(m, path, &hides, e) < 0)
 		return -1;
-	return move_tree(mv, src, dst, e);
+	if (path_mkdir(m->fd, path, OUR_WAY, 0700) < 0 && errno != EEXIST)
+		return not_made("mkdirat", path, e);
+	to = path_open(m->fd, path, OUR_WAY, O_RDONLY | O_DIRECTORY, 0);
+	if (to < 0)
+		return not_made("openat2", path, e);
+	if (hides && fsetxattr(to, opaque, "y", 1, 0) < 0)
+		return err_sys(e, "fsetxattr", "%s of %s", opaque, path);
+	return copy_attrs(m, from, to, path, true, e);
 }
 
-static int copy_bytes(int from, int to, off_t size, const char *what,
-		      struct err *e)
+/* The data alone: the holes of a sparse file may be larger than the disk. */
+static int copy_data(int from, int to, off_t at, off_t end, const char *what,
+		     struct err *e)
 {
-	off_t at = 0;
+	off_t to_at = at;
 
 	/* Shares the blocks where the file system can. */
-	while (at < size) {
-		const ssize_t n = copy_file_range(from, NULL, to, NULL,
-						  (size_t)(size - at), 0);
+	while (at < end) {
+		const ssize_t n = copy_file_range(from, &at, to, &to_at,
+						  (size_t)(end - at), 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -266,135 +346,111 @@ static int copy_bytes(int from, int to, off_t size, const char *what,
 			return err_sys(e, "copy_file_range", "%s", what);
 		if (n == 0)
 			break;
-		at += n;
+	}
+	return 0;
+}
+
+static int copy_bytes(int from, int to, off_t size, const char *what,
+		      struct err *e)
+{
+	off_t at = 0;
+
+	if (ftruncate(to, size) < 0)
+		return err_sys(e, "ftruncate", "%s", what);
+	while (at < size) {
+		const off_t data = lseek(from, at, SEEK_DATA);
+		off_t hole;
+
+		if (data < 0 && errno == ENXIO)
+			return 0;
+		hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
+		if (hole < 0)
+			return err_sys(e, "lseek", "%s", what);
+		if (copy_data(from, to, data, hole, what, e) < 0)
+			return -1;
+		at = hole;
 	}
 	return 0;
 }
 
 /* A copy and no second link: the count of links is seen in the container. */
-static int copy_file(struct move *mv, int dirfd, const char *name,
-		     const char *dst, off_t size, struct err *e)
+static int entry_file(struct maker *m, const char *path, int dirfd,
+		      const char *name, struct err *e)
 {
 	autoclose int from =
-		openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	autoclose int to = openat(
-		mv->m->fd, dst, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (to < 0 && errno == EEXIST)
-		return 0;
-	if (from < 0 || to < 0)
-		return err_sys(e, "openat", "%s", dst);
-	if (copy_bytes(from, to, size, dst, e) < 0)
-		return -1;
-	return copy_attrs(mv->m, from, dst, false, e);
-}
-
-static int move_one(struct move *mv, int dirfd, const char *name,
-		    const char *src, const char *dst, struct err *e)
-{
+		path_open_type(dirfd, name, LEVEL_WAY, S_IFREG, O_RDONLY);
+	autoclose int to = -1;
 	struct stat st;
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(e, "fstatat", "%s", src);
-	if (S_ISDIR(st.st_mode))
-		return move_dir(mv, src, dst, e);
-	if (S_ISCHR(st.st_mode) && st.st_rdev == 0) {
-		paths_add(mv->white, dst);
-		if (mknodat(mv->m->fd, dst, S_IFCHR, makedev(0, 0)) < 0 &&
-		    errno != EEXIST)
-			return err_sys(e, "mknodat", "%s", dst);
-		return 0;
-	}
-	if (S_ISREG(st.st_mode))
-		return copy_file(mv, dirfd, name, dst, st.st_size, e);
-	/* Links and devices: one inode serves both names. */
-	if (linkat(dirfd, name, mv->m->fd, dst, 0) < 0 && errno != EEXIST)
-		return err_sys(e, "linkat", "%s -> %s", src, dst);
+	if (from < 0 || fstat(from, &st) < 0)
+		return err_sys(e, "openat2", "%s", path);
+	if (take_place(m, path, e) < 0)
+		return -1;
+	to = path_open(m->fd, path, OUR_WAY, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (to < 0)
+		return not_made("openat2", path, e);
+	if (copy_bytes(from, to, st.st_size, path, e) < 0)
+		return -1;
+	return copy_attrs(m, from, to, path, false, e);
+}
+
+static int entry_link(struct maker *m, const char *path, int dirfd,
+		      const char *name, struct err *e)
+{
+	char target[PATH_MAX];
+
+	if (path_readlink(dirfd, name, LEVEL_WAY, target, sizeof(target)) < 0)
+		return err_sys(e, "readlinkat", "%s", path);
+	if (path_symlink(target, m->fd, path, OUR_WAY) < 0)
+		return not_made("symlinkat", path, e);
 	return 0;
 }
 
-static int move_entries(struct move *mv, DIR *dir, const char *src,
-			const char *dst, struct err *e)
+/* A link, a device or a fifo: they have names only. */
+static int entry_other(struct maker *m, const char *path, int dirfd,
+		       const char *name, struct err *e)
 {
-	for (;;) {
-		const struct dirent *const de = readdir(dir);
-		autofree char *from = NULL;
-		autofree char *to = NULL;
-
-		if (!de)
-			return 0;
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		from = join(src, de->d_name);
-		to = join(dst, de->d_name);
-		if (move_one(mv, dirfd(dir), de->d_name, from, to, e) < 0)
-			return -1;
-	}
-}
-
-/* The content of src (in the level) goes to dst (in the patch). */
-static int move_tree(struct move *mv, const char *src, const char *dst,
-		     struct err *e)
-{
-	const int fd = level_open(mv->level, src, O_RDONLY | O_DIRECTORY);
-	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct view_at at;
-	int rc;
-
-	if (!dir)
-		return err_sys(e, "openat2", "%s", src);
-	if (++mv->depth > MOVE_DEPTH_MAX)
-		return err_set(e, ERR_TOOBIG, "%s: too deep", src);
-	/* What the view has at dst is made as the view shows it. */
-	if (view_lookup(mv->m->view, dst, &at, e) < 0 ||
-	    (at.kind == VIEW_DIR && maker_dir(mv->m, dst, e) < 0))
-		return -1;
-	rc = move_entries(mv, dir, src, dst, e);
-	mv->depth--;
-	return rc;
-}
-
-/* The same symlink again, above the directory that hides it. */
-static int copy_symlink(struct maker *m, struct view *lower, const char *path,
-			struct err *e)
-{
-	const char *const slash = strrchr(path, '/');
-	autofree char *dir = xstrndup(path, slash ? (size_t)(slash - path) : 0);
-	autoclose int fd = -1;
-	char target[PATH_MAX];
-	struct view_at at;
 	struct stat st;
-	ssize_t n;
 
-	if (maker_dir(m, dir, e) < 0 || view_lookup(lower, path, &at, e) < 0)
+	if (path_stat(dirfd, name, LEVEL_WAY, &st) < 0)
+		return err_sys(e, "fstatat", "%s", path);
+	if (take_place(m, path, e) < 0)
 		return -1;
-	if (at.kind != VIEW_LINK)
-		return err_set(e, ERR_INVALID, "%s is no symlink any more",
-			       path);
-	fd = level_open(view_level(lower, at.level[0]), path, O_PATH);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(e, "openat2", "%s", path);
-	n = readlinkat(fd, "", target, sizeof(target) - 1);
-	if (n < 0)
-		return err_sys(e, "readlinkat", "%s", path);
-	target[n] = '\0';
-	if (symlinkat(target, m->fd, path) < 0)
-		return err_sys(e, "symlinkat", "%s", path);
-	if (fchownat(m->fd, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) <
-	    0)
+	if (S_ISLNK(st.st_mode)) {
+		if (entry_link(m, path, dirfd, name, e) < 0)
+			return -1;
+	} else if (path_mknod(m->fd, path, OUR_WAY, st.st_mode, st.st_rdev) <
+		   0) {
+		return not_made("mknodat", path, e);
+	}
+	if (path_chown(m->fd, path, OUR_WAY, st.st_uid, st.st_gid) < 0)
 		return err_sys(e, "fchownat", "%s", path);
 	remember(m, path, &st);
-	return 0;
+	return copy_xattrs_by_name(m, path, dirfd, name, e);
 }
 
-int maker_move(struct maker *m, struct view *lower, const struct level *level,
-	       const char *link, const char *dst, struct paths *ret_white,
-	       struct err *e)
+int maker_entry(struct maker *m, const char *path, int dirfd, const char *name,
+		struct err *e)
 {
-	struct move mv = {m, lower, level, ret_white, 0};
+	autoclose int from = -1;
+	struct stat st;
 
-	ERR_IN(e, "write through %s", link);
-	if (copy_symlink(m, lower, link, e) < 0)
-		return -1;
-	return move_tree(&mv, link, dst, e);
+	if (path_stat(dirfd, name, LEVEL_WAY, &st) < 0)
+		return err_sys(e, "fstatat", "%s", path);
+	if (S_ISREG(st.st_mode))
+		return entry_file(m, path, dirfd, name, e);
+	if (!S_ISDIR(st.st_mode))
+		return entry_other(m, path, dirfd, name, e);
+	from = path_open_type(dirfd, name, LEVEL_WAY, S_IFDIR, O_RDONLY);
+	if (from < 0)
+		return err_sys(e, "openat2", "%s", path);
+	return entry_dir(m, path, from, e);
+}
+
+int maker_whiteout(struct maker *m, const char *path, struct err *e)
+{
+	if (path_mknod(m->fd, path, OUR_WAY, S_IFCHR, makedev(0, 0)) < 0 &&
+	    errno != EEXIST)
+		return not_made("mknodat", path, e);
+	return 0;
 }

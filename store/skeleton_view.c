@@ -4,17 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/own.h"
 
-#define DEPTH_MAX 512 /* components; a path of the kernel has 2048 at most */
+#define DEPTH_MAX (PATH_MAX / 2) /* components of a path, for the kernel */
 #define LINKS_MAX 40
 
 /* ---- paths --------------------------------------------------------------- */
@@ -119,19 +117,7 @@ const struct level *view_level(const struct view *v, size_t i)
 
 int level_open(const struct level *l, const char *path, int flags)
 {
-	const struct open_how how = {
-		.flags = (uint64_t)(unsigned int)(flags | O_NOFOLLOW |
-						  O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
-			   ((flags & O_PATH) ? 0 : RESOLVE_NO_SYMLINKS),
-	};
-	int fd;
-
-	do {
-		fd = (int)syscall(SYS_openat2, l->fd, *path ? path : ".", &how,
-				  sizeof(how));
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-	return fd;
+	return path_open(l->fd, path, LEVEL_WAY, flags | O_NOFOLLOW, 0);
 }
 
 /*
@@ -315,15 +301,9 @@ int view_attr_level(struct view *v, const char *path, int64_t *ret,
 static int read_link(const struct view *v, size_t level, const char *path,
 		     char target[PATH_MAX], struct err *e)
 {
-	autoclose int fd = level_open(&v->v[level], path, O_PATH);
-	ssize_t n;
-
-	if (fd < 0)
-		return err_sys(e, "openat2", "%s", path);
-	n = readlinkat(fd, "", target, PATH_MAX - 1);
-	if (n < 0)
+	if (path_readlink(v->v[level].fd, path, LEVEL_WAY, target, PATH_MAX) <
+	    0)
 		return err_sys(e, "readlinkat", "%s", path);
-	target[n] = '\0';
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #define STORE_SKELETON_VIEW_H
 
 #include "base/err.h"
+#include "base/path.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,6 +75,12 @@ int view_attr_level(struct view *v, const char *path, int64_t *ret,
  * or to something else.
  */
 int view_resolve(struct view *v, const char *path, char **ret, struct err *e);
+
+/*
+ * A level was resolved by who wrote it: a link on the way to a name is none of
+ * the layer's, and a mount neither.
+ */
+#define LEVEL_WAY (PATH_NO_LINKS | PATH_NO_XDEV)
 
 /* O_RDONLY (directory) or O_PATH (else) fd below a level; -1 and errno. */
 int level_open(const struct level *l, const char *path, int flags);

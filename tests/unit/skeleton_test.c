@@ -598,6 +598,100 @@ static void several_layers_write_through(void **state)
 	look(&im, check_two_patches);
 }
 
+static void check_replaced_link(void)
+{
+	struct stat st;
+
+	EXPECT(lstat("x/l", &st) == 0 && S_ISDIR(st.st_mode));
+	EXPECT(mode_of("x/l") == 0700);
+	NAMES_ARE("x/l", "deep evil");
+	EXPECT(mode_of("x/l/evil") == 04755);
+	NAMES_ARE("usr/lib", "old w");
+	EXPECT(readlink("x/m", (char[8]){0}, 8) > 0);
+	NAMES_ARE("usr/share", "doc");
+}
+
+/*
+ * By one name the layer writes through x/l, by another it has a directory
+ * there: the directory takes the link's place, and nothing goes through it.
+ */
+static void two_names_for_one_place(void **state)
+{
+	NEW_IMAGE(im);
+
+	(void)state;
+	NEED_ROOT();
+	LAYER(&im, {.name = "x/", .type = '5'}, {.name = "usr/", .type = '5'},
+	      {.name = "usr/lib/", .type = '5'}, {.name = "usr/lib/old"},
+	      {.name = "usr/share/", .type = '5'}, {.name = "usr/share/doc"},
+	      {.name = "x/l", .type = '2', .link = "/usr/lib"},
+	      {.name = "x/m", .type = '2', .link = "/usr/share"},
+	      {.name = "z", .type = '2', .link = "x"});
+	LAYER(&im, {.name = "x/l/w"},
+	      {.name = "z/l/", .type = '5', .mode = 0700},
+	      {.name = "z/l/evil", .mode = 04755},
+	      {.name = "z/l/deep/er/f", .data = "1"});
+	build(&im);
+	assert_true(im.made);
+	look(&im, check_replaced_link);
+}
+
+static void check_deep(void)
+{
+	NAMES_ARE("usr/lib", "d old");
+	EXPECT(there("usr/lib/d/d/d/d/d/d/d/d"));
+}
+
+/* As deep as the kernel's paths go: no stack and no fds for each level. */
+static void a_deep_tree_is_moved(void **state)
+{
+	char deep[3000] = "lib";
+	NEW_IMAGE(im);
+
+	(void)state;
+	NEED_ROOT();
+	for (size_t n = 3; n + 2 < sizeof(deep); n += 2)
+		memcpy(deep + n, "/d", 3);
+	LAYER(&im, {.name = "usr/", .type = '5'},
+	      {.name = "usr/lib/", .type = '5'}, {.name = "usr/lib/old"},
+	      {.name = "lib", .type = '2', .link = "usr/lib"});
+	{
+		struct fix *const f = &im.layer[im.n];
+		NEW_TAR(b);
+
+		fix_make(f);
+		tm_pax_str(&b, "path", deep);
+		TM(&b, .name = "f", .data = "1");
+		tm_end(&b);
+		fix_ok(f, &b);
+		im.v[im.n++] = (struct skeleton_layer){.diff_id = f->diff_id,
+						       .fs_fd = f->dir,
+						       .list_fd = f->list};
+	}
+	build(&im);
+	look(&im, check_deep);
+}
+
+/* A link where the layer puts something into the directory: refused. */
+static void a_link_over_a_directory_is_refused(void **state)
+{
+	struct err e = {0};
+	NEW_IMAGE(im);
+
+	(void)state;
+	NEED_ROOT();
+	LAYER(&im, {.name = "x/", .type = '5'}, {.name = "x/k/", .type = '5'},
+	      {.name = "a", .type = '2', .link = "x"},
+	      {.name = "y", .type = '2', .link = "x/k"});
+	LAYER(&im, {.name = "a/k", .type = '2', .link = "/tmp"},
+	      {.name = "y/evil"});
+	assert_int_equal(
+		skeleton_build(im.v, im.n, false, im.out, &im.made, &e), -1);
+	assert_string_equal(e.text,
+			    "write through y: 'x/k' is a directory by one name "
+			    "of the layer, and something else by another");
+}
+
 /* ---- the stack file ------------------------------------------------------ */
 
 #define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -657,6 +751,9 @@ int main(void)
 		cmocka_unit_test(usrmerge_is_written_through),
 		cmocka_unit_test(an_own_directory_replaces_the_link),
 		cmocka_unit_test(several_layers_write_through),
+		cmocka_unit_test(two_names_for_one_place),
+		cmocka_unit_test(a_deep_tree_is_moved),
+		cmocka_unit_test(a_link_over_a_directory_is_refused),
 		cmocka_unit_test(stack_files_are_read_strictly),
 	};
 
