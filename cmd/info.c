@@ -18,6 +18,7 @@
 #include "cmd/listing.h"
 #include "cmd/size.h"
 #include "runtime/container.h"
+#include "runtime/net/routing.h"
 #include "runtime/state.h"
 #include "runtime/usable.h"
 #include "store/image.h"
@@ -43,7 +44,9 @@ struct facts {
 	int containers[CONTAINER_STATUSES];
 	int n_containers;
 	int images;
-	int cgroup; /* 1 or 2; 0: none */
+	int cgroup;               /* 1 or 2; 0: none */
+	unsigned int forwards;    /* ROUTING_V4, ROUTING_V6 */
+	unsigned int forwards_us; /* of them, only for our networks */
 	bool rootless;
 };
 
@@ -149,6 +152,8 @@ static int look(struct store *s, struct facts *f, struct err *e)
 	oci_platform_host(&f->host);
 	(void)snprintf(f->root, sizeof(f->root), "%s", store_root(s));
 	f->rootless = !whoami()->root;
+	f->forwards = routing_is_on();
+	f->forwards_us = f->forwards & routing_is_ours();
 	read_os(f);
 	read_file_systems(f);
 	rc = image_each(s, count_image, &ids, e);
@@ -183,6 +188,24 @@ static json_t *security(const struct facts *f)
 	if (f->rootless)
 		(void)json_array_append_new(a, json_string("name=rootless"));
 	return a;
+}
+
+static const char *forwarding(const struct facts *f, unsigned int family)
+{
+	if (f->forwards_us & family)
+		return "for prism's networks only";
+	return f->forwards & family ? "on" : "off";
+}
+
+/* Docker knows on and off alone. */
+static void add_forwarding(const struct facts *f, json_t *o)
+{
+	(void)json_object_set_new(o, "IPv4Forwarding",
+				  json_boolean(f->forwards & ROUTING_V4));
+	(void)json_object_set_new(o, "Forwarding",
+				  json_pack("{s:s, s:s}", "IPv4",
+					    forwarding(f, ROUTING_V4), "IPv6",
+					    forwarding(f, ROUTING_V6)));
 }
 
 /* What podman info calls these things. */
@@ -246,6 +269,7 @@ static json_t *document(const struct facts *f)
 					    false, "Version", PRISM_VERSION,
 					    "Os", f->host.os, "Arch",
 					    f->host.arch));
+	add_forwarding(f, o);
 	add_podman(f, o);
 	return o;
 }
@@ -269,6 +293,8 @@ static void print_text(const struct facts *f)
 		  " Runtimes: prism\n Default Runtime: prism\n"
 		  " Security Options:\n  seccomp\n   Profile: default\n%s",
 		  f->rootless ? "  rootless\n" : "");
+	out_print(" Forwarding:\n  IPv4: %s\n  IPv6: %s\n",
+		  forwarding(f, ROUTING_V4), forwarding(f, ROUTING_V6));
 	out_print(" Kernel Version: %s\n Operating System: %s\n"
 		  " OSType: %s\n Architecture: %s\n CPUs: %ld\n"
 		  " Total Memory: %s\n Name: %s\n Docker Root Dir: %s\n",

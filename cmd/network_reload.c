@@ -1,14 +1,17 @@
 /*
- * network reload - the rules of the firewall, again
+ * network reload - the rules of the firewall, again: of the containers that
+ * run, and those that need none (routing.h)
  */
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/whoami.h"
 #include "cmd/common_out.h"
 #include "cmd/ctr.h"
 #include "runtime/net/net.h"
+#include "runtime/net/routing.h"
 
 struct reload {
 	const struct ctr *ctr;
@@ -91,6 +94,8 @@ static int reload_run(const struct globals *g, void *fields, int argc,
 		rc = container_each(&ctr.home, reload_each, &r, e);
 	for (int i = 0; rc == 0 && i < argc; i++)
 		reload_named(&r, argv[i], e);
+	if (rc == 0 && whoami()->root)
+		rc = routing_hold(e);
 	tell_each_once(&r.warnings);
 	return rc < 0 ? -1 : r.code;
 }

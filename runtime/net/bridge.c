@@ -155,46 +155,6 @@ int bridge_remove(const struct netdef *d, const char *root_path, struct err *e)
 	return link_remove(&n, d->link, e);
 }
 
-/* ---- forwarding ------------------------------------------------------------------ */
-
-/* Without it nothing that is not meant for the host itself goes through. */
-static int forward_on(const char *path, const char *what, struct err *e)
-{
-	autoclose int fd = open(path, O_RDWR | O_CLOEXEC);
-	char now = '0';
-
-	if (fd < 0 && (errno == EROFS || errno == EACCES)) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && pread(fd, &now, 1, 0) == 1 && now != '0')
-			return 0;
-		log_warn("%s forwarding is off and %s cannot be written: "
-			 "containers reach the host alone",
-			 what, path);
-		return 0;
-	}
-	if (fd < 0 || pread(fd, &now, 1, 0) != 1)
-		return err_sys(e, "open", "%s", path);
-	if (now != '0')
-		return 0;
-	if (pwrite(fd, "1", 1, 0) != 1)
-		return err_sys(e, "write", "%s", path);
-	log_note("%s forwarding was off on this host: switched on", what);
-	return 0;
-}
-
-static int forward(const struct netdef *d, struct err *e)
-{
-	if (d->internal)
-		return 0;
-	if (d->v4.subnet.ip.len &&
-	    forward_on("/proc/sys/net/ipv4/ip_forward", "IPv4", e) < 0)
-		return -1;
-	if (d->v6.subnet.ip.len &&
-	    forward_on("/proc/sys/net/ipv6/conf/all/forwarding", "IPv6", e) < 0)
-		return -1;
-	return 0;
-}
-
 /* ---- the pair --------------------------------------------------------------------- */
 
 void bridge_mac(const struct ip *ip, uint8_t ret[6])
@@ -316,8 +276,7 @@ int bridge_attach(const struct bridge_end *b, struct err *e)
 	struct link bridge;
 
 	if (nl_open(&n, NETLINK_ROUTE, mem, sizeof(mem), e) < 0 ||
-	    ensure(&n, b, &bridge, e) < 0 || forward(b->net, e) < 0 ||
-	    make_pair(&n, b, &bridge, e) < 0)
+	    ensure(&n, b, &bridge, e) < 0 || make_pair(&n, b, &bridge, e) < 0)
 		return -1;
 	return set_addresses(b, e);
 }

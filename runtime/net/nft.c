@@ -16,8 +16,10 @@
 #include "runtime/net/nftask.h"
 #include "runtime/net/nftforeign.h"
 #include "runtime/net/nftmsg.h"
+#include "runtime/net/nftroute.h"
 #include "runtime/net/nftrule.h"
 #include "runtime/net/ports.h"
+#include "runtime/net/routing.h"
 
 #define CHAIN_MAX (IFNAMSIZ + 8)
 #define STATE(s)  (1U << ((s) + 1)) /* NF_CT_STATE_BIT of the kernel */
@@ -313,7 +315,7 @@ static void add_network(struct nft_tx *tx, const struct nft_net *n)
 	char name[CHAIN_MAX];
 
 	nft_table_add(tx);
-	nft_chain_add(tx, "inuse", NULL);
+	nftroute_put_inuse(tx);
 	add_maps(tx);
 	add_filter(tx, n, chain_name(name, "net", n->bridge));
 	add_source(tx, n, chain_name(name, "from", n->bridge));
@@ -543,7 +545,13 @@ int nft_up(const struct nft_endpoint *p, struct err *e)
 	if (rc < 0)
 		return explain(e, p);
 	crash_point("net-firewall");
-	return nftforeign_open(p->net.bridge, e) < 0 ? -1 : fresh;
+	if (nftforeign_open(p->net.bridge, e) < 0 ||
+	    (!p->net.internal &&
+	     routing_need((ip_is(&p->net.v4.ip) ? ROUTING_V4 : 0) |
+				  (ip_is(&p->net.v6.ip) ? ROUTING_V6 : 0),
+			  fresh, e) < 0))
+		return -1;
+	return fresh;
 }
 
 /* ---- down ------------------------------------------------------------------------------ */
@@ -641,15 +649,19 @@ static int see_isolated(void *ctx, const struct nft_elem *x)
 /* Nobody is in our network, or in any: these things go too. */
 static int clear(const struct look *l, bool table, struct err *e)
 {
+	const unsigned int keep = table ? routing_keep() : 0;
 	struct nft_tx tx;
 
 	nft_tx_begin(&tx, ours);
 	if (l->network)
 		del_network(&tx, &l->net);
 	if (table) {
+		/* Refused where a network came meanwhile. */
 		nft_chain_del(&tx, "inuse");
 		nft_table_del(&tx);
 	}
+	if (keep)
+		nftroute_put(&tx, keep);
 	return nft_tx_commit(&tx, e);
 }
 
@@ -672,7 +684,7 @@ static int clear_once(const struct nft_endpoint *p, const char *chain,
 	if (rc == 0 && l.network)
 		rc = nft_each_elem(ours, "isolated", see_isolated, &l, e);
 	if (rc == 0 && !l.others)
-		table = nft_has_chain(ours, "inuse", e);
+		table = nft_has_chain(ours, "published", e);
 	if (rc < 0 || table < 0)
 		return -1;
 	*ret_gone = !l.network;
@@ -715,5 +727,10 @@ int nft_down(const struct nft_endpoint *p, struct err *e)
 	if (rc < 0)
 		return -1;
 	crash_point("net-firewall-down");
-	return gone ? close_foreign(p->net.bridge, chain, e) : 0;
+	if (!gone)
+		return 0;
+	if (close_foreign(p->net.bridge, chain, e) < 0)
+		return -1;
+	/* After a flush nothing of the table was there. */
+	return routing_hold(e);
 }

@@ -76,21 +76,52 @@ void nft_ifname(struct nftnl_rule *r, enum nft_meta_keys key,
 	nft_cmp(r, NFT_REG_1, op, whole, sizeof(whole));
 }
 
-void nft_ct_any(struct nftnl_rule *r, enum nft_ct_keys key, uint32_t bits)
+/* Register 1: what of it the mask leaves, with these bits turned over. */
+static void bitwise(struct nftnl_rule *r, uint32_t mask, uint32_t turned)
 {
-	const uint32_t none = 0;
-	struct nftnl_expr *x = add(r, "ct");
+	struct nftnl_expr *const x = add(r, "bitwise");
 
-	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_KEY, key);
-	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-	x = add(r, "bitwise");
 	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
 	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
-	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_LEN, sizeof(bits));
-	(void)nftnl_expr_set(x, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof(bits));
-	(void)nftnl_expr_set(x, NFTNL_EXPR_BITWISE_XOR, &none, sizeof(none));
-	nft_cmp(r, NFT_REG_1, NFT_CMP_NEQ, &none, sizeof(none));
+	nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_LEN, sizeof(mask));
+	(void)nftnl_expr_set(x, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof(mask));
+	(void)nftnl_expr_set(x, NFTNL_EXPR_BITWISE_XOR, &turned,
+			     sizeof(turned));
+}
+
+static void any_bit(struct nftnl_rule *r, uint32_t bits, enum nft_cmp_ops op)
+{
+	const uint32_t none = 0;
+
+	bitwise(r, bits, 0);
+	nft_cmp(r, NFT_REG_1, op, &none, sizeof(none));
+}
+
+void nft_ct_any(struct nftnl_rule *r, enum nft_ct_keys key, uint32_t bits)
+{
+	struct nftnl_expr *const x = add(r, "ct");
+
+	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	any_bit(r, bits, NFT_CMP_NEQ);
+}
+
+void nft_mark_is(struct nftnl_rule *r, uint32_t bits, bool set)
+{
+	nft_meta(r, NFT_META_MARK, NFT_REG_1);
+	any_bit(r, bits, set ? NFT_CMP_NEQ : NFT_CMP_EQ);
+}
+
+void nft_mark(struct nftnl_rule *r, uint32_t set, uint32_t clear)
+{
+	struct nftnl_expr *x;
+
+	nft_meta(r, NFT_META_MARK, NFT_REG_1);
+	bitwise(r, ~(set | clear), set);
+	x = add(r, "meta");
+	nftnl_expr_set_u32(x, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_META_SREG, NFT_REG_1);
 }
 
 void nft_lookup(struct nftnl_rule *r, const char *set, uint32_t sreg,
@@ -104,15 +135,25 @@ void nft_lookup(struct nftnl_rule *r, const char *set, uint32_t sreg,
 		nftnl_expr_set_u32(x, NFTNL_EXPR_LOOKUP_DREG, (uint32_t)dreg);
 }
 
-void nft_fib_local(struct nftnl_rule *r)
+static void fib(struct nftnl_rule *r, uint32_t result, uint32_t flags,
+		uint32_t is)
 {
-	const uint32_t local = RTN_LOCAL;
 	struct nftnl_expr *const x = add(r, "fib");
 
 	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
-	nft_cmp(r, NFT_REG_1, NFT_CMP_EQ, &local, sizeof(local));
+	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_RESULT, result);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_FLAGS, flags);
+	nft_cmp(r, NFT_REG_1, NFT_CMP_EQ, &is, sizeof(is));
+}
+
+void nft_fib_local(struct nftnl_rule *r)
+{
+	fib(r, NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR, RTN_LOCAL);
+}
+
+void nft_fib_no_way_back(struct nftnl_rule *r)
+{
+	fib(r, NFT_FIB_RESULT_OIF, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF, 0);
 }
 
 void nft_dnat(struct nftnl_rule *r, uint32_t family, uint32_t reg_ip,

@@ -11,6 +11,7 @@
 #include <libnftnl/rule.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,11 @@ void nft_ct_any(struct nftnl_rule *r, enum nft_ct_keys key, uint32_t bits);
 void nft_lookup(struct nftnl_rule *r, const char *set, uint32_t sreg,
 		int64_t dreg);
 void nft_fib_local(struct nftnl_rule *r); /* the destination is this host */
+/* The way back to the source is not the link that the packet came by. */
+void nft_fib_no_way_back(struct nftnl_rule *r);
+/* Set and clear bits of the packet's mark; is any of them set, or none? */
+void nft_mark(struct nftnl_rule *r, uint32_t set, uint32_t clear);
+void nft_mark_is(struct nftnl_rule *r, uint32_t bits, bool set);
 void nft_dnat(struct nftnl_rule *r, uint32_t family, uint32_t reg_ip,
 	      uint32_t reg_port);
 void nft_masquerade(struct nftnl_rule *r);

@@ -9,7 +9,8 @@ setup_file()
 {
 	file_setup
 	file_store busybox
-	world_up silent
+	world_up
+	world_neighbour
 	world_blue
 }
 
@@ -227,4 +228,25 @@ leads_to()
 	must_work prism rm -f c peer
 	[ -z "$(find "$PRISM_ROOT/networks/blue/used" -type l)" ]
 	[ "$n" -ge 3 ] || explain "died at $n points"
+}
+
+# The host is one for its neighbours from the moment on when it forwards.
+@test "prism killed on the way leaves no router" {
+	need ROOT OVERLAY
+	local point
+
+	for point in net-routing-tagged net-routing-chains net-firewall \
+		net-named; do
+		world_no_router
+		PRISM_CRASH_AT=$point capture start
+		[ "$status" = 137 ] || explain "nobody died at $point"
+		no_answer 4
+		must_work prism ps -a
+		must_work prism rm -f c
+		no_answer 4
+		must_work start
+		no_answer 4
+		must_work prism rm c
+		no_answer 4
+	done
 }

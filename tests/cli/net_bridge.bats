@@ -129,7 +129,7 @@ resolving()
 @test "forwarding is switched on, and this is said once" {
 	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 	must_work prism run --rm busybox true
-	says 'IPv4 forwarding was off on this host: switched on'
+	says 'IPv4 forwarding was off on this host: switched on, for prism.s networks only'
 	prints ''
 	[ "$(in_host cat /proc/sys/net/ipv4/ip_forward)" = 1 ]
 	must_work prism run --rm busybox true

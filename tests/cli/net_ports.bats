@@ -26,7 +26,7 @@ teardown()
 
 	prism ps -aq | xargs -r nsenter --net="/run/netns/$WORLD_HOST" \
 		"$PRISM_BIN" rm -f >/dev/null || bad=1
-	if in_host nft list tables | grep prism >&2; then
+	if world_rules >&2; then
 		bad=1
 	fi
 	in_host nft flush ruleset
@@ -258,14 +258,14 @@ address6_of()
 	must_work prism port web
 	prints ''
 	cut_off in_out "$FT/bin/netpeer" try tcp 198.51.100.2 8080
-	[ -z "$(in_host nft list tables)" ]
+	[ -z "$(world_rules)" ]
 	must_work hprism start web
 	wait_for in_out "$FT/bin/netpeer" ask tcp 198.51.100.2 8080
 	from in_out tcp 198.51.100.2 8080
 	prints 'web 198.51.100.1'
 	# A monitor that was killed: the next command takes the rules back.
 	kill -9 "$(pgrep -f "$PRISM_BIN run -d --name web|$PRISM_BIN start web" | head -1)"
-	wait_for bash -c "in_host() { nsenter --net=/run/netns/$WORLD_HOST \"\$@\"; }; in_host '$PRISM_BIN' ps -a >/dev/null; [ -z \"\$(in_host nft list tables)\" ]"
+	wait_for bash -c "in_host() { nsenter --net=/run/netns/$WORLD_HOST \"\$@\"; }; in_host '$PRISM_BIN' ps -a >/dev/null; ! in_host nft list table inet prism 2>/dev/null | grep -q published"
 }
 
 @test "published ports go along when networks come and go" {

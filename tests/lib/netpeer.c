@@ -6,11 +6,13 @@
  *	netpeer try tcp|udp ADDRESS PORT    the same, where none is expected: not
  *	                              for long
  *	netpeer answer ADDRESS    a name server on port 53 that knows no other one
+ *	netpeer announce LINK     one router advertisement
  *
  * An answer is "NAME ADDRESS", of the one who asked as the server sees it. A
  * static program, so that it runs in every image.
  */
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -189,6 +191,29 @@ static int ask(const char *protocol, const char *host, const char *port,
 	return write(STDOUT_FILENO, buf, (size_t)n) == n ? 0 : 1;
 }
 
+/* A default router for half an hour, and no prefix. */
+static int announce(const char *link)
+{
+	static const unsigned char ra[16] = {134, 0, 0, 0, 64, 0, 0x07, 0x08};
+	const int index = (int)if_nametoindex(link), far = 255;
+	const struct sockaddr_in6 all = {
+		.sin6_family = AF_INET6,
+		.sin6_addr.s6_addr = {0xff, 2, [15] = 1},
+		.sin6_scope_id = (uint32_t)index};
+	const int fd = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
+
+	if (fd < 0 || !index)
+		die("socket");
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &far,
+			 sizeof(far));
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index,
+			 sizeof(index));
+	if (sendto(fd, ra, sizeof(ra), 0, (const struct sockaddr *)&all,
+		   sizeof(all)) < 0)
+		die("sendto");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct in_addr a;
@@ -203,6 +228,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "answer") &&
 	    inet_pton(AF_INET, argv[2], &a) == 1)
 		serve("dns", dns, 1, &a);
+	if (argc == 3 && !strcmp(argv[1], "announce"))
+		return announce(argv[2]);
 	fprintf(stderr, "netpeer: wrong arguments\n");
 	return 2;
 }

@@ -99,6 +99,9 @@ world_down()
 		kill "$(cat "$file")" 2>/dev/null || true
 		rm -f "$file"
 	done
+	if [ -n "${WORLD_LEFT:-}" ]; then
+		ip netns delete "$WORLD_LEFT" || true
+	fi
 	ip netns delete "$WORLD_HOST" || true
 	ip netns delete "$WORLD_OUT" || true
 }
@@ -145,6 +148,56 @@ as_user_here()
 	RUN_IN=$FT/bin/here as_user "$@"
 }
 
+# ---- a neighbour that would have the host as its router ---------------------------
+
+# world_neighbour: in setup_file, after world_up. "left" is 192.0.2.2 and
+# 2001:db8:2::2 on a link of the host's own, lan0; left and out know each
+# other's route through the host. What goes is up to the host.
+world_neighbour()
+{
+	export WORLD_LEFT=prism-l$$
+	ip netns add "$WORLD_LEFT"
+	ip -n "$WORLD_HOST" link add lan0 type veth peer name left0 \
+		netns "$WORLD_LEFT"
+	ip -n "$WORLD_HOST" address add 192.0.2.1/24 dev lan0
+	ip -n "$WORLD_HOST" address add 2001:db8:2::1/64 dev lan0 nodad
+	ip -n "$WORLD_LEFT" address add 192.0.2.2/24 dev left0
+	ip -n "$WORLD_LEFT" address add 2001:db8:2::2/64 dev left0 nodad
+	ip -n "$WORLD_HOST" link set lan0 up
+	ip -n "$WORLD_LEFT" link set lo up
+	ip -n "$WORLD_LEFT" link set left0 up
+	ip -n "$WORLD_LEFT" route add default via 192.0.2.1
+	ip -n "$WORLD_LEFT" route add default via 2001:db8:2::1
+	ip -n "$WORLD_OUT" route add 192.0.2.0/24 via 198.51.100.2
+	ip -n "$WORLD_OUT" route add 2001:db8:2::/64 via 2001:db8:1::2
+}
+
+in_left()
+{
+	nsenter --net="/run/netns/$WORLD_LEFT" "$@"
+}
+
+# no_answer FAMILY: out does not answer left, over tcp and udp.
+no_answer()
+{
+	local to=198.51.100.1 udp
+
+	[ "$1" = 4 ] || to=2001:db8:1::1
+	in_left "$FT/bin/netpeer" try udp $to 80 >"$T/udp" 2>&1 3>&- &
+	udp=$!
+	must_exit 1 in_left "$FT/bin/netpeer" try tcp $to 80
+	! wait $udp || explain "over udp: $(cat "$T/udp")"
+}
+
+# No host of a test is a router of before.
+world_no_router()
+{
+	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward
+		echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
+		echo 0 >/proc/sys/net/ipv4/conf/all/tag
+		echo 0 >/proc/sys/net/ipv4/conf/lo/tag'
+}
+
 # ---- files whose containers are in one network, of root: "blue" -------------------
 
 # world_blue: in setup_file, after world_up; prism is then in the host.
@@ -159,7 +212,15 @@ world_left()
 {
 	in_host ip -br link | grep -o '^ve[0-9a-f]*'
 	find "$PRISM_ROOT"/networks/*/used -type l -printf 'address %f\n'
-	in_host nft list tables | grep prism
+	world_rules
+}
+
+# Chains of prism's table, but for those that stay with forwarding (routing.h).
+world_rules()
+{
+	in_host nft list table inet prism 2>/dev/null |
+		sed -n 's/^.*chain \([^ ]*\) .*/\1/p' |
+		grep -vxE 'inuse|routed|routed_out'
 }
 
 world_is_clean()
