@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,32 +98,37 @@ static bool is_router(const struct family *f)
 }
 
 /*
- * A line of /proc/net/ipv6_route: nine hexadecimal columns and the interface.
- * The route was announced by a router if the flags say RTF_ADDRCONF.
+ * A line of /proc/net/ipv6_route: nine columns and the interface. The ninth has
+ * the flags as eight hexadecimal digits; RTF_ADDRCONF, 0x40000, says that a
+ * router announced the route.
  */
-#define ADDRCONF 0x00040000UL
+static bool is_announced(const char *flags)
+{
+	return strspn(flags, "0123456789abcdef") == 8 &&
+	       strchr("4567cdef", flags[3]);
+}
 
 static void listen_on(const char *line, size_t n)
 {
 	autofree char *copy = xstrndup(line, n);
 	autofree char *path = NULL;
-	char *at = copy;
-	char *flags;
+	const char *at = copy;
+	const char *link;
 
 	for (int i = 0; at && i < 8; i++) {
 		at = strchr(at, ' ');
 		at = at ? at + strspn(at, " ") : NULL;
 	}
-	if (!at || !(strtoul(at, &flags, 16) & ADDRCONF))
+	if (!at || !is_announced(at))
 		return;
-	flags += strspn(flags, " ");
-	if (!*flags || strchr(flags, '/'))
+	link = at + 8 + strspn(at + 8, " ");
+	if (!*link || strchr(link, '/'))
 		return;
-	path = xasprintf("/proc/sys/net/ipv6/conf/%s/accept_ra", flags);
+	path = xasprintf("/proc/sys/net/ipv6/conf/%s/accept_ra", link);
 	if (holds(path, "1") && put(path, "2"))
 		log_note("IPv6 routers announce themselves on %s: accept_ra "
 			 "is 2 there now, so that this host goes on listening",
-			 flags);
+			 link);
 }
 
 static void keep_listening(void)

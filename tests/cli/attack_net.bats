@@ -172,6 +172,22 @@ chains()
 	forwarded4
 }
 
+@test "an administrator who wants a router afterwards says so" {
+	up one
+	no_answer 4
+	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/tag'
+	must_work in_host nft 'delete chain inet prism routed; delete chain inet prism routed_out'
+	forwarded4
+	must_work hprism network create --subnet 10.79.2.0/24 own
+	up two --network own
+	must_work hprism network reload
+	forwarded4
+	container_talks two
+	must_work hprism rm -f one two
+	forwarded4
+	[ -z "$(chains)" ] || explain "$(chains)"
+}
+
 # ---- and still so --------------------------------------------------------------------
 
 @test "after a flush of all rules the next command of prism puts them back" {
