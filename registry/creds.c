@@ -292,15 +292,6 @@ static int from_file(const char *path, bool must_exist, const char *registry,
 	return rc;
 }
 
-static char *runtime_file(void)
-{
-	const char *const xdg = getenv("XDG_RUNTIME_DIR");
-
-	if (str_empty(xdg))
-		return NULL;
-	return xasprintf("%s/containers/auth.json", xdg);
-}
-
 static char *docker_file(void)
 {
 	autofree char *home = user_home();
@@ -325,7 +316,7 @@ void creds_files_list(const char *auth_file, struct creds_files *ret)
 	/* Who says where it is means this one; else podman's order. */
 	char *const in_order[CREDS_FILES_MAX] = {
 		str_empty(docker) ? NULL : xasprintf("%s/config.json", docker),
-		runtime_file(),
+		user_runtime_path("containers/auth.json"),
 		user_config_path("containers/auth.json"),
 		str_empty(docker) ? docker_file() : NULL,
 	};

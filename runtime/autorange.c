@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/own.h"
+#include "base/privdir.h"
 
 #define RANGE_IDS   65536U
 #define SPACE_START 0x80000000U /* of the default */
@@ -38,6 +39,18 @@ static int space_of(const char *file, struct idrange *ret, struct err *e)
 	return 0;
 }
 
+/* Whoever holds these locks says which ids a container gets. */
+static int open_locks(const char *run_dir, struct err *e)
+{
+	autofree char *dir = xasprintf("%s/userns", run_dir);
+	const int fd = fs_mkdir_open_at(AT_FDCWD, dir, 0700, e);
+
+	if (fd < 0 || privdir_is_ours(fd, dir, e) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
 static struct idrange slice(const struct idrange *space, uint32_t n)
 {
 	return (struct idrange){.inside = 0,
@@ -47,7 +60,6 @@ static struct idrange slice(const struct idrange *space, uint32_t n)
 
 int autorange_take(const char *run_dir, struct idmap *ret, struct err *e)
 {
-	autofree char *dir = xasprintf("%s/userns", run_dir);
 	autoclose int dir_fd = -1;
 	struct idrange uids, gids;
 	uint32_t n_ranges;
@@ -56,7 +68,7 @@ int autorange_take(const char *run_dir, struct idmap *ret, struct err *e)
 	if (space_of("/etc/subuid", &uids, e) < 0 ||
 	    space_of("/etc/subgid", &gids, e) < 0)
 		return -1;
-	dir_fd = fs_mkdir_open_at(AT_FDCWD, dir, 0700, e);
+	dir_fd = open_locks(run_dir, e);
 	if (dir_fd < 0)
 		return -1;
 	n_ranges =
@@ -84,7 +96,6 @@ int autorange_take(const char *run_dir, struct idmap *ret, struct err *e)
 int autorange_take_again(const char *run_dir, const struct idmap *map,
 			 struct err *e)
 {
-	autofree char *dir = xasprintf("%s/userns", run_dir);
 	autoclose int dir_fd = -1;
 	struct idrange uids;
 	char name[16];
@@ -98,7 +109,7 @@ int autorange_take_again(const char *run_dir, const struct idmap *map,
 		return err_set(e, ERR_INVALID,
 			       "the ids from %u on are not prism's any more",
 			       map->uid[0].outside);
-	dir_fd = fs_mkdir_open_at(AT_FDCWD, dir, 0700, e);
+	dir_fd = open_locks(run_dir, e);
 	if (dir_fd < 0)
 		return -1;
 	(void)snprintf(name, sizeof(name), "%u",

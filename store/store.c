@@ -15,6 +15,8 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/paths.h"
+#include "base/privdir.h"
 #include "base/str.h"
 #include "base/whoami.h"
 
@@ -41,7 +43,7 @@ char *store_default_root(void)
 {
 	const char *const given = getenv("PRISM_ROOT");
 	const char *const data = getenv("XDG_DATA_HOME");
-	const char *const home = getenv("HOME");
+	autofree char *home = NULL;
 
 	if (!str_empty(given))
 		return xstrdup(given);
@@ -52,27 +54,8 @@ char *store_default_root(void)
 	/* The XDG specification: a relative path is to be ignored. */
 	if (data && data[0] == '/')
 		return xasprintf("%s/prism", data);
-	if (home && home[0] == '/')
-		return xasprintf("%s/.local/share/prism", home);
-	return xasprintf("/var/tmp/prism-%ju", (uintmax_t)getuid());
-}
-
-/* mkdir -p of the root itself. */
-static int make_root(const char *root, struct err *e)
-{
-	autoclose int slash = -1;
-	const char *rel = root;
-
-	if (root[0] != '/')
-		return fs_mkdirs_at(AT_FDCWD, root, 0700, e);
-
-	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (slash < 0)
-		return err_sys(e, "open", "/");
-
-	while (*rel == '/')
-		rel++;
-	return *rel ? fs_mkdirs_at(slash, rel, 0700, e) : 0;
+	home = user_home();
+	return home ? xasprintf("%s/.local/share/prism", home) : NULL;
 }
 
 static int no_way(struct err *e)
@@ -84,20 +67,17 @@ static int no_way(struct err *e)
 	return -1;
 }
 
-static int open_root(const char *root, struct err *e)
+static int open_root(const char *root, bool *ret_shared, struct err *e)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-	int fd = openat(AT_FDCWD, root, flags);
+	int fd = privdir_open(root, ret_shared, e);
 
-	if (fd < 0 && errno == ENOENT) {
-		if (make_root(root, e))
-			return no_way(e);
-		fd = openat(AT_FDCWD, root, flags);
-	}
-	if (fd >= 0)
-		return fd;
-	(void)err_sys(e, "open", "%s", root);
-	return no_way(e);
+	if (fd >= 0 || e->kind != ERR_NOTFOUND)
+		return fd >= 0 ? fd : no_way(e);
+	err_clear(e);
+	if (privdir_make(root, e))
+		return no_way(e);
+	fd = privdir_open(root, ret_shared, e);
+	return fd >= 0 ? fd : no_way(e);
 }
 
 /*
@@ -122,10 +102,11 @@ static int check_new(int root_fd, struct err *e)
 		if (ent->d_name[0] == '.' || !strcmp(ent->d_name, "lock") ||
 		    !strcmp(ent->d_name, "version"))
 			continue;
-		return err_set(e, ERR_INVALID,
-			       "not a prism store: it has no file 'version', "
-			       "but other things ('%s')",
-			       ent->d_name);
+		(void)err_set(e, ERR_INVALID,
+			      "not a prism store: it has no file 'version', "
+			      "but other things ('%s')",
+			      ent->d_name);
+		return err_hint(e, "name an empty or a new directory");
 	}
 	return 0;
 }
@@ -141,8 +122,18 @@ static int write_version(int root_fd, struct err *e)
 			     e);
 }
 
-static int check_version(int root_fd, bool *ret_trusted, struct err *e)
+/* What others made is no version of ours. */
+static int new_store(const struct store *s, bool shared, struct err *e)
 {
+	if (check_new(s->dir[STORE_ROOT], e) ||
+	    (shared && privdir_shut(s->dir[STORE_ROOT], s->root, false, e)))
+		return -1;
+	return write_version(s->dir[STORE_ROOT], e);
+}
+
+static int check_version(struct store *s, bool shared, struct err *e)
+{
+	const int root_fd = s->dir[STORE_ROOT];
 	char text[32];
 	uint64_t version = 0;
 	const char *word;
@@ -150,8 +141,8 @@ static int check_version(int root_fd, bool *ret_trusted, struct err *e)
 	autoclose int fd = openat(root_fd, "version", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT) {
-		if (check_new(root_fd, e) == 0)
-			return write_version(root_fd, e);
+		if (new_store(s, shared, e) == 0)
+			return 0;
 		/* Another first command made it meanwhile, and went on? */
 		fd = openat(root_fd, "version", O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
@@ -178,8 +169,8 @@ static int check_version(int root_fd, bool *ret_trusted, struct err *e)
 			       "version %" PRIu64 " of the store is newer than "
 			       "this prism, which knows %d",
 			       version, STORE_VERSION);
-	*ret_trusted = !strcmp(word, " " TRUSTED);
-	return 0;
+	s->trusted = !strcmp(word, " " TRUSTED);
+	return shared ? privdir_shut(root_fd, s->root, true, e) : 0;
 }
 
 static int lock_wait(int fd, int mode)
@@ -212,21 +203,35 @@ static int take_lock(struct store *s, bool exclusive, struct err *e)
 	return 0;
 }
 
+static int no_home(struct err *e)
+{
+	(void)err_set(
+		e, ERR_INVALID,
+		"there is no place for a store: HOME is not set, and user "
+		"%u has no home directory in /etc/passwd",
+		(unsigned)getauxval(AT_UID));
+	return err_hint(e, "set HOME, or name a directory with --root or "
+			   "PRISM_ROOT");
+}
+
 int store_open(const char *root, bool exclusive, struct store **ret,
 	       struct err *e)
 {
 	autostore struct store *s = xcalloc(1, sizeof(*s));
+	bool shared = false;
 
-	s->root = root ? xstrdup(root) : store_default_root();
 	s->lock = -1;
 	for (int i = 0; i < STORE_DIRS; i++)
 		s->dir[i] = -1;
+	s->root = root ? xstrdup(root) : store_default_root();
+	if (!s->root)
+		return no_home(e);
 	ERR_IN(e, "store %s", s->root);
 
-	s->dir[STORE_ROOT] = open_root(s->root, e);
+	s->dir[STORE_ROOT] = open_root(s->root, &shared, e);
 	if (s->dir[STORE_ROOT] < 0)
 		return -1;
-	if (check_version(s->dir[STORE_ROOT], &s->trusted, e))
+	if (check_version(s, shared, e))
 		return -1;
 	if (take_lock(s, exclusive, e))
 		return -1;
@@ -275,6 +280,10 @@ int store_dirfd(struct store *s, enum store_dir which, struct err *e)
 	}
 	if (fd < 0)
 		return err_sys(e, "openat", "%s/%s", s->root, dir_name[which]);
+	if (privdir_is_ours(fd, dir_name[which], e)) {
+		(void)close(fd);
+		return -1;
+	}
 	s->dir[which] = fd;
 	return fd;
 }

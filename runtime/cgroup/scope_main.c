@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
@@ -52,14 +53,24 @@ static int open_private(const char *dir, sd_bus **bus)
 	return r < 0 ? r : sd_bus_start(*bus);
 }
 
+/* Whoever answers on another's socket is not our systemd. */
+static bool is_ours(const char *dir)
+{
+	struct stat st;
+
+	return stat(dir, &st) == 0 && st.st_uid == geteuid();
+}
+
 static int open_bus(sd_bus **bus)
 {
+	const char *const given = getenv("XDG_RUNTIME_DIR");
+	const bool ours = given && is_ours(given);
 	char dir[64];
 	int r;
 
-	/* Nobody has set it after su and sudo. */
+	/* After su and sudo it is not set, or it is another user's. */
 	(void)snprintf(dir, sizeof(dir), "/run/user/%u", (unsigned)geteuid());
-	if (setenv("XDG_RUNTIME_DIR", dir, 0) < 0)
+	if (!ours && setenv("XDG_RUNTIME_DIR", dir, 1) < 0)
 		return fail("setenv XDG_RUNTIME_DIR", -errno, NULL);
 	if (sd_bus_open_user(bus) >= 0)
 		return 0;

@@ -1,0 +1,201 @@
+#include "privdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "log.h"
+#include "own.h"
+#include "str.h"
+#include "whoami.h"
+
+#define OVERFLOW_UID 65534 /* who has no id in this user namespace */
+
+/*
+ * Root may do everything anyway. In a user namespace of ours the machine's root
+ * has no id, as others have none: they cannot be told apart there.
+ */
+static bool is_ours_or_roots(uid_t uid)
+{
+	const uid_t me = geteuid();
+
+	return uid == me || uid == 0 ||
+	       (me == 0 && !whoami()->root && uid == OVERFLOW_UID);
+}
+
+static int belongs(const char *what, uid_t uid, struct err *e)
+{
+	(void)err_set(e, ERR_INVALID,
+		      "%s belongs to user %u, and prism runs as user %u", what,
+		      (unsigned)uid, (unsigned)geteuid());
+	return whoami()->root
+		       ? err_hint(e,
+				  "chown root: %.120s, if nobody else has "
+				  "written there, or name another directory",
+				  what)
+		       : err_hint(e, "name a directory of your own, for "
+				     "instance a new one below it");
+}
+
+int privdir_is_ours(int fd, const char *what, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "fstat", "%s", what);
+	return st.st_uid == geteuid() ? 0 : belongs(what, st.st_uid, e);
+}
+
+/* Others could write here: what they left must not be taken for ours. */
+static int check_content(int fd, const char *path, unsigned mode, struct err *e)
+{
+	const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *ent;
+
+	if (!d) {
+		(void)err_sys(e, "opendir", "%s", path);
+		if (copy >= 0)
+			(void)close(copy);
+		return -1;
+	}
+	while ((ent = readdir(d))) {
+		struct stat st;
+
+		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
+			continue;
+		if (fstatat(fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_sys(e, "fstatat", "%s/%s", path,
+				       ent->d_name);
+		if (st.st_uid == geteuid() &&
+		    (S_ISLNK(st.st_mode) || !(st.st_mode & 022)))
+			continue;
+		(void)err_set(e, ERR_INVALID,
+			      "others could write to %s (mode %04o), and '%s' "
+			      "in it may be theirs",
+			      path, mode, ent->d_name);
+		return err_hint(e, "name another directory");
+	}
+	return 0;
+}
+
+int privdir_shut(int fd, const char *path, bool tell, struct err *e)
+{
+	struct stat st;
+	unsigned mode;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "fstat", "%s", path);
+	mode = st.st_mode & 07777;
+	if (mode & S_ISVTX) {
+		(void)err_set(e, ERR_INVALID,
+			      "%s is a directory for all (mode %04o)", path,
+			      mode);
+		return err_hint(e, "name a new directory below it");
+	}
+	if ((mode & 022) && check_content(fd, path, mode, e) < 0)
+		return -1;
+	if (fchmod(fd, 0700) < 0) {
+		(void)err_sys(e, "fchmod", "%s", path);
+		(void)err_prefix(e, "others have access to it (mode %04o)",
+				 mode);
+		return err_hint(e, "chmod 0700 %.150s", path);
+	}
+	if (tell)
+		log_note("the mode of %s was %04o, and other users could come "
+			 "to the files of containers; it is 0700 now",
+			 path, mode);
+	return 0;
+}
+
+/* A symlink is followed if nobody else can have made it. */
+static int follow(const char *path, struct err *e)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	struct stat st;
+	int fd;
+
+	if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "fstatat", "%s", path);
+	if (S_ISLNK(st.st_mode) && !is_ours_or_roots(st.st_uid)) {
+		(void)err_set(e, ERR_INVALID,
+			      "%s is a symlink of user %u, who can lead it "
+			      "elsewhere",
+			      path, (unsigned)st.st_uid);
+		return err_hint(e, "name the directory itself");
+	}
+	fd = openat(AT_FDCWD, path, flags);
+	return fd < 0 ? err_sys(e, "open", "%s", path) : fd;
+}
+
+/* A sticky bit does not help: the owner may rename everything. */
+static int check_place(const struct stat *up, const char *path, struct err *e)
+{
+	if (!(up->st_mode & 002) || is_ours_or_roots(up->st_uid))
+		return 0;
+	(void)err_set(
+		e, ERR_INVALID,
+		"%s lies in a directory of user %u to which all may write",
+		path, (unsigned)up->st_uid);
+	return err_hint(e, "name a directory elsewhere");
+}
+
+int privdir_make(const char *path, struct err *e)
+{
+	autofree char *up = xstrdup(path);
+	struct stat st;
+	char *slash;
+
+	do {
+		slash = strrchr(up, '/');
+		if (slash)
+			slash[slash == up] = '\0';
+		if (stat(slash ? up : ".", &st) == 0 &&
+		    check_place(&st, path, e) < 0)
+			return -1;
+	} while (slash && slash != up && stat(up, &st) < 0);
+	return fs_mkdirs_at(AT_FDCWD, path, 0700, e);
+}
+
+static int check(int fd, const char *path, bool *ret_shared, struct err *e)
+{
+	struct stat st;
+	struct stat up;
+
+	if (fstat(fd, &st) < 0 || fstatat(fd, "..", &up, 0) < 0)
+		return err_sys(e, "fstat", "%s", path);
+	if (st.st_uid != geteuid())
+		return belongs(path, st.st_uid, e);
+	if (check_place(&up, path, e) < 0)
+		return -1;
+	*ret_shared = st.st_mode & 077;
+	return 0;
+}
+
+int privdir_open(const char *path, bool *ret_shared, struct err *e)
+{
+	/* A slash at the end would follow a symlink. */
+	autofree char *bare = xstrdup(path);
+	size_t n = strlen(bare);
+	int fd;
+
+	while (n > 1 && bare[n - 1] == '/')
+		bare[--n] = '\0';
+	fd = openat(AT_FDCWD, bare,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ERR_NOTFOUND, "%s is not there", path);
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		fd = follow(bare, e);
+	else if (fd < 0)
+		return err_sys(e, "open", "%s", path);
+	if (fd >= 0 && check(fd, path, ret_shared, e) == 0)
+		return fd;
+	own_close(&fd);
+	return -1;
+}
