@@ -66,15 +66,24 @@ static int open2(int root, const char *path, unsigned int way, int flags,
 	return fd;
 }
 
-int path_open(int root, const char *path, unsigned int way, int flags,
-	      mode_t mode)
-{
-	return open2(root, path, way, flags, mode);
-}
-
 static bool is_dots(const char *name)
 {
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+/* An entry of the open directory itself. */
+static bool is_name(const char *path)
+{
+	return *path && !is_dots(path) && !strchr(path, '/');
+}
+
+int path_open(int root, const char *path, unsigned int way, int flags,
+	      mode_t mode)
+{
+	/* What must not be there yet is no link, and is nothing mounted. */
+	if ((flags & O_CREAT) && (flags & O_EXCL) && is_name(path))
+		return openat(root, path, flags | O_CLOEXEC, mode & 07777);
+	return open2(root, path, way, flags, mode);
 }
 
 /* The directory of an entry: root itself, or one that is to be closed. */
@@ -185,12 +194,10 @@ int path_open_type(int root, const char *path, unsigned int way, mode_t type,
 
 int path_stat(int root, const char *path, unsigned int way, struct stat *ret)
 {
-	const char *const slash = strrchr(path, '/');
-	const char *const name = slash ? slash + 1 : path;
 	autoclose int fd = -1;
 
-	if (!slash && *name && !is_dots(name))
-		return fstatat(root, name, ret, AT_SYMLINK_NOFOLLOW);
+	if (is_name(path))
+		return fstatat(root, path, ret, AT_SYMLINK_NOFOLLOW);
 	fd = open2(root, path, way, O_PATH | O_NOFOLLOW, 0);
 	return fd < 0 ? -1 : fstat(fd, ret);
 }

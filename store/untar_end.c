@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/path.h"
 
 /*
  * How it works. Whiteouts act on lower layers only, so they wait until all
@@ -111,8 +112,7 @@ static int hides_by_itself(struct untar *u, const char *name, struct err *e)
 		d->implied = false;
 		return 1;
 	}
-	return fstatat(u->at->dirfd, u->at->leaf, &st, AT_SYMLINK_NOFOLLOW) ==
-	       0;
+	return path_stat(u->at->dirfd, u->at->leaf, LAYER_WAY, &st) == 0;
 }
 
 static int make_whiteout(struct untar *u, const char *name, struct err *e)
@@ -124,7 +124,8 @@ static int make_whiteout(struct untar *u, const char *name, struct err *e)
 	if (tree_in_opaque(u->tree, u->at->parent))
 		return 0;
 	/* The same twice, or two names for one through a symlink. */
-	if (mknodat(u->at->dirfd, u->at->leaf, S_IFCHR, makedev(0, 0)) < 0)
+	if (path_mknod(u->at->dirfd, u->at->leaf, LAYER_WAY, S_IFCHR,
+		       makedev(0, 0)) < 0)
 		return errno == EEXIST
 			       ? 0
 			       : err_sys(e, "mknodat", "whiteout %s", name);
@@ -186,8 +187,8 @@ static int finish_by_fd(struct untar *u, struct tree_dir *d, int dirfd,
 			const char *leaf, struct err *e)
 {
 	const char *const opaque = xattr_opaque(u->o->userxattr);
-	autoclose int fd = openat(
-		dirfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int fd =
+		path_open(dirfd, leaf, LAYER_WAY, O_RDONLY | O_DIRECTORY, 0);
 
 	if (fd < 0)
 		return err_sys(e, "openat", "%s", d->path);
@@ -239,7 +240,7 @@ static int finish_dir(struct untar *u, struct tree_dir *d, struct err *e)
 	if ((needs_fd(d) || d->len == 0) &&
 	    finish_by_fd(u, d, dirfd, leaf, e) < 0)
 		return -1;
-	if (utimensat(dirfd, leaf, t, AT_SYMLINK_NOFOLLOW) < 0)
+	if (path_utimens(dirfd, leaf, LAYER_WAY, t) < 0)
 		return err_sys(e, "utimensat", "%s", d->path);
 	return list_dir(u, d, e);
 }

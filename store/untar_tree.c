@@ -4,14 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/path.h"
 
 #define FDS          16
 #define LINKS_MAX    40 /* as the kernel's own MAXSYMLINKS */
@@ -217,22 +216,6 @@ struct tree_dir **tree_sorted(struct tree *t, size_t *ret_n)
 
 /* ---- open directories ---------------------------------------------------- */
 
-static int open_below(int root_fd, const char *path)
-{
-	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
-	};
-	int fd;
-
-	do {
-		fd = (int)syscall(SYS_openat2, root_fd, path, &how,
-				  sizeof(how));
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-	return fd;
-}
-
 int tree_dirfd(struct tree *t, const struct tree_dir *d, struct err *e)
 {
 	size_t oldest = 0;
@@ -249,7 +232,7 @@ int tree_dirfd(struct tree *t, const struct tree_dir *d, struct err *e)
 		if (t->fds[i].used < t->fds[oldest].used)
 			oldest = i;
 	}
-	fd = open_below(t->root_fd, d->path);
+	fd = path_open(t->root_fd, d->path, LAYER_WAY, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
 		return err_sys(e, "openat2", "parent directory");
 	own_close(&t->fds[oldest].fd);
@@ -326,7 +309,7 @@ static int make_implied(struct tree *t, struct walk *w, int dirfd,
 			       path);
 	if (t->n_dirs >= DIRS_MAX)
 		return err_set(e, ERR_TOOBIG, "too many directories");
-	if (mkdirat(dirfd, name, 0755) < 0)
+	if (path_mkdir(dirfd, name, LAYER_WAY, 0755) < 0)
 		return err_sys(e, "mkdirat", "%s", path);
 	w->at = tree_add(t, path, len);
 	return 0;
@@ -336,12 +319,12 @@ static int follow(struct tree *t, struct walk *w, int dirfd, const char *name,
 		  struct err *e)
 {
 	char target[PATH_MAX];
-	const ssize_t n = readlinkat(dirfd, name, target, sizeof(target) - 1);
+	const ssize_t n =
+		path_readlink(dirfd, name, LAYER_WAY, target, sizeof(target));
 	char *fresh;
 
 	if (n < 0)
 		return err_sys(e, "readlinkat", "%s", name);
-	target[n] = '\0';
 	if (++w->links > LINKS_MAX)
 		return err_sysno(e, ELOOP, "resolve", "%s", name);
 	if (strlen(w->next) + (size_t)n + 2 > WALK_MAX)
@@ -364,7 +347,7 @@ static int walk_unknown(struct tree *t, struct walk *w, const char *name,
 
 	if (dirfd < 0)
 		return -1;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (path_stat(dirfd, name, LAYER_WAY, &st) < 0) {
 		if (errno != ENOENT)
 			return err_sys(e, "fstatat", "%s", path);
 		return make_implied(t, w, dirfd, name, path, len, e);

@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "store/untar_xattr.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +41,9 @@ struct tree_dir {
 	uint32_t len;
 	char path[];
 };
+
+/* Links on the way were resolved by the tree, and nothing is mounted in it. */
+#define LAYER_WAY (PATH_NO_LINKS | PATH_NO_XDEV)
 
 struct place {
 	struct tree_dir *parent;

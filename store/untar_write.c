@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/own.h"
+#include "base/path.h"
 
 /*
  * A file's digest is over its content, holes included. A sparse file can claim
@@ -36,7 +37,7 @@ static int remove_old(struct untar *u, struct err *e)
 
 	u->sum.replaced++;
 	if (!dir) {
-		if (unlinkat(p->dirfd, p->leaf, 0) < 0)
+		if (path_unlink(p->dirfd, p->leaf, LAYER_WAY, 0) < 0)
 			return err_sys(e, "unlinkat", "%s", p->leaf);
 		return 0;
 	}
@@ -63,7 +64,7 @@ static int chown_any(int fd, int dirfd, const char *leaf, uid_t uid, gid_t gid)
 {
 	if (fd >= 0)
 		return fchown(fd, uid, gid);
-	return fchownat(dirfd, leaf, uid, gid, AT_SYMLINK_NOFOLLOW);
+	return path_chown(dirfd, leaf, LAYER_WAY, uid, gid);
 }
 
 #define NO_ID UINT32_MAX
@@ -162,7 +163,7 @@ static int set_times_at(struct untar *u, struct err *e)
 	struct timespec t[2];
 
 	times_of(&u->rec, t);
-	if (utimensat(u->at->dirfd, u->at->leaf, t, AT_SYMLINK_NOFOLLOW) < 0)
+	if (path_utimens(u->at->dirfd, u->at->leaf, LAYER_WAY, t) < 0)
 		return err_sys(e, "utimensat", "%s", u->at->leaf);
 	return 0;
 }
@@ -262,16 +263,17 @@ static int fill_file(struct untar *u, int fd, struct err *e)
 
 static int create_file(struct untar *u, struct err *e)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	const int flags = O_WRONLY | O_CREAT | O_EXCL;
 	const mode_t mode = u->rec.mode & 0777;
-	int fd = openat(u->at->dirfd, u->at->leaf, flags, mode);
+	int fd = path_open(u->at->dirfd, u->at->leaf, LAYER_WAY, flags, mode);
 
 	if (fd >= 0)
 		return fd;
 	if (errno == EEXIST) {
 		if (remove_old(u, e) < 0)
 			return -1;
-		fd = openat(u->at->dirfd, u->at->leaf, flags, mode);
+		fd = path_open(u->at->dirfd, u->at->leaf, LAYER_WAY, flags,
+			       mode);
 	}
 	if (fd < 0)
 		return err_sys(e, "openat", "%s", u->at->leaf);
@@ -307,7 +309,8 @@ int write_file(struct untar *u, struct err *e)
 
 static int make_symlink(struct untar *u)
 {
-	return symlinkat(u->rec.target, u->at->dirfd, u->at->leaf);
+	return path_symlink(u->rec.target, u->at->dirfd, u->at->leaf,
+			    LAYER_WAY);
 }
 
 static int make_node(struct untar *u)
@@ -316,8 +319,9 @@ static int make_node(struct untar *u)
 			    : u->rec.type == 'c' ? S_IFCHR
 						 : S_IFBLK;
 
-	return mknodat(u->at->dirfd, u->at->leaf, type | (u->rec.mode & 0777),
-		       makedev(u->rec.major, u->rec.minor));
+	return path_mknod(u->at->dirfd, u->at->leaf, LAYER_WAY,
+			  type | (u->rec.mode & 0777),
+			  makedev(u->rec.major, u->rec.minor));
 }
 
 /* Make it, in place of what was there. 1: EPERM, which the caller judges. */
@@ -397,9 +401,8 @@ int write_node(struct untar *u, struct err *e)
 		return err_sysno(e, EPERM, "mknodat", "%s", u->at->leaf);
 	if (rc < 0 || set_owner(u, -1, 0, 0, e) < 0)
 		return -1;
-	/* Not a symlink: we made it just now, with O_EXCL's certainty. */
 	if ((u->rec.mode & 07000) &&
-	    fchmodat(u->at->dirfd, u->at->leaf, u->rec.mode, 0) < 0)
+	    path_chmod(u->at->dirfd, u->at->leaf, LAYER_WAY, u->rec.mode) < 0)
 		return err_sys(e, "fchmodat", "%s", u->at->leaf);
 	if (set_xattrs(u, XATTR_ALL, -1, e) < 0 || set_times_at(u, e) < 0)
 		return -1;
@@ -430,8 +433,7 @@ static int find_target(struct untar *u, const char *target, struct stat *ret,
 		err_clear(e);
 		return no_target(target, e);
 	}
-	if (fstatat(u->link->dirfd, u->link->leaf, ret, AT_SYMLINK_NOFOLLOW) <
-	    0) {
+	if (path_stat(u->link->dirfd, u->link->leaf, LAYER_WAY, ret) < 0) {
 		if (errno != ENOENT)
 			return err_sys(e, "fstatat", "%s", u->link->leaf);
 		return no_target(target, e);
@@ -443,8 +445,8 @@ static int find_target(struct untar *u, const char *target, struct stat *ret,
 
 static int make_hardlink(struct untar *u)
 {
-	return linkat(u->link->dirfd, u->link->leaf, u->at->dirfd, u->at->leaf,
-		      0);
+	return path_link(u->link->dirfd, u->link->leaf, u->at->dirfd,
+			 u->at->leaf, LAYER_WAY);
 }
 
 /* Its owner, mode and time are those of its target, which has them. */
@@ -457,8 +459,7 @@ int write_hardlink(struct untar *u, struct err *e)
 
 	if (not_the_root(u, e) < 0 || find_target(u, target, &to, e) < 0)
 		return -1;
-	if (fstatat(u->at->dirfd, u->at->leaf, &old, AT_SYMLINK_NOFOLLOW) ==
-		    0 &&
+	if (path_stat(u->at->dirfd, u->at->leaf, LAYER_WAY, &old) == 0 &&
 	    old.st_ino == to.st_ino && old.st_dev == to.st_dev)
 		return 0; /* itself, or the same again */
 	rc = make_fresh(u, make_hardlink, "linkat", e);
@@ -492,7 +493,7 @@ static int make_dir(struct untar *u, struct err *e)
 	struct place *const p = u->at;
 	const mode_t mode = working_mode(u->rec.mode);
 
-	if (mkdirat(p->dirfd, p->leaf, mode) == 0)
+	if (path_mkdir(p->dirfd, p->leaf, LAYER_WAY, mode) == 0)
 		return 1;
 	if (errno != EEXIST)
 		return err_sys(e, "mkdirat", "%s", p->leaf);
@@ -500,7 +501,7 @@ static int make_dir(struct untar *u, struct err *e)
 		return 0;
 	if (remove_old(u, e) < 0 || list_removed(u, e) < 0)
 		return -1;
-	if (mkdirat(p->dirfd, p->leaf, mode) < 0)
+	if (path_mkdir(p->dirfd, p->leaf, LAYER_WAY, mode) < 0)
 		return err_sys(e, "mkdirat", "%s", p->leaf);
 	return 1;
 }
@@ -574,8 +575,8 @@ static void keep_acls(struct untar *u, struct tree_dir *d)
 /* For what needs an fd: xattrs, and a directory that was there before. */
 static int open_dir(struct untar *u, struct err *e)
 {
-	const int fd = openat(u->at->dirfd, u->at->leaf,
-			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const int fd = path_open(u->at->dirfd, u->at->leaf, LAYER_WAY,
+				 O_RDONLY | O_DIRECTORY, 0);
 
 	if (fd < 0)
 		return err_sys(e, "openat", "%s", u->at->leaf);
