@@ -43,6 +43,19 @@ static inline int caps_apply_bounding(uint64_t keep, int last_cap)
 	return 0;
 }
 
+/* The permitted ones of this process; 0 if the kernel does not say. */
+static inline uint64_t caps_apply_permitted(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
 /*
  * Set permitted, effective, inheritable and ambient to exactly these. Ambient
  * must be part of permitted and of inheritable, or it is EPERM.

@@ -4,8 +4,7 @@
  *   1. start_program: the way to execve (start.c); a failure ends here
  *   2. watch: one poll loop over signals, init's pidfd, the hub (pipes or pty,
  *      log, clients) and the timers, until init is dead and everything that
- *      it wrote is with everybody; or until init says that the program ended
- *      and nobody is left (start.c says when it does)
+ *      it wrote is with everybody
  *   3. the restart policy: pause (also a poll loop), and 1 again; or
  *   4. the end: state.json, or everything is removed; the lock is free
  *
@@ -37,7 +36,6 @@
 #include "base/trace.h"
 #include "runtime/name.h"
 #include "runtime/signals.h"
-#include "runtime/sync.h"
 
 #define CODE_TIMEOUT 124 /* as timeout(1) has it */
 #define MS           (CLOCK_SECOND / 1000)
@@ -223,46 +221,26 @@ static void hub_turn(struct monitor *m, const struct pollfd *p, int n)
 		net_live_poke(m->net);
 }
 
-/* True: the program's end was told, and PID 1 is left to the kernel. */
-static bool take_end(struct monitor *m)
-{
-	const int code = sync_take_end(m->sync);
-	siginfo_t si;
-
-	own_close(&m->sync);
-	if (code < 0)
-		return false;
-	/* On a busy machine it may be dead by now: the less is left. */
-	(void)waitid(P_PIDFD, (id_t)m->pidfd, &si, WEXITED | WNOHANG);
-	m->init = 0;
-	m->ended = true;
-	own_close(&m->pidfd);
-	m->code = m->timed_out ? CODE_TIMEOUT : code;
-	return true;
-}
-
 /* Wait until something happens, and do it. Init's end is left to the caller. */
 static int turn(struct monitor *m, int timeout_ms, struct err *e)
 {
-	struct pollfd p[5 + HUB_FDS_MAX] = {
+	struct pollfd p[4 + HUB_FDS_MAX] = {
 		{.fd = m->signals, .events = POLLIN},
 		{.fd = m->ended ? -1 : m->pidfd, .events = POLLIN},
 		{.fd = monitor_health_fd(m), .events = POLLIN},
 		{.fd = net_live_fd(m->net), .events = POLLIN},
-		{.fd = m->sync, .events = POLLIN},
 	};
-	const int n = m->hub ? hub_fds(m->hub, p + 5) : 0;
+	const int n = m->hub ? hub_fds(m->hub, p + 4) : 0;
 
-	if (poll(p, (nfds_t)n + 5, timeout_ms) < 0)
+	if (poll(p, (nfds_t)n + 4, timeout_ms) < 0)
 		return errno == EINTR ? 0 : err_sys(e, "poll", "the container");
 	if (p[0].revents)
 		take_signals(m);
 	if (m->hub)
-		hub_turn(m, p + 5, n);
+		hub_turn(m, p + 4, n);
 	if (p[3].revents)
 		net_live_turn(m->net);
-	/* What was told comes before the death that it told of. */
-	if ((p[4].revents && take_end(m)) || p[1].revents)
+	if (p[1].revents)
 		return 1;
 	monitor_health_turn(m, p[2].revents != 0);
 	return 0;
@@ -339,7 +317,7 @@ static int watch(struct monitor *m, struct err *e)
 			return -1;
 		if (rc == 0)
 			continue;
-		if (!m->ended && reap(m, e) < 0)
+		if (reap(m, e) < 0)
 			return -1;
 		monitor_health_end(m);
 		crash_point("run-ended");
@@ -494,7 +472,6 @@ static void finish(struct monitor *m, const struct err *why)
 
 	own_kill(&m->init);
 	own_close(&m->netns);
-	own_close(&m->sync);
 	monitor_health_end(m);
 	own_close(&m->pidfd);
 	tty_raw_restore(&m->raw);

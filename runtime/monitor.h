@@ -26,13 +26,12 @@ struct monitor {
 	const struct run_spec *spec;
 	struct container *container;
 	struct container_head before; /* the first start */
-	bool ran;         /* the program was executed, once at least */
-	bool detached;    /* a process of its own */
-	bool direct;      /* nothing of its stdio is copied */
-	bool told_of_end; /* by PID 1, before the kernel ends it all */
+	bool ran;      /* the program was executed, once at least */
+	bool detached; /* a process of its own */
+	bool direct;   /* nothing of its stdio is copied */
 	pid_t init;
 	int pidfd;
-	int sync; /* during the start, and if told of the end until then */
+	int sync; /* during the start */
 	int signals;
 	sigset_t all;         /* of the signals that are blocked and read */
 	int userns;           /* init's user namespace, -1: none */

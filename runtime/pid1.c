@@ -4,14 +4,18 @@
  * See pid1.h for what it is given. It starts with all capabilities of its user
  * namespace and does, in this order:
  *
- *   1. read the conf; drop the bounding set to what the program keeps
- *   2. wait until the container is recorded (GO); a child, unless
- *      PID1_EXEC_ONLY, which shares our memory until its execve
- *   3. child: session, terminal, ids, capabilities, no_new_privs, seccomp,
- *      execve; a failure goes to the monitor in the words of a struct err
- *   4. parent: keep CAP_KILL alone, wait; forward every signal to the child;
- *      when it ends, end with its status, and the kernel ends the rest; with
- *      PID1_TELL_END the status goes ahead when there is no rest
+ *   1. hide (pid1_lock.h): the container must not look into this process nor,
+ *      before its execve, into the program
+ *   2. read the conf; drop the bounding set to what the program keeps
+ *   3. wait until the container is recorded (GO); fork, unless PID1_EXEC_ONLY
+ *   4. child: session, terminal, ids, capabilities, no_new_privs, seccomp;
+ *      wait until the parent is locked; execve. A failure goes to the monitor
+ *      in the words of a struct err
+ *   5. parent: lock itself (pid1_lock.h), wait; forward every signal to the
+ *      child; when it ends, end with its status, and the kernel ends the rest
+ *
+ * The child has memory of its own: while it gives up its privileges, its
+ * parent must not be a way to them, nor the other way round.
  *
  * Should: no memory allocation, no reading of anything in the container
  * except to explain a failed execve. Mustn't: outlive the monitor.
@@ -21,7 +25,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
@@ -41,9 +44,8 @@
 
 #include "base/vclone.h"
 #include "runtime/caps_apply.h"
+#include "runtime/pid1_lock.h"
 #include "runtime/sync.h"
-
-#define CAP_BIT_KILL (UINT64_C(1) << 5)
 
 /* Conf, groups and filter as they stand in the memfd. */
 struct given {
@@ -406,9 +408,12 @@ static _Noreturn void be_program(void *arg)
 	const struct pid1_conf *const c = &g->conf;
 	sigset_t none;
 
-	/* End of file on the first tells the monitor that execve worked. */
-	(void)syscall(SYS_close_range, PID1_CONF_FD, PID1_SYNC_FD,
-		      CLOSE_RANGE_CLOEXEC);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		die_sys("prctl", "PR_SET_DUMPABLE");
+	/* End of file on the second tells the monitor that execve worked. */
+	if (fcntl(PID1_CONF_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+	    fcntl(PID1_SYNC_FD, F_SETFD, FD_CLOEXEC) < 0)
+		die_sys("fcntl", "FD_CLOEXEC");
 	if (setsid() < 0 && errno != EPERM)
 		die_sys("setsid", "new session");
 	if ((c->flags & PID1_CTTY) && ioctl(0, TIOCSCTTY, 0) < 0)
@@ -427,6 +432,8 @@ static _Noreturn void be_program(void *arg)
 	/* The end of PID 1 is not the end of all here; at least of this one. */
 	else if ((c->flags & PID1_SHARED_PIDS) && !(c->flags & PID1_JOINED))
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (!(c->flags & PID1_EXEC_ONLY) && pid1_lock_wait() < 0)
+		die_sys("fcntl", "wait until PID 1 is locked");
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	exec_program(b->argv, b->env);
@@ -444,18 +451,14 @@ static int code_of(int status)
  * In a pid namespace of others nobody ends what the program leaves: all
  * orphans are ours (subreaper), and go until there are none.
  */
-static void end_children(void)
+static void end_children(int children_fd)
 {
 	char text[4096];
 
 	for (;;) {
-		const int fd = open("/proc/thread-self/children",
-				    O_RDONLY | O_CLOEXEC);
-		const ssize_t n =
-			fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		const ssize_t n = pread(children_fd, text, sizeof(text), 0);
 		pid_t pid = 0;
 
-		(void)close(fd);
 		for (ssize_t i = 0; i < n; i++) {
 			if (text[i] >= '0' && text[i] <= '9') {
 				pid = pid * 10 + (text[i] - '0');
@@ -470,21 +473,8 @@ static void end_children(void)
 	}
 }
 
-/* Nobody but us in the namespace: there is nothing more to come. */
-static void tell_end(int code)
-{
-	const struct sync_end m = {.step = SYNC_ENDED, .code = (uint32_t)code};
-	pid_t pid;
-
-	do {
-		pid = waitpid(-1, NULL, WNOHANG);
-	} while (pid > 0);
-	if (pid < 0)
-		(void)send(PID1_SYNC_FD, &m, sizeof(m), MSG_NOSIGNAL);
-}
-
 /* Reap all that is dead; ends with the program. */
-static void reap(pid_t program, uint32_t flags)
+static void reap(pid_t program, int children_fd)
 {
 	for (;;) {
 		int status = 0;
@@ -494,30 +484,28 @@ static void reap(pid_t program, uint32_t flags)
 			return;
 		if (pid != program)
 			continue;
-		if (flags & PID1_SHARED_PIDS)
-			end_children();
-		if (flags & PID1_TELL_END)
-			tell_end(code_of(status));
+		if (children_fd >= 0)
+			end_children(children_fd);
 		_exit(code_of(status));
 	}
 }
 
-static _Noreturn void be_init(pid_t program, uint32_t flags,
-			      const sigset_t *all)
+static _Noreturn void be_init(pid_t program, const struct pid1_conf *c)
 {
-	const uint32_t runs = SYNC_RUNS;
-	const bool tells = flags & PID1_TELL_END;
+	const int children_fd = c->flags & PID1_SHARED_PIDS
+					? open("/proc/thread-self/children",
+					       O_RDONLY | O_CLOEXEC)
+					: -1;
+	sigset_t all;
 
-	(void)syscall(SYS_close_range, 0, tells ? PID1_CONF_FD : PID1_SYNC_FD,
-		      0);
-	if (tells)
-		(void)send(PID1_SYNC_FD, &runs, sizeof(runs), MSG_NOSIGNAL);
-	(void)caps_apply_sets(CAP_BIT_KILL, CAP_BIT_KILL, 0, 0);
+	if (pid1_lock(program, children_fd, c->bounding) < 0)
+		die_sys("seccomp", "the filter of PID 1");
+	(void)sigfillset(&all);
 	for (;;) {
-		const int sig = sigwaitinfo(all, NULL);
+		const int sig = sigwaitinfo(&all, NULL);
 
 		if (sig == SIGCHLD)
-			reap(program, flags);
+			reap(program, children_fd);
 		else if (sig > 0)
 			(void)kill(program, sig);
 	}
@@ -549,17 +537,14 @@ int main(int argc, char **argv, char **env)
 	static struct given g;
 	const struct clone_args args = {.exit_signal = SIGCHLD};
 	struct birth b = {.given = &g, .argv = argv + 1, .env = env};
-	sigset_t all;
 	pid_t pid;
 
 	if (argc < 2)
 		return 125;
+	if (pid1_hide() < 0)
+		die_sys("prctl", "PR_SET_DUMPABLE");
 	(void)prctl(PR_SET_NAME, "prism-init", 0, 0, 0);
 	read_conf(&g);
-	/* Nobody in the container may look into it before the execve. */
-	if ((g.conf.flags & PID1_JOINED) &&
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		die_sys("prctl", "PR_SET_DUMPABLE");
 	/* The bounding set needs CAP_SETPCAP, so it goes first. */
 	if (caps_apply_bounding(g.conf.bounding, g.conf.last_cap) < 0)
 		die_sys("prctl", "PR_CAPBSET_DROP");
@@ -572,10 +557,11 @@ int main(int argc, char **argv, char **env)
 		be_program(&b);
 	if (g.conf.flags & PID1_SHARED_PIDS)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (pid1_lock_begin() < 0)
+		die_sys("fcntl", "lock of the conf");
 	/* All signals are blocked: by the monitor, before it made us. */
-	(void)sigfillset(&all);
-	pid = vclone(&args, VCLONE_WAIT, be_program, &b);
+	pid = vclone(&args, VCLONE_FORK, be_program, &b);
 	if (pid < 0)
 		die_sys("clone3", "the program");
-	be_init(pid, g.conf.flags, &all);
+	be_init(pid, &g.conf);
 }

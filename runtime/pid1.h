@@ -15,7 +15,7 @@
  * of the container's PID namespace.
  *
  * Errors: one struct sync_msg on PID1_SYNC_FD; end of file there means that
- * the program was executed, or with PID1_TELL_END a message.
+ * the program was executed.
  */
 #ifndef RUNTIME_PID1_H
 #define RUNTIME_PID1_H
@@ -36,7 +36,6 @@ enum pid1_flag {
 	PID1_TIED = 32,   /* the program dies with this process */
 	PID1_SHARED_PIDS = 64, /* no pid namespace of its own: end all itself */
 	PID1_WAIT_GO = 128,    /* SYNC_GO comes before the program */
-	PID1_TELL_END = 256,   /* SYNC_RUNS, and SYNC_ENDED if nobody is left */
 };
 
 struct pid1_conf {

@@ -113,29 +113,14 @@ static pid_t clone_init(struct monitor *m, struct nsjoin *join, struct birth *b,
 	return pid;
 }
 
-/*
- * The kernel needs about a third of a millisecond to take the namespaces down
- * after the program. Nobody is kept waiting for that where nothing that is the
- * host's or needs an end of its own hangs on them.
- */
-static bool is_told_of_end(const struct monitor *m)
-{
-	const struct run_spec *const s = m->spec;
-
-	return m->direct && !m->cgroup && !s->rootfs && s->n_mounts == 0 &&
-	       s->pid_ns == NS_OWN && !s->no_init && !net_is_wanted(s);
-}
-
 static int make_init(struct monitor *m, struct err *e)
 {
 	struct nsjoin join = NSJOIN_NONE;
-	struct birth b = {
-		.init = {.spec = m->spec,
-			 .container = m->container,
-			 .netns = -1,
-			 .pid1 = PID1_WAIT_GO |
-				 (m->told_of_end ? PID1_TELL_END : 0U),
-			 .stdio = m->stdio.theirs}};
+	struct birth b = {.init = {.spec = m->spec,
+				   .container = m->container,
+				   .netns = -1,
+				   .pid1 = PID1_WAIT_GO,
+				   .stdio = m->stdio.theirs}};
 	autoclose int theirs = -1;
 	int pair[2];
 	pid_t pid;
@@ -233,7 +218,7 @@ static int take_tty(struct monitor *m, struct err *e)
 	return tty_raw_enter(STDIN_FILENO, &m->raw, e);
 }
 
-/* GO, and then end of file, or RUNS, when the program was executed. */
+/* GO, and then end of file when the program was executed. */
 static int let_go(struct monitor *m, struct err *e)
 {
 	STEP(e, "start", "start the program");
@@ -251,8 +236,7 @@ static int let_go(struct monitor *m, struct err *e)
 			*e = why;
 		return -1;
 	}
-	return m->told_of_end ? sync_wait(m->sync, SYNC_RUNS, e)
-			      : sync_wait_exec(m->sync, e);
+	return sync_wait_exec(m->sync, e);
 }
 
 static int start_steps(struct monitor *m, struct err *e)
@@ -271,12 +255,9 @@ static int start_steps(struct monitor *m, struct err *e)
 
 int start_program(struct monitor *m, struct err *e)
 {
-	int rc;
+	const int rc = start_steps(m, e);
 
-	m->told_of_end = is_told_of_end(m);
-	rc = start_steps(m, e);
-	if (rc < 0 || !m->told_of_end)
-		own_close(&m->sync);
+	own_close(&m->sync);
 	if (rc < 0) {
 		own_kill(&m->init);
 		monitor_cgroup_explain(m, e);

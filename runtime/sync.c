@@ -10,7 +10,6 @@
 static const char *const names[SYNC_STEPS] = {
 	[SYNC_UNSHARED] = "UNSHARED", [SYNC_PLUMBED] = "PLUMBED",
 	[SYNC_TTY] = "TTY",           [SYNC_GO] = "GO",
-	[SYNC_RUNS] = "RUNS",         [SYNC_ENDED] = "ENDED",
 	[SYNC_ERROR] = "ERROR",
 };
 
@@ -156,16 +155,6 @@ int sync_wait_exec(int sock, struct err *e)
 		return err_set(e, ERR_INVALID, "unexpected message after GO");
 	*e = m.err;
 	return -1;
-}
-
-int sync_take_end(int sock)
-{
-	struct sync_end m;
-	const ssize_t n = recv(sock, &m, sizeof(m), MSG_DONTWAIT);
-
-	return n == (ssize_t)sizeof(m) && m.step == SYNC_ENDED && m.code < 256
-		       ? (int)m.code
-		       : -1;
 }
 
 void sync_die(int sock, const struct err *why)

@@ -7,8 +7,8 @@
  * as root exchanges one message (GO); user namespaces add UNSHARED/PLUMBED.
  *
  * End of file instead of a message means that the peer is dead or, for the
- * monitor after GO, that the program was executed. Where PID 1 is to tell the
- * end it keeps its socket, and RUNS says the same.
+ * monitor after GO, that the program was executed. From then on nothing is
+ * said: the end of a container is what the wait status of its PID 1 is.
  */
 #ifndef RUNTIME_SYNC_H
 #define RUNTIME_SYNC_H
@@ -22,8 +22,6 @@ enum sync_step {
 	SYNC_PLUMBED,  /* monitor -> init: maps written, fds may follow */
 	SYNC_TTY,      /* init -> monitor: the pty master comes with this */
 	SYNC_GO,       /* monitor -> init: all is recorded, run the program */
-	SYNC_RUNS,     /* PID1_TELL_END: the program was executed */
-	SYNC_ENDED,    /* PID1_TELL_END: a struct sync_end */
 	SYNC_ERROR,    /* either way: err says why */
 	SYNC_STEPS
 };
@@ -31,12 +29,6 @@ enum sync_step {
 struct sync_msg {
 	uint32_t step;  /* enum sync_step */
 	struct err err; /* when SYNC_ERROR */
-};
-
-/* SYNC_ENDED. Who sends it is in the container: it says what it likes. */
-struct sync_end {
-	uint32_t step;
-	uint32_t code; /* 0 to 255, of the program */
 };
 
 /* A connected SEQPACKET pair; both CLOEXEC. */
@@ -58,9 +50,6 @@ int sync_wait_fds(int sock, enum sync_step step, int *ret_fds, int max,
  * After GO: 0 when the program was executed (end of file), else its error.
  */
 int sync_wait_exec(int sock, struct err *e);
-
-/* What came of SYNC_ENDED, without waiting: the code; -1: none, nor later. */
-int sync_take_end(int sock);
 
 /* Report and end; for the child's roles. */
 _Noreturn void sync_die(int sock, const struct err *why);
