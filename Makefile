@@ -191,7 +191,7 @@ $(O)/prism-scope: $(O)/runtime/cgroup/scope_main.o $(O)/libbase.a
 		-o $@ $^ $(shell $(PKG) --libs libsystemd)
 
 # PID 1 of a container: a small static musl program whose bytes prism carries.
-PID1_SRC := runtime/pid1.c runtime/pid1_lock.c base/err.c base/vclone.c
+PID1_SRC := runtime/pid1.c runtime/pid1_lock.c base/err.c
 $(O)/pid1: $(PID1_SRC) $(wildcard runtime/*.h base/*.h) $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,MUSL,$@)

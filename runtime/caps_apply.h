@@ -43,6 +43,8 @@ static inline int caps_apply_bounding(uint64_t keep, int last_cap)
 	return 0;
 }
 
+#define CAP_BIT(cap) (UINT64_C(1) << (cap))
+
 /* The permitted ones of this process; 0 if the kernel does not say. */
 static inline uint64_t caps_apply_permitted(void)
 {

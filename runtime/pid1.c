@@ -4,9 +4,10 @@
  * See pid1.h for what it is given. It starts with all capabilities of its user
  * namespace and does, in this order:
  *
- *   1. hide (pid1_lock.h): the container must not look into this process nor,
- *      before its execve, into the program
- *   2. read the conf; drop the bounding set to what the program keeps
+ *   1. read the conf; hide (pid1_lock.h): the container must not look into this
+ *      process nor, before its execve, into the program
+ *   2. drop the bounding set to what the program keeps; the joiner of an exec,
+ *      also the ids and all other capabilities
  *   3. wait until the container is recorded (GO); fork, unless PID1_EXEC_ONLY
  *   4. child: session, terminal, ids, capabilities, no_new_privs, seccomp;
  *      wait until the parent is locked; execve. A failure goes to the monitor
@@ -42,7 +43,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/vclone.h"
 #include "runtime/caps_apply.h"
 #include "runtime/pid1_lock.h"
 #include "runtime/sync.h"
@@ -375,7 +375,7 @@ static void become_user(const struct given *g)
 		return;
 	give_stdio(c);
 	/* Keep permitted over the change, to set it exactly afterwards. */
-	if (c->permitted != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		die_sys("prctl", "PR_SET_KEEPCAPS");
 	if (syscall(SYS_setresuid, c->uid, c->uid, c->uid) < 0)
 		die_sys("setresuid", "the program's user");
@@ -395,15 +395,64 @@ static void tie(void)
 		_exit(137);
 }
 
+static bool filters_before_fork(const struct pid1_conf *c)
+{
+	return (c->flags & PID1_JOINED) && !(c->flags & PID1_OWN_FILTER);
+}
+
+/*
+ * The joiner of an exec is out of the container's sight, its child is not: from
+ * its birth on that must not have more than the program has, or a container
+ * with CAP_SYS_PTRACE would take it. So the joiner becomes what the program is
+ * to be; it alone keeps CAP_KILL. prism's own filter lets pass what a joiner
+ * does. One of the user's may not, and is loaded by the child: without
+ * no_new_privs that takes CAP_SYS_ADMIN until then.
+ */
+static void join_as_program(const struct given *g)
+{
+	const struct pid1_conf *const c = &g->conf;
+	const bool early = filters_before_fork(c);
+	uint64_t keep = c->permitted | CAP_BIT(CAP_KILL);
+
+	if (early && (c->flags & PID1_NEW_PRIVS))
+		load_filter(g);
+	if (!early && (c->flags & PID1_NEW_PRIVS))
+		keep |= CAP_BIT(CAP_SYS_ADMIN);
+	keep &= caps_apply_permitted();
+	become_user(g);
+	if (caps_apply_sets(keep, keep, c->inheritable, 0) < 0)
+		die_sys("capset", "the joiner's capabilities");
+	if (c->flags & PID1_TIED)
+		tie();
+	if (early && !(c->flags & PID1_NEW_PRIVS))
+		load_filter(g);
+}
+
 struct birth {
 	const struct given *given;
 	char **argv;
 	char **env;
 };
 
-static _Noreturn void be_program(void *arg)
+static void take_session(const struct pid1_conf *c)
 {
-	const struct birth *const b = arg;
+	if (setsid() < 0 && errno != EPERM)
+		die_sys("setsid", "new session");
+	if ((c->flags & PID1_CTTY) && ioctl(0, TIOCSCTTY, 0) < 0)
+		die_sys("ioctl", "TIOCSCTTY on the terminal");
+}
+
+/* The filter may refuse what waiting takes, so it comes after. */
+static void filter_when_locked(const struct given *g)
+{
+	if (!(g->conf.flags & PID1_EXEC_ONLY) && pid1_lock_wait() < 0)
+		die_sys("fcntl", "wait until PID 1 is locked");
+	if (!filters_before_fork(&g->conf))
+		load_filter(g);
+}
+
+static _Noreturn void be_program(const struct birth *b)
+{
 	const struct given *const g = b->given;
 	const struct pid1_conf *const c = &g->conf;
 	sigset_t none;
@@ -414,26 +463,22 @@ static _Noreturn void be_program(void *arg)
 	if (fcntl(PID1_CONF_FD, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(PID1_SYNC_FD, F_SETFD, FD_CLOEXEC) < 0)
 		die_sys("fcntl", "FD_CLOEXEC");
-	if (setsid() < 0 && errno != EPERM)
-		die_sys("setsid", "new session");
-	if ((c->flags & PID1_CTTY) && ioctl(0, TIOCSCTTY, 0) < 0)
-		die_sys("ioctl", "TIOCSCTTY on the terminal");
+	take_session(c);
 	/* Without no_new_privs only CAP_SYS_ADMIN may load a filter. */
 	if (c->flags & PID1_NEW_PRIVS)
-		load_filter(g);
-	become_user(g);
+		filter_when_locked(g);
+	if (!(c->flags & PID1_JOINED))
+		become_user(g);
 	if (caps_apply_sets(c->permitted, c->permitted, c->inheritable,
 			    c->ambient) < 0)
 		die_sys("capset", "the program's capabilities");
-	if (!(c->flags & PID1_NEW_PRIVS))
-		load_filter(g);
 	if (c->flags & PID1_TIED)
 		tie();
 	/* The end of PID 1 is not the end of all here; at least of this one. */
 	else if ((c->flags & PID1_SHARED_PIDS) && !(c->flags & PID1_JOINED))
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (!(c->flags & PID1_EXEC_ONLY) && pid1_lock_wait() < 0)
-		die_sys("fcntl", "wait until PID 1 is locked");
+	if (!(c->flags & PID1_NEW_PRIVS))
+		filter_when_locked(g);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	exec_program(b->argv, b->env);
@@ -532,19 +577,29 @@ static void read_conf(struct given *g)
 		die_sys("pread", "the conf of PID 1");
 }
 
+/* A copy: clone3(2) is what prism's filter refuses. */
+static pid_t fork_program(const struct birth *b)
+{
+	const long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid < 0)
+		die_sys("clone", "the program");
+	if (pid == 0)
+		be_program(b);
+	return (pid_t)pid;
+}
+
 int main(int argc, char **argv, char **env)
 {
 	static struct given g;
-	const struct clone_args args = {.exit_signal = SIGCHLD};
-	struct birth b = {.given = &g, .argv = argv + 1, .env = env};
-	pid_t pid;
+	const struct birth b = {.given = &g, .argv = argv + 1, .env = env};
 
 	if (argc < 2)
 		return 125;
-	if (pid1_hide() < 0)
+	read_conf(&g);
+	if (pid1_hide(g.conf.flags & PID1_JOINED) < 0)
 		die_sys("prctl", "PR_SET_DUMPABLE");
 	(void)prctl(PR_SET_NAME, "prism-init", 0, 0, 0);
-	read_conf(&g);
 	/* The bounding set needs CAP_SETPCAP, so it goes first. */
 	if (caps_apply_bounding(g.conf.bounding, g.conf.last_cap) < 0)
 		die_sys("prctl", "PR_CAPBSET_DROP");
@@ -557,11 +612,10 @@ int main(int argc, char **argv, char **env)
 		be_program(&b);
 	if (g.conf.flags & PID1_SHARED_PIDS)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (g.conf.flags & PID1_JOINED)
+		join_as_program(&g);
 	if (pid1_lock_begin() < 0)
 		die_sys("fcntl", "lock of the conf");
 	/* All signals are blocked: by the monitor, before it made us. */
-	pid = vclone(&args, VCLONE_FORK, be_program, &b);
-	if (pid < 0)
-		die_sys("clone3", "the program");
-	be_init(pid, &g.conf);
+	be_init(fork_program(&b), &g.conf);
 }

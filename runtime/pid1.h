@@ -36,6 +36,7 @@ enum pid1_flag {
 	PID1_TIED = 32,   /* the program dies with this process */
 	PID1_SHARED_PIDS = 64, /* no pid namespace of its own: end all itself */
 	PID1_WAIT_GO = 128,    /* SYNC_GO comes before the program */
+	PID1_OWN_FILTER = 256, /* the user's: it may refuse what we need */
 };
 
 struct pid1_conf {

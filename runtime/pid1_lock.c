@@ -15,9 +15,6 @@
 #include "runtime/caps_apply.h"
 #include "runtime/pid1.h"
 
-#define CAP_BIT_KILL   (UINT64_C(1) << CAP_KILL)
-#define CAP_BIT_PTRACE (UINT64_C(1) << CAP_SYS_PTRACE)
-
 #if defined(__x86_64__)
 #define OUR_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -89,10 +86,13 @@ static int lock_call(int op)
 	return rc;
 }
 
-int pid1_hide(void)
+int pid1_hide(bool joiner)
 {
-	/* Until we are locked no other process here has as much as we have. */
-	return caps_apply_permitted() & CAP_BIT_PTRACE
+	/*
+	 * The joiner is nobody's to look at. PID 1 has more than any process
+	 * that sees it until it is locked.
+	 */
+	return joiner || (caps_apply_permitted() & CAP_BIT(CAP_SYS_PTRACE))
 		       ? prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 		       : 0;
 }
@@ -112,13 +112,13 @@ static uint64_t unused_one(uint64_t ours, uint64_t program_may)
 {
 	const uint64_t more = ours & ~program_may;
 
-	return ours & CAP_BIT_PTRACE ? 0 : more & (~more + 1);
+	return ours & CAP_BIT(CAP_SYS_PTRACE) ? 0 : more & (~more + 1);
 }
 
 int pid1_lock(pid_t program, int children_fd, uint64_t program_may)
 {
 	const uint64_t ours = caps_apply_permitted();
-	const uint64_t used = ours & CAP_BIT_KILL;
+	const uint64_t used = ours & CAP_BIT(CAP_KILL);
 
 	if (caps_apply_sets(used | unused_one(ours, program_may), used, 0, 0) <
 		    0 ||

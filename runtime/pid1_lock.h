@@ -26,11 +26,12 @@
 #ifndef RUNTIME_PID1_LOCK_H
 #define RUNTIME_PID1_LOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Of the process that is to be PID 1, before it does anything else. */
-int pid1_hide(void);
+/* Of the process that is to be PID 1 or the joiner of an exec, at once. */
+int pid1_hide(bool joiner);
 
 int pid1_lock_begin(void);
 

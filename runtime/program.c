@@ -51,6 +51,7 @@ static int fill_filter(const struct caps_sets *sets, struct program *p,
 	if (s->seccomp_off)
 		return 0;
 	if (s->filter) {
+		p->conf.flags |= PID1_OWN_FILTER;
 		if (s->n_filter > ARRAY_LEN(p->filter))
 			return err_set(e, ERR_TOOBIG,
 				       "seccomp filter of %zu instructions",

@@ -30,6 +30,15 @@
 
 static int bad;
 
+static int number(const char *s)
+{
+	int n = 0;
+
+	for (; *s >= '0' && *s <= '9'; s++)
+		n = n * 10 + (*s - '0');
+	return n;
+}
+
 /* ---- the ways into PID 1 ---------------------------------------------------- */
 
 static void must_refuse(const char *what, long rc)
@@ -211,11 +220,11 @@ static int drive(const char *code)
 	must_be_cut_off("mmap", SYS_mmap, 0, 0, 7);
 	must_be_cut_off("kill of us", SYS_kill, getpid(), 0, 0);
 	if (code) {
-		forge_end((uint32_t)atoi(code));
+		forge_end((uint32_t)number(code));
 		(void)printf("forged, %d calls worked\n", bad);
 		(void)fflush(stdout);
 		(void)sleep(1);
-		(void)call(SYS_exit_group, atoi(code), 0, 0, 0);
+		(void)call(SYS_exit_group, number(code), 0, 0, 0);
 	}
 	regs(PTRACE_SETREGSET, &before);
 	must("detach", ptrace(PTRACE_DETACH, 1, NULL, NULL));
@@ -290,7 +299,7 @@ static pid_t newest(void)
 		return 0;
 	text[n] = '\0';
 	last = strrchr(text, ' ');
-	return last ? (pid_t)atoi(last + 1) : 0;
+	return last ? number(last + 1) : 0;
 }
 
 /* Numbers are given in order: the next ones are of those that start. */
