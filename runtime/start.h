@@ -6,8 +6,8 @@
  * dies with it (PDEATHSIG), and the kernel ends all the rest.
  *
  * In the foreground the caller is the monitor: its terminal and signals are
- * the program's. With --rm and without -t its fds are too, and nothing is
- * copied. Detached, the monitor is a process of its own, in its own session
+ * the program's. With --rm and without -t its pipes and sockets are too, and
+ * are not copied (stdfds.h). Detached, the monitor is a process of its own, in its own session
  * and small: it keeps the log, serves clients (attach.h), checks the health and
  * starts the program again as the restart policy says.
  */

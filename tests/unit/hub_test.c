@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -469,6 +470,102 @@ static void the_next_start_goes_on_with_the_same_log(void **state)
 	rig_free(&r);
 }
 
+/* ---- the caller's files alone ----------------------------------------------------- */
+
+/* No log, no socket, no clients: as of a run that keeps nothing. */
+static void plain_make(struct rig *r, struct hub_conf c)
+{
+	struct hub_ends ends = HUB_ENDS_NONE;
+	struct err e = {0};
+
+	*r = (struct rig){.dir = -1, .err = -1};
+	c.dir_fd = -1;
+	r->h = hub_make(&c);
+	make_pipe(&ends.in_theirs, &ends.in);
+	r->in = fcntl(ends.in_theirs, F_DUPFD_CLOEXEC, 3);
+	make_pipe(&ends.out, &r->out);
+	must(hub_connect(r->h, &ends, &e), &e);
+}
+
+static void plain_free(struct rig *r)
+{
+	hub_free(r->h);
+	own_close(&r->in);
+	own_close(&r->out);
+}
+
+/* A file without a name that holds the text, its offset at the beginning. */
+static int file_of(const char *text)
+{
+	const int fd = memfd_create("hub", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	put(fd, text);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+static void unread_input_is_given_back(void **state)
+{
+	struct hub_conf c = nobody;
+	struct rig r;
+	char buf[4];
+
+	(void)state;
+	c.own_in = file_of("one two three");
+	plain_make(&r, c);
+	turns(r.h, 3);
+	assert_int_equal(lseek(c.own_in, 0, SEEK_CUR), 13);
+	assert_int_equal(read(r.in, buf, 4), 4);
+	until_done(r.h);
+	assert_int_equal(lseek(c.own_in, 0, SEEK_CUR), 4);
+	(void)close(c.own_in);
+	plain_free(&r);
+}
+
+static void output_after_the_end_is_not_waited_for(void **state)
+{
+	struct hub_conf c = nobody;
+	struct rig r;
+	char buf[16] = "";
+
+	(void)state;
+	c.own_out = file_of("");
+	plain_make(&r, c);
+	put(r.out, "last");
+	hub_ended(r.h);
+	/* By what it left running. */
+	put(r.out, "later");
+	while (!hub_done(r.h))
+		(void)turn(r.h, hub_timeout_ms(r.h));
+	assert_int_equal(pread(c.own_out, buf, sizeof(buf), 0), 4);
+	assert_string_equal(buf, "last");
+	(void)close(c.own_out);
+	plain_free(&r);
+}
+
+static void a_file_that_takes_nothing_is_told(void **state)
+{
+	struct hub_conf c = nobody;
+	struct err e = {0};
+	struct rig r;
+
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	c.own_out = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	plain_make(&r, c);
+	put(r.out, "x");
+	assert_int_equal(hub_lost(r.h, &e), 0);
+	turns(r.h, 3);
+	assert_int_equal(hub_lost(r.h, &e), -1);
+	assert_string_equal(e.text,
+			    "write stdout: ENOSPC (No space left on device)");
+	assert_int_equal(write(r.out, "y", 1), -1);
+	assert_int_equal(errno, EPIPE);
+	(void)close(c.own_out);
+	plain_free(&r);
+}
+
 /* ---- input --------------------------------------------------------------------- */
 
 static void expect_input(struct rig *r, const char *want)
@@ -676,6 +773,9 @@ int main(void)
 		cmocka_unit_test(the_code_reaches_who_was_talking),
 		cmocka_unit_test(a_stuck_client_is_left_at_the_end),
 		cmocka_unit_test(the_next_start_goes_on_with_the_same_log),
+		cmocka_unit_test(unread_input_is_given_back),
+		cmocka_unit_test(output_after_the_end_is_not_waited_for),
+		cmocka_unit_test(a_file_that_takes_nothing_is_told),
 		cmocka_unit_test(clients_type),
 		cmocka_unit_test(the_end_of_input_arrives),
 		cmocka_unit_test(the_caller_s_input),
