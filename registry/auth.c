@@ -10,6 +10,7 @@
 #include "base/trace.h"
 #include "registry/challenge.h"
 #include "registry/creds.h"
+#include "registry/reach.h"
 
 /* What one endpoint takes for one scope. */
 struct ticket {
@@ -147,6 +148,7 @@ int auth_check_realm(const struct regconf *conf, const struct url *origin,
 {
 	const bool inside =
 		host_is_private(origin->host) || host_is_private(peer);
+	const char *why;
 
 	if (!realm->tls && !may_be_plain(conf, origin, realm))
 		return err_set(e, ERR_AUTH,
@@ -157,6 +159,13 @@ int auth_check_realm(const struct regconf *conf, const struct url *origin,
 			       "its token server %s is in a private network, "
 			       "where the registry is not: refused",
 			       realm->shown);
+	why = url_same_place(origin, realm) ? NULL
+					    : reach_refuses(realm->host, peer);
+	if (why)
+		return err_set(e, ERR_AUTH,
+			       "its token server %s is refused, for that "
+			       "address is %s",
+			       realm->shown, why);
 	*ret_only_public = !inside;
 	return 0;
 }
@@ -270,10 +279,18 @@ static char *refresh_form(const struct creds *c, const char *service,
 	return buf_take(&b);
 }
 
-static int ask_token(const struct auth_target *target, const struct url *realm,
-		     const char *form, const char *basic, bool only_public,
-		     char **ret_header, struct err *e)
+/* What we are sent to for a token, and by whom. */
+struct realm {
+	struct url url;
+	bool only_public;
+	char peer[64]; /* of the registry; "": a proxy's */
+};
+
+static int ask_token(const struct auth_target *target, const struct realm *r,
+		     const char *form, const char *basic, char **ret_header,
+		     struct err *e)
 {
+	const struct url *const realm = &r->url;
 	STEP(e, "token", "ask %s for a token", realm->host);
 	struct token_ask k = {.answer = buf_make(TOKEN_MAX)};
 	struct transfer t = {
@@ -285,10 +302,12 @@ static int ask_token(const struct auth_target *target, const struct url *realm,
 		.authorization = basic,
 		.server = realm->host,
 		.direct = host_is_loopback(realm->host),
-		.only_public = only_public,
+		.only_public = r->only_public,
+		.sent = !url_same_place(realm, &target->origin),
 		.limit_ms = 4 * http_stall_ms(target->auth->env->http),
 	};
 
+	memcpy(t.home, r->peer, sizeof(t.home));
 	transfer_begin(&t, realm);
 	const int rc = transfer_run(&t, e);
 	transfer_end(&t);
@@ -314,37 +333,48 @@ static int add_scopes(struct url *realm, const char *scope, struct err *e)
 	return end ? add_scopes(realm, end + 1, e) : 0;
 }
 
-static int bearer(const struct auth_target *target,
-		  const struct http_exchange *x, const struct challenge *c,
-		  const struct creds *creds, char **ret_header, struct err *e)
+static int ask_realm(const struct auth_target *target,
+		     const struct challenge *c, const struct creds *creds,
+		     struct realm *r, char **ret_header, struct err *e)
 {
-	autourl struct url realm = {0};
 	const char *const scope = target->scope;
 	autosecret char *form = NULL;
 	autosecret char *basic = NULL;
-	bool only_public;
 
-	if (url_parse(c->realm, &realm, e) < 0)
-		return err_prefix(e, "its token server");
-	if (auth_check_realm(target->auth->conf, &target->origin, x->peer,
-			     &realm, &only_public, e) < 0)
-		return -1;
 	if (creds->identity) {
 		form = refresh_form(creds, c->service, scope);
 	} else if ((*c->service &&
-		    url_add_query(&realm, "service", c->service, e) < 0) ||
-		   (scope && add_scopes(&realm, scope, e) < 0)) {
+		    url_add_query(&r->url, "service", c->service, e) < 0) ||
+		   (scope && add_scopes(&r->url, scope, e) < 0)) {
 		return -1;
 	}
 	if (creds->user && !form)
 		basic = creds_basic(creds);
-	if (ask_token(target, &realm, form, basic, only_public, ret_header,
-		      e) == 0)
+	if (ask_token(target, r, form, basic, ret_header, e) == 0)
 		return 0;
 	if (e->kind != ERR_AUTH || !creds_are_set(creds))
 		return -1;
 	(void)err_append(e, " (with the credentials of %s)", creds->source);
 	return hint_at_login(target, e);
+}
+
+static int bearer(const struct auth_target *target,
+		  const struct http_exchange *x, const struct challenge *c,
+		  const struct creds *creds, char **ret_header, struct err *e)
+{
+	struct realm r = {0};
+	int rc;
+
+	if (url_parse(c->realm, &r.url, e) < 0)
+		return err_prefix(e, "its token server");
+	if (x->direct || !reach_is_proxy(x->peer, x->peer_port))
+		memcpy(r.peer, x->peer, sizeof(r.peer));
+	rc = auth_check_realm(target->auth->conf, &target->origin, r.peer,
+			      &r.url, &r.only_public, e);
+	if (rc == 0)
+		rc = ask_realm(target, c, creds, &r, ret_header, e);
+	url_free(&r.url);
+	return rc;
 }
 
 /* ---- 401 ----------------------------------------------------------------- */

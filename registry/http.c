@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "registry/reach.h"
 
 #define HEAD_MAX    KIB(64)
 #define ERROR_MAX   KIB(8)
@@ -263,6 +265,31 @@ static int on_seek(void *ctx, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+static bool may_reach(struct http_exchange *x, const char *number,
+		      uint16_t port)
+{
+	const char *const why = x->sent ? reach_refuses(number, x->home) : NULL;
+
+	if (!why || (!x->direct && reach_is_proxy(number, port)))
+		return true;
+	x->unreachable = why;
+	keep(x->there, sizeof(x->there), number, strlen(number));
+	return false;
+}
+
+static uint16_t port_of(const struct sockaddr *a)
+{
+	union {
+		const struct sockaddr *any;
+		const struct sockaddr_in *v4;
+		const struct sockaddr_in6 *v6;
+	} u = {a};
+
+	if (a->sa_family == AF_INET)
+		return ntohs(u.v4->sin_port);
+	return a->sa_family == AF_INET6 ? ntohs(u.v6->sin6_port) : 0;
+}
+
 /*
  * The last moment before a connection: names have become addresses. A token
  * server whose name leads into our own network is held back here.
@@ -274,14 +301,33 @@ static curl_socket_t on_socket(void *ctx, curlsocktype why,
 	char text[NI_MAXHOST];
 
 	(void)why;
-	if (x->only_public &&
+	if ((x->only_public || x->sent) &&
 	    getnameinfo(&a->addr, a->addrlen, text, sizeof(text), NULL, 0,
-			NI_NUMERICHOST) == 0 &&
-	    host_is_private(text)) {
-		x->was_private = true;
-		return CURL_SOCKET_BAD;
+			NI_NUMERICHOST) == 0) {
+		if (!may_reach(x, text, port_of(&a->addr)))
+			return CURL_SOCKET_BAD;
+		if (x->only_public && host_is_private(text) &&
+		    (x->direct || !reach_is_proxy(text, port_of(&a->addr)))) {
+			x->was_private = true;
+			return CURL_SOCKET_BAD;
+		}
 	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/*
+ * And before the request: a connection that somebody else made may serve again,
+ * and was not looked at for this one.
+ */
+static int on_request(void *ctx, char *peer, char *own, int peer_port,
+		      int own_port)
+{
+	struct http_exchange *const x = ctx;
+
+	(void)own;
+	(void)own_port;
+	return may_reach(x, peer, (uint16_t)peer_port) ? CURL_PREREQFUNC_OK
+						       : CURL_PREREQFUNC_ABORT;
 }
 
 /* ---- an exchange --------------------------------------------------------- */
@@ -359,6 +405,8 @@ static void set_options(struct http *h, struct http_exchange *x)
 	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
 	(void)curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	(void)curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
+	(void)curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request);
+	(void)curl_easy_setopt(c, CURLOPT_PREREQDATA, x);
 	(void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
 	(void)curl_easy_setopt(c, CURLOPT_PRIVATE, x);
 	if (x->direct)
@@ -410,6 +458,7 @@ void http_stop(struct http *h, struct http_exchange *x)
 static void finish(struct http *h, struct http_exchange *x, CURLcode code)
 {
 	const char *peer = NULL;
+	long port = 0;
 
 	/* An answer without a body has not been asked for its head yet. */
 	if (code == CURLE_OK && ask_head(x) < 0)
@@ -417,8 +466,10 @@ static void finish(struct http *h, struct http_exchange *x, CURLcode code)
 	(void)curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE,
 				&x->got.status);
 	(void)curl_easy_getinfo(x->easy, CURLINFO_PRIMARY_IP, &peer);
+	(void)curl_easy_getinfo(x->easy, CURLINFO_PRIMARY_PORT, &port);
 	if (peer)
 		keep(x->peer, sizeof(x->peer), peer, strlen(peer));
+	x->peer_port = (uint16_t)port;
 	/* The status is known and it is an error: its page may be cut. */
 	if (code == CURLE_WRITE_ERROR && !x->refused && !is_wanted(x))
 		code = CURLE_OK;

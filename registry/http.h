@@ -69,6 +69,8 @@ struct http_exchange {
 	uint64_t range;   /* first byte wanted; 0: no Range header */
 	bool direct;      /* past any proxy: loopback */
 	bool only_public; /* refuse to connect to private addresses */
+	bool sent;        /* the other side named it: reach.h is asked */
+	const char *home; /* for that; may be NULL */
 	int64_t limit_ms; /* for the whole; 0: none */
 
 	/*
@@ -82,16 +84,19 @@ struct http_exchange {
 
 	/* The result. */
 	bool done;
-	CURLcode code;    /* CURLE_OK: the answer came whole */
-	bool stalled;     /* given up, code means nothing */
-	bool refused;     /* head or sink said no: err */
-	bool was_private; /* only_public held it back */
+	CURLcode code;           /* CURLE_OK: the answer came whole */
+	bool stalled;            /* given up, code means nothing */
+	bool refused;            /* head or sink said no: err */
+	bool was_private;        /* only_public held it back */
+	const char *unreachable; /* reach.h did: why */
+	char there[64];          /* and the address */
 	struct err err;
 	struct http_head got;
 	struct buf error;
 	uint64_t n_body; /* bytes given to sink */
 	uint64_t n_sent; /* bytes of the body given to libcurl */
 	char peer[64];   /* numeric address that answered */
+	uint16_t peer_port;
 
 	/* http.c's own */
 	CURL *easy;

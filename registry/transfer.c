@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "registry/creds.h"
+#include "registry/reach.h"
 #include "registry/text.h"
 
 #define BACKOFF_MAX_MS 60000
@@ -205,6 +206,25 @@ static void say_where(const struct transfer *t, struct err *e)
 		(void)err_append(e, " (redirected to %s)", t->at.host);
 }
 
+/* there: the number, where host is a name. */
+static int refuse_place(struct transfer *t, const char *host, const char *there,
+			const char *why)
+{
+	const bool named = *there && strcmp(host, there) != 0;
+
+	return err_set(&t->err, ERR_NET,
+		       "%s: it sends us to %s%s%s%s: refused, for that address "
+		       "is %s",
+		       t->server, host, named ? " (" : "", named ? there : "",
+		       named ? ")" : "", why);
+}
+
+/* Where the user said, it is his choice. */
+static bool is_sent(const struct transfer *t, const struct url *to)
+{
+	return t->sent || !url_same_place(to, &t->origin);
+}
+
 static void broken(struct transfer *t)
 {
 	const struct http_exchange *const x = &t->x;
@@ -217,6 +237,8 @@ static void broken(struct transfer *t)
 	else if (x->stalled)
 		err_set(&t->err, ERR_NET, "%s: no byte for %lld s", t->server,
 			(long long)http_stall_ms(t->env->http) / 1000);
+	else if (x->unreachable)
+		(void)refuse_place(t, t->at.host, x->there, x->unreachable);
 	else if (x->was_private)
 		err_set(&t->err, ERR_AUTH,
 			"%s: its address is a private one, where %s is not",
@@ -227,12 +249,16 @@ static void broken(struct transfer *t)
 	else
 		err_set(&t->err, ERR_NET, "cannot reach %s: %s", t->server,
 			http_failure(x));
-	say_where(t, &t->err);
-	hint_of(x->code, &t->err);
+	if (!x->unreachable) {
+		say_where(t, &t->err);
+		hint_of(x->code, &t->err);
+	}
 	/* Who is not there, or not who he should be, will not be soon. */
-	if (x->was_private || why == FAILURE_CONNECT || why == FAILURE_TLS ||
-	    why == FAILURE_CERTIFICATE ||
-	    (t->probing && why == FAILURE_NOT_HTTP))
+	if (x->unreachable)
+		fail(t, FAILURE_ANSWER);
+	else if (x->was_private || why == FAILURE_CONNECT ||
+		 why == FAILURE_TLS || why == FAILURE_CERTIFICATE ||
+		 (t->probing && why == FAILURE_NOT_HTTP))
 		fail(t, why);
 	else
 		retry(t, -1, why);
@@ -317,6 +343,7 @@ static void answered_with_error(struct transfer *t)
 static void redirected(struct transfer *t)
 {
 	autourl struct url next = {0};
+	const char *why;
 
 	if (++t->redirects > REDIRECTS_MAX) {
 		err_set(&t->err, ERR_NET, "%s: more than %d redirects",
@@ -342,6 +369,16 @@ static void redirected(struct transfer *t)
 			"%s: a redirect with credentials to another host (%s) "
 			"is refused",
 			t->server, next.shown);
+		fail(t, FAILURE_ANSWER);
+		return;
+	}
+	/* Known from an answer of its own, if no proxy was between. */
+	if (!*t->home && !is_sent(t, &t->at) &&
+	    (t->direct || !reach_is_proxy(t->x.peer, t->x.peer_port)))
+		memcpy(t->home, t->x.peer, sizeof(t->home));
+	why = is_sent(t, &next) ? reach_refuses(next.host, t->home) : NULL;
+	if (why) {
+		(void)refuse_place(t, next.host, "", why);
 		fail(t, FAILURE_ANSWER);
 		return;
 	}
@@ -511,6 +548,8 @@ static void start(struct transfer *t)
 		.range = from,
 		.direct = t->direct,
 		.only_public = t->only_public,
+		.sent = is_sent(t, &t->at),
+		.home = t->home,
 		.limit_ms = t->limit_ms,
 		.head = t->ops->head,
 		.sink = t->ops->sink,

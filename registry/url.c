@@ -133,8 +133,12 @@ void url_free(struct url *u)
 
 bool url_same_origin(const struct url *a, const struct url *b)
 {
-	return a->tls == b->tls && a->port == b->port &&
-	       !strcasecmp(a->host, b->host);
+	return a->tls == b->tls && url_same_place(a, b);
+}
+
+bool url_same_place(const struct url *a, const struct url *b)
+{
+	return a->port == b->port && !strcasecmp(a->host, b->host);
 }
 
 /* ---- what a host is ------------------------------------------------------ */
@@ -155,8 +159,7 @@ static void bare(const char *host, char ret[64])
 	ret[n] = '\0';
 }
 
-/* An address as 4 or 16 bytes; IPv4 inside IPv6 comes out as IPv4. */
-static size_t address(const char *host, unsigned char ret[16])
+size_t host_address(const char *host, unsigned char ret[16])
 {
 	static const unsigned char mapped[12] = {0, 0, 0, 0, 0,    0,
 						 0, 0, 0, 0, 0xff, 0xff};
@@ -193,7 +196,7 @@ static bool is_ip6_loopback(const unsigned char a[16])
 bool host_is_loopback(const char *host)
 {
 	unsigned char a[16];
-	const size_t n = address(host, a);
+	const size_t n = host_address(host, a);
 
 	if (n == 4)
 		return a[0] == 127;
@@ -215,7 +218,7 @@ bool host_is_private(const char *host)
 {
 	static const unsigned char none[16];
 	unsigned char a[16];
-	const size_t n = address(host, a);
+	const size_t n = host_address(host, a);
 
 	if (n == 4)
 		return is_private4(a);

@@ -36,6 +36,8 @@ void url_free(struct url *u);
 
 /* Scheme, host and port: what credentials are bound to. */
 bool url_same_origin(const struct url *a, const struct url *b);
+/* Host and port: which scheme is spoken there may have to be found out. */
+bool url_same_place(const struct url *a, const struct url *b);
 
 /* localhost, *.localhost, 127/8, ::1 - by name or number, never by lookup. */
 bool host_is_loopback(const char *host);
@@ -44,6 +46,12 @@ bool host_is_loopback(const char *host);
  * loopback, private, link-local, unspecified. Takes "[::1]" and "::1".
  */
 bool host_is_private(const char *host);
+
+/*
+ * The number that a host is, as 4 or 16 bytes: which. IPv4 mapped into IPv6
+ * comes out as IPv4. 0: it is a name.
+ */
+size_t host_address(const char *host, unsigned char ret[16]);
 
 /*
  * Split "host:port", "[v6]:port", "host": host_len and port (0: none).

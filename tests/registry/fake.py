@@ -2,11 +2,11 @@
 """A registry that misbehaves on request (Distribution API v2).
 
     fake.py [--layout DIR] [--port-file FILE] [--cert FILE] [--life SECONDS]
-            [--stay]
+            [--stay] [--address ADDRESS]
 
 Serves, under every repository name, one made-up image (an index, a manifest,
 a config, three layers) and, with --layout, what an OCI layout directory holds.
-Four listeners on free loopback ports: "main" and "other" (where blobs can be
+Four listeners on free ports of 127.0.0.1 (or ADDRESS): "main" and "other" (where blobs can be
 redirected to) speak HTTP; "tls" and "rogue" HTTPS, each with a certificate of
 its own making. That of "tls" goes to --cert, to be trusted; nobody can trust
 "rogue". The ports go to FILE, or to standard output, as one line of JSON with
@@ -159,9 +159,10 @@ class Content:
 class State:
     """What is to go wrong, and what has been seen."""
 
-    def __init__(self, content):
+    def __init__(self, content, address):
         self.lock = threading.Lock()
         self.content = content
+        self.address = address
         self.ports = {}
         self.reset({})
 
@@ -179,7 +180,7 @@ class State:
         for name, port in self.ports.items():
             scheme = 'https' if name in SECURE else 'http'
             text = text.replace('{%s}' % name,
-                                '%s://127.0.0.1:%d' % (scheme, port))
+                                '%s://%s:%d' % (scheme, self.address, port))
         return text.replace('{path}', path)
 
     def rule_for(self, text, method):
@@ -560,7 +561,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, name, state):
-        super().__init__(('127.0.0.1', 0), Handler)
+        super().__init__((state.address, 0), Handler)
         self.name = name
         self.state = state
         state.ports[name] = self.server_port
@@ -615,6 +616,7 @@ def main():
     parser.add_argument('--cert')
     parser.add_argument('--life', type=int, default=600)
     parser.add_argument('--stay', action='store_true')
+    parser.add_argument('--address', default='127.0.0.1')
     args = parser.parse_args()
     end_in_time(args.life, args.stay)
 
@@ -622,7 +624,7 @@ def main():
     content.make_image()
     if args.layout:
         content.load_layout(args.layout)
-    state = State(content)
+    state = State(content, args.address)
     servers = [Server('main', state), Server('other', state)]
     for name in SECURE:
         server = Server(name, state)

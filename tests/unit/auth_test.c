@@ -124,35 +124,48 @@ static bool realm_ok(const char *registry, const char *peer, const char *realm)
 
 static void realms_may_not_lead_inside(void **state)
 {
-	static const char *const inside[] = {
-		"https://127.0.0.1/t",
-		"https://127.1/t",
-		"https://2130706433/t",
-		"https://0x7f000001/t",
-		"https://localhost/t",
-		"https://localhost./t",
-		"https://x.localhost/t",
-		"https://10.0.0.1/t",
-		"https://172.16.0.1/t",
-		"https://172.31.9.9/t",
-		"https://192.168.1.1/t",
-		"https://169.254.169.254/t",
-		"https://100.64.0.1/t",
-		"https://0.0.0.0/t",
-		"https://[::1]/t",
-		"https://[::]/t",
-		"https://[fe80::1]/t",
-		"https://[fd00::1]/t",
+	static const char *const private[] = {
+		"https://10.0.0.1/t",          "https://172.16.0.1/t",
+		"https://172.31.9.9/t",        "https://192.168.1.1/t",
+		"https://100.64.0.1/t",        "https://[fd00::1]/t",
 		"https://[::ffff:10.0.0.1]/t",
+	};
+	static const char *const loopback[] = {
+		"https://127.0.0.1/t",   "https://127.1/t",
+		"https://2130706433/t",  "https://0x7f000001/t",
+		"https://localhost/t",   "https://localhost./t",
+		"https://x.localhost/t", "https://0.0.0.0/t",
+		"https://[::1]/t",       "https://[::]/t",
+	};
+	static const char *const link_local[] = {
+		"https://169.254.169.254/t",
+		"https://[fe80::1]/t",
+		"https://[fd00:ec2::254]/t",
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(inside); i++) {
-		if (realm_ok("https://ghcr.io/", "140.82.1.1", inside[i]))
-			fail_msg("taken: %s", inside[i]);
-		if (!realm_ok("https://reg.lan/", "10.1.1.1", inside[i]))
-			fail_msg("refused inside: %s", inside[i]);
+	for (size_t i = 0; i < ARRAY_LEN(private); i++) {
+		if (realm_ok("https://ghcr.io/", "140.82.1.1", private[i]))
+			fail_msg("taken: %s", private[i]);
+		if (!realm_ok("https://reg.lan/", "10.1.1.1", private[i]))
+			fail_msg("refused inside: %s", private[i]);
 	}
+	for (size_t i = 0; i < ARRAY_LEN(loopback); i++) {
+		if (realm_ok("https://ghcr.io/", "140.82.1.1", loopback[i]) ||
+		    realm_ok("https://reg.lan/", "10.1.1.1", loopback[i]) ||
+		    realm_ok("https://reg.lan/", "", loopback[i]))
+			fail_msg("taken: %s", loopback[i]);
+		if (!realm_ok("https://reg.lan/", "127.0.0.1", loopback[i]))
+			fail_msg("refused here: %s", loopback[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(link_local); i++) {
+		if (realm_ok("https://ghcr.io/", "140.82.1.1", link_local[i]) ||
+		    realm_ok("https://reg.lan/", "10.1.1.1", link_local[i]) ||
+		    realm_ok("http://reg.lan/", "127.0.0.1", link_local[i]))
+			fail_msg("taken: %s", link_local[i]);
+	}
+	assert_true(realm_ok("https://169.254.1.1/", "169.254.1.1",
+			     "https://169.254.1.1:81/t"));
 	assert_true(realm_ok("https://ghcr.io/", "140.82.1.1",
 			     "https://auth.example.com/t"));
 	assert_true(realm_ok("https://ghcr.io/", "140.82.1.1",

@@ -3,6 +3,7 @@
  * credentials, redirects, TLS, mirrors.
  */
 #include "registry/http.h"
+#include "registry/reach.h"
 #include "tests/registry/rig.c"
 
 static struct rig *rig;
@@ -419,6 +420,127 @@ static void redirects_are_counted(void **state)
 	assert_int_equal(rig_count(rig, "/manifests/one"), 1);
 }
 
+/* The fake one is on loopback, and so may name what is there. */
+static void no_registry_sends_us_everywhere(void **state)
+{
+	static const char *const places[] = {
+		"169.254.169.254",
+		"0xa9fea9fe",
+		"2852039166",
+		"0251.0376.0251.0376",
+		"169.16689662",
+		"169.254.169.254.",
+		"[::ffff:169.254.169.254]",
+		"[::ffff:a9fe:a9fe]",
+		"[::169.254.169.254]",
+		"[64:ff9b::a9fe:a9fe]",
+		"[64:ff9b:1::a9fe:a9fe]",
+		"[2002:a9fe:a9fe::1]",
+		"[fe80::1]",
+		"[fe80::1%25lo]",
+		"[febf::1]",
+		"[fd00:ec2::254]",
+		"[fd20:ce::254]",
+		"100.100.100.200",
+		"168.63.129.16",
+		"224.0.0.251",
+		"[ff02::fb]",
+		"255.255.255.255",
+	};
+	const struct ref ref = rig_ref(rig, "main", "latest");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		autofree char *rule = xasprintf(
+			"{\"rules\":[{\"path\":\"/manifests/\",\"redirect\":"
+			"\"http://%s:1/latest/meta-data\"}]}",
+			places[i]);
+		autofree char *realm =
+			xasprintf("{\"auth\":{\"kind\":\"bearer\",\"realm\":"
+				  "\"https://%s:1/token\"}}",
+				  places[i]);
+
+		rig_set(rig, rule);
+		(void)fails(&ref, ERR_NET, "refused, for that address is ");
+		rig_set(rig, realm);
+		(void)fails(&ref, ERR_AUTH, "refused, for that address is ");
+	}
+	rig_set(rig, "{\"rules\":[{\"path\":\"/manifests/\",\"times\":1,"
+		     "\"redirect\":\"{other}{path}\"}]}");
+	works(&ref);
+}
+
+/* By its name, through all hops, and on a connection that is there already. */
+static void reach_is_what_a_connection_reaches(void **state)
+{
+	struct http *h;
+	struct err e = {0};
+	autourl struct url u = {0};
+	autofree char *text =
+		xasprintf("http://localhost:%d/_log", rig_port(rig, "main"));
+
+	(void)state;
+	rig_set(rig, "{}");
+	assert_int_equal(url_parse(text, &u, &e), 0);
+	assert_int_equal(http_make(5000, &h, &e), 0);
+	/* Sent from elsewhere, by the user, and then from elsewhere again. */
+	for (int i = 0; i < 3; i++) {
+		struct http_exchange x = {.url = &u,
+					  .direct = true,
+					  .sent = i != 1,
+					  .home = "198.51.100.7"};
+
+		http_start(h, &x);
+		while (!http_check_time(h, &x))
+			assert_int_equal(http_turn(h, 100, &e), 0);
+		if (i == 1)
+			assert_int_equal(x.code, CURLE_OK);
+		else
+			assert_int_not_equal(x.code, CURLE_OK);
+		if (i == 1)
+			assert_null(x.unreachable);
+		else
+			shows(x.unreachable, "loopback");
+		http_stop(h, &x);
+	}
+	http_free(h);
+	assert_int_equal(rig_count(rig, "/_log"), 0);
+}
+
+static void proxies_are_the_users_choice(void **state)
+{
+	(void)state;
+	assert_int_equal(setenv("https_proxy", "http://u:p@127.0.0.2:3128/", 1),
+			 0);
+	assert_int_equal(setenv("http_proxy", "[::1]:80", 1), 0);
+	assert_true(reach_is_proxy("127.0.0.2", 3128));
+	assert_true(reach_is_proxy("::1", 80));
+	assert_false(reach_is_proxy("127.0.0.2", 3129));
+	assert_false(reach_is_proxy("127.0.0.1", 3128));
+	assert_int_equal(unsetenv("https_proxy"), 0);
+	assert_int_equal(unsetenv("http_proxy"), 0);
+	assert_false(reach_is_proxy("127.0.0.2", 3128));
+}
+
+static void homes_reach_themselves(void **state)
+{
+	(void)state;
+	assert_null(reach_refuses("10.0.0.1", NULL));
+	assert_null(reach_refuses("192.168.1.1", "198.51.100.7"));
+	assert_null(reach_refuses("registry.lan", NULL));
+	assert_null(reach_refuses("[fd12::1]", NULL));
+	assert_non_null(reach_refuses("127.0.0.1", NULL));
+	assert_non_null(reach_refuses("localhost", ""));
+	assert_non_null(reach_refuses("a.localhost.", "198.51.100.7"));
+	assert_non_null(reach_refuses("0.0.0.0", "10.0.0.1"));
+	assert_non_null(reach_refuses("[::]", "10.0.0.1"));
+	assert_null(reach_refuses("[::1]", "127.0.0.1"));
+	assert_null(reach_refuses("169.254.1.2", "169.254.1.2"));
+	assert_null(reach_refuses("[::ffff:169.254.1.2]", "169.254.1.2"));
+	assert_non_null(reach_refuses("169.254.1.3", "169.254.1.2"));
+	assert_non_null(reach_refuses("169.254.1.2", "127.0.0.1"));
+}
+
 static void tls_is_not_left_again(void **state)
 {
 	const struct ref ref = rig_ref(rig, "tls", "latest");
@@ -624,6 +746,10 @@ int main(void)
 		cmocka_unit_test(signed_urls_stay_out_of_messages),
 		cmocka_unit_test(a_401_of_another_host_gets_nothing),
 		cmocka_unit_test(redirects_are_counted),
+		cmocka_unit_test(no_registry_sends_us_everywhere),
+		cmocka_unit_test(reach_is_what_a_connection_reaches),
+		cmocka_unit_test(proxies_are_the_users_choice),
+		cmocka_unit_test(homes_reach_themselves),
 		cmocka_unit_test(tls_is_not_left_again),
 		cmocka_unit_test(loopback_speaks_either),
 		cmocka_unit_test(certificates_are_always_checked),
