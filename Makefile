@@ -229,13 +229,14 @@ $(O)/libcmd.a: $(call cmdobj,$(filter-out cmd/main.c,$(PRISM_CMD) \
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(O)/unit/%: tests/unit/%.c $(O)/libcmd.a $(O)/libstore.a $(O)/libregistry.a \
-		$(O)/libruntime.a $(O)/libbase.a
+$(O)/unit/%: $(O)/tests/unit/%.o $(O)/libcmd.a $(O)/libstore.a \
+		$(O)/libregistry.a $(O)/libruntime.a $(O)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(PIE) $(HARDEN_LD) $(LDFLAGS) \
-		-MF $@.d -o $@ $< $(filter %.a,$^) -lcmocka $(LIBS_IMAGE) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(PIE) $(HARDEN_LD) $(LDFLAGS) \
+		-o $@ $(filter %.o %.a,$^) -lcmocka $(LIBS_IMAGE) \
 		-lseccomp
+.SECONDARY: $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*_test.c))
 
 # The fuzz targets with a plain main that replays files (tests/fuzz/replay.c),
 # or with libFuzzer's.
