@@ -300,6 +300,9 @@ install: all
 	install -m 0755 $(O)/prism $(DESTDIR)$(PREFIX)/bin/prism
 	install -m 0755 $(O)/prism-image $(O)/prism-scope \
 		$(DESTDIR)$(PREFIX)/libexec/prism/
+	install -d $(DESTDIR)$(PREFIX)/share/prism/apparmor
+	install -m 0644 runtime/apparmor/prism-default \
+		$(DESTDIR)$(PREFIX)/share/prism/apparmor/
 
 clean:
 	rm -rf build build-asan build-crash build-fuzz

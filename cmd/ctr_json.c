@@ -286,6 +286,11 @@ static json_t *security_json(const struct run_spec *s)
 	if (s->no_masks)
 		(void)json_array_append_new(
 			a, json_string("systempaths=unconfined"));
+	if (s->apparmor) {
+		autofree char *text = xasprintf("apparmor=%s", s->apparmor);
+
+		(void)json_array_append_new(a, json_string(text));
+	}
 	/* What holds, said or not. */
 	(void)json_array_append_new(
 		a, json_string(s->new_privs ? "no-new-privileges=false"

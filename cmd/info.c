@@ -17,6 +17,7 @@
 #include "cmd/common_out.h"
 #include "cmd/listing.h"
 #include "cmd/size.h"
+#include "runtime/apparmor.h"
 #include "runtime/container.h"
 #include "runtime/net/routing.h"
 #include "runtime/state.h"
@@ -48,6 +49,7 @@ struct facts {
 	unsigned int forwards;    /* ROUTING_V4, ROUTING_V6 */
 	unsigned int forwards_us; /* of them, only for our networks */
 	bool rootless;
+	bool apparmor;
 };
 
 /* ---- looking ------------------------------------------------------------- */
@@ -154,6 +156,7 @@ static int look(struct store *s, struct facts *f, struct err *e)
 	f->rootless = !whoami()->root;
 	f->forwards = routing_is_on();
 	f->forwards_us = f->forwards & routing_is_ours();
+	f->apparmor = apparmor_is_enabled();
 	read_os(f);
 	read_file_systems(f);
 	rc = image_each(s, count_image, &ids, e);
@@ -183,8 +186,12 @@ static uint64_t memory(const struct facts *f)
 
 static json_t *security(const struct facts *f)
 {
-	json_t *const a = json_pack("[s]", "name=seccomp,profile=default");
+	json_t *const a = json_array();
 
+	if (f->apparmor)
+		(void)json_array_append_new(a, json_string("name=apparmor"));
+	(void)json_array_append_new(
+		a, json_string("name=seccomp,profile=default"));
 	if (f->rootless)
 		(void)json_array_append_new(a, json_string("name=rootless"));
 	return a;
@@ -213,7 +220,8 @@ static void add_podman(const struct facts *f, json_t *o)
 {
 	(void)json_object_set_new(
 		o, "Host",
-		json_pack("{s:s, s:s, s:s, s:s, s:I, s:i, s:s, s:{s:b, s:b}}",
+		json_pack("{s:s, s:s, s:s, s:s, s:I, s:i, s:s,"
+			  " s:{s:b, s:b, s:b}}",
 			  "Arch", f->host.arch, "OS", f->host.os, "Kernel",
 			  f->uts.release, "Hostname", f->uts.nodename,
 			  "MemTotal", (json_int_t)memory(f), "CPUs",
@@ -222,7 +230,7 @@ static void add_podman(const struct facts *f, json_t *o)
 			  : f->cgroup == 1 ? "v1"
 					   : "",
 			  "Security", "Rootless", f->rootless, "SECCOMPEnabled",
-			  true));
+			  true, "AppArmorEnabled", f->apparmor));
 	(void)json_object_set_new(o, "Store",
 				  json_pack("{s:s, s:s}", "GraphRoot", f->root,
 					    "GraphDriverName", "overlay"));
@@ -291,7 +299,8 @@ static void print_text(const struct facts *f)
 	out_print(" Plugins:\n  Volume: local\n  Network: host none\n"
 		  "  Log: json-file none\n Swarm: inactive\n"
 		  " Runtimes: prism\n Default Runtime: prism\n"
-		  " Security Options:\n  seccomp\n   Profile: default\n%s",
+		  " Security Options:\n%s  seccomp\n   Profile: default\n%s",
+		  f->apparmor ? "  apparmor\n" : "",
 		  f->rootless ? "  rootless\n" : "");
 	out_print(" Forwarding:\n  IPv4: %s\n  IPv6: %s\n",
 		  forwarding(f, ROUTING_V4), forwarding(f, ROUTING_V6));

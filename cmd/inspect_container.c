@@ -12,6 +12,7 @@
 #include "cmd/ctr_text.h"
 #include "cmd/inspect.h"
 #include "cmd/ps_size.h"
+#include "runtime/apparmor.h"
 #include "runtime/container.h"
 #include "runtime/net/net.h"
 #include "store/store.h"
@@ -238,6 +239,8 @@ static json_t *whole(const struct view *v)
 	const struct run_spec *const s = v->spec;
 	json_t *const o = json_object();
 	autofree char *name = xasprintf("/%s", v->c->name);
+	const char *const profile =
+		apparmor_is_enabled() ? apparmor_profile(s) : NULL;
 
 	cj_str(o, "Id", v->c->id);
 	cj_time(o, "Created", v->info->created_ns);
@@ -260,7 +263,7 @@ static json_t *whole(const struct view *v)
 	cj_str(o, "Platform", "linux");
 	cj_str(o, "MountLabel", "");
 	cj_str(o, "ProcessLabel", "");
-	cj_str(o, "AppArmorProfile", "");
+	cj_str(o, "AppArmorProfile", profile ? profile : "");
 	cj_put(o, "ExecIDs", json_null());
 	cj_put(o, "HostConfig", ctr_json_host(s, v->info));
 	cj_put(o, "GraphDriver", graph_json(v));

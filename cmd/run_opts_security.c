@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "base/whoami.h"
 #include "cmd/run_opts.h"
+#include "runtime/apparmor.h"
 #include "runtime/seccomp.h"
 
 /* ---- capabilities ---------------------------------------------------------------- */
@@ -99,21 +100,23 @@ static int set_systempaths(const char *value, struct run_spec *s, struct err *e)
 	return 0;
 }
 
-/*
- * prism sets no labels and no profiles: switching them off is granted, asking
- * for one is not.
- */
-static int set_lsm(const char *key, const char *value, struct err *e)
+static int set_apparmor(const char *value, struct run_spec *s, struct err *e)
 {
-	if (!strcmp(value, "unconfined") || !strcmp(value, "disable") ||
-	    !strcmp(value, "nested"))
+	if (apparmor_check_name(value, e) < 0)
+		return -1;
+	free(s->apparmor);
+	s->apparmor = xstrdup(value);
+	return 0;
+}
+
+/* prism sets no labels: to switch them off is granted, to ask for one is not. */
+static int set_label(const char *value, struct err *e)
+{
+	if (!strcmp(value, "disable") || !strcmp(value, "nested") ||
+	    !strcmp(value, "unconfined"))
 		return 0;
-	(void)err_set(e, ERR_UNSUPPORTED, "prism sets no %s",
-		      !strcmp(key, "label") ? "SELinux labels"
-					    : "AppArmor profiles");
-	return err_hint(e, "%s is accepted: it is so already",
-			!strcmp(key, "label") ? "label=disable"
-					      : "apparmor=unconfined");
+	(void)err_set(e, ERR_UNSUPPORTED, "prism sets no SELinux labels");
+	return err_hint(e, "label=disable is accepted: it is so already");
 }
 
 static int security_opt(const char *text, struct run_spec *s, struct err *e)
@@ -133,13 +136,15 @@ static int security_opt(const char *text, struct run_spec *s, struct err *e)
 		return add_paths(value, &s->mask, e);
 	if (!strcmp(key, "unmask"))
 		return set_unmask(value, s, e);
-	if (!strcmp(key, "apparmor") || !strcmp(key, "label"))
-		return set_lsm(key, value, e);
+	if (!strcmp(key, "apparmor"))
+		return set_apparmor(value, s, e);
+	if (!strcmp(key, "label"))
+		return set_label(value, e);
 	(void)err_set(e, ERR_USAGE, "unknown option '%s'", key);
 	return err_hint(e,
 			"there are seccomp=FILE|unconfined, "
 			"no-new-privileges[=true|false], "
-			"apparmor=unconfined, label=disable, "
+			"apparmor=NAME|unconfined, label=disable, "
 			"systempaths=unconfined, mask=PATH, unmask=ALL|PATH");
 }
 

@@ -118,7 +118,8 @@ static const struct opt isolation_options[] = {
 	{0, "runtime", OPT_STR, F(runtime), "NAME",
 	 "runc and crun are accepted: prism is its own runtime"},
 	{0, "security-opt", OPT_LIST, F(security), "OPT",
-	 "seccomp=FILE|unconfined, no-new-privileges[=false], "
+	 "seccomp=FILE|unconfined, apparmor=NAME|unconfined, "
+	 "no-new-privileges[=false], "
 	 "systempaths=unconfined, mask=PATH, unmask=ALL|PATH"},
 	{0, "userns", OPT_STR, F(userns), "auto|host|keep-id[:uid=N,gid=N]",
 	 "User namespace"},

@@ -22,6 +22,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/apparmor.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/scope.h"
 #include "runtime/pid1.h"
@@ -385,17 +386,22 @@ static int join_steps(const struct join_args *a, struct err *e)
 {
 	const struct exec_request *const r = a->request;
 	const struct run_spec *const s = r->spec;
-	const uint32_t flags = PID1_JOINED | (r->outlive ? 0U : PID1_TIED);
+	uint32_t flags = PID1_JOINED | (r->outlive ? 0U : PID1_TIED);
 	struct program *program = NULL;
 	sigset_t all;
-	int memfd;
+	int memfd, confined;
 
 	/* As PID 1 of a start is: nothing comes from the caller's terminal. */
 	if (signals_block(&all, NULL, e) < 0 || tie(r, e) < 0)
 		return -1;
 	(void)setsid();
-	if (leave_stdio(r, e) < 0 || take_over(r, e) < 0 || join(a, e) < 0)
+	if (leave_stdio(r, e) < 0 || take_over(r, e) < 0)
 		return -1;
+	confined = apparmor_on_exec_like(r->init, e);
+	if (confined < 0 || join(a, e) < 0)
+		return -1;
+	if (confined && !r->outlive)
+		flags |= PID1_TIE_AGAIN;
 	(void)umask(s->umask ? s->umask & 0777 : 022);
 	if ((s->tty ? make_terminal(a, e) : take_null(r, e)) < 0)
 		return -1;

@@ -37,6 +37,7 @@
 
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/apparmor.h"
 #include "runtime/caps_apply.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/lend.h"
@@ -210,8 +211,12 @@ static int init_steps(const struct init_args *a, struct err *e)
 	struct host_trees trees = {.dir = -1,
 				   .joined = a->joined ? a->joined : &none};
 	struct program *program = NULL;
+	int confined;
 
 	if (tie_to_monitor(e) < 0 || leave_stdio(a, e) < 0)
+		return -1;
+	confined = apparmor_on_exec(s, e);
+	if (confined < 0)
 		return -1;
 	if (a->cgroup && cgroup_enter(a->cgroup, a->born_inside, e) < 0)
 		return -1;
@@ -232,7 +237,8 @@ static int init_steps(const struct init_args *a, struct err *e)
 	if (take_stdio(a, e) < 0)
 		return -1;
 	/* The user before the workdir: its files are looked up from "/". */
-	if (program_prepare(s, a->pid1, &program, e) < 0 ||
+	if (program_prepare(s, a->pid1 | (confined ? PID1_TIE_AGAIN : 0U),
+			    &program, e) < 0 ||
 	    program_name_user(program, e) < 0 ||
 	    program_own_mounts(program, e) < 0 ||
 	    program_workdir(s, true, e) < 0)

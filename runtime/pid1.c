@@ -600,6 +600,9 @@ int main(int argc, char **argv, char **env)
 	if (pid1_hide(g.conf.flags & PID1_JOINED) < 0)
 		die_sys("prctl", "PR_SET_DUMPABLE");
 	(void)prctl(PR_SET_NAME, "prism-init", 0, 0, 0);
+	/* The kernel clears it where an execve changes the AppArmor profile. */
+	if (g.conf.flags & PID1_TIE_AGAIN)
+		tie();
 	/* The bounding set needs CAP_SETPCAP, so it goes first. */
 	if (caps_apply_bounding(g.conf.bounding, g.conf.last_cap) < 0)
 		die_sys("prctl", "PR_CAPBSET_DROP");

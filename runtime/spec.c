@@ -95,6 +95,7 @@ static void free_strings(struct run_spec *s)
 		s->pid_of,
 		s->ipc_of,
 		s->tz,
+		s->apparmor,
 		s->domainname,
 		s->ip,
 		s->ip6,

@@ -165,6 +165,7 @@ struct run_spec {
 	struct sock_filter *filter; /* a user's own; NULL: the default */
 	size_t n_filter;
 	bool new_privs; /* --security-opt no-new-privileges=false */
+	char *apparmor; /* profile, or "unconfined"; NULL: apparmor.h decides */
 	struct rlimit_spec *rlimits;
 	size_t n_rlimits;
 	struct strv sysctls; /* NAME=VALUE, namespaced ones */

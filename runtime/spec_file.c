@@ -169,6 +169,7 @@ static const struct record_field spec_fields[] = {
 	RECORD_IN(struct run_spec, caps, caps_fields),
 	RECORD(struct run_spec, seccomp_off),
 	RECORD(struct run_spec, new_privs),
+	RECORD(struct run_spec, apparmor),
 	RECORD_LIST(struct run_spec, rlimits, n_rlimits, rlimit_fields),
 	RECORD(struct run_spec, sysctls),
 	RECORD(struct run_spec, has_oom_score),

@@ -18,6 +18,7 @@
 #include "base/trace.h"
 #include "base/vclone.h"
 #include "base/whoami.h"
+#include "runtime/apparmor.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/init.h"
 #include "runtime/lend.h"
@@ -241,6 +242,8 @@ static int let_go(struct monitor *m, struct err *e)
 
 static int start_steps(struct monitor *m, struct err *e)
 {
+	if (m->spec->userns && apparmor_preload(m->spec, e) < 0)
+		return -1;
 	if (monitor_cgroup_begin(m, e) < 0 || make_init(m, e) < 0)
 		return -1;
 	crash_point("run-cloned");

@@ -154,7 +154,7 @@ all_known()
 	says 'own runtime'
 	must_fail 125 prism run --security-opt nonsense=1 x
 	says '^hint: .*seccomp='
-	must_fail 125 prism run --security-opt apparmor=docker-default x
+	must_fail 125 prism run --security-opt 'apparmor=two words' x
 	says 'AppArmor'
 	must_fail 125 prism run --expose 0 x
 	must_fail 125 prism run --platform os/arch/x/y x

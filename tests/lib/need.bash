@@ -86,6 +86,11 @@ need_TOOL_strace()
 	command -v strace
 }
 
+need_TOOL_apparmor_parser()
+{
+	command -v apparmor_parser
+}
+
 need_TOOL_docker()
 {
 	command -v docker
