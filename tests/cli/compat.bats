@@ -77,3 +77,27 @@ accepts()
 	must_work "$LIB/proofs" "$PRISM_BIN"
 	prints ''
 }
+
+@test "docs/security.md names tests and files that are there, and all attacks" {
+	local repo=$BATS_TEST_DIRNAME/../.. name bad=0
+
+	cd "$repo" || return 1
+	grep -oE '(tests/vm/)?[a-z_*]+\.bats|(base|store|runtime|registry|cmd)/[a-z_]+\.h' \
+		docs/security.md | sed -E 's|^[a-z_*]+\.bats|tests/cli/&|' |
+		sort -u >"$T/names"
+	[ "$(wc -l <"$T/names")" -gt 10 ]
+	while IFS= read -r name; do
+		compgen -G "$name" >/dev/null || {
+			echo "no such file: $name" >&2
+			bad=1
+		}
+	done <"$T/names"
+	for name in tests/cli/attack_*.bats; do
+		grep -qx "$name" "$T/names" || {
+			echo "not in docs/security.md: $name" >&2
+			bad=1
+		}
+	done
+	cd "$T" || return 1
+	[ $bad = 0 ]
+}
