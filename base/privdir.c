@@ -28,16 +28,17 @@ static bool is_ours_or_roots(uid_t uid)
 	       (me == 0 && !whoami()->root && uid == OVERFLOW_UID);
 }
 
-static int belongs(const char *what, uid_t uid, struct err *e)
+/* what: below the directory, or "" for itself; cure: what root may chown. */
+static int belongs(const char *what, const char *cure, uid_t uid, struct err *e)
 {
 	(void)err_set(e, ERR_INVALID,
-		      "%s belongs to user %u, and prism runs as user %u", what,
-		      (unsigned)uid, (unsigned)geteuid());
+		      "%s%sbelongs to user %u, and prism runs as user %u", what,
+		      *what ? " " : "", (unsigned)uid, (unsigned)geteuid());
 	return whoami()->root
 		       ? err_hint(e,
 				  "chown root: %.120s, if nobody else has "
 				  "written there, or name another directory",
-				  what)
+				  cure)
 		       : err_hint(e, "name a directory of your own, for "
 				     "instance a new one below it");
 }
@@ -48,7 +49,7 @@ int privdir_is_ours(int fd, const char *what, struct err *e)
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "fstat", "%s", what);
-	return st.st_uid == geteuid() ? 0 : belongs(what, st.st_uid, e);
+	return st.st_uid == geteuid() ? 0 : belongs(what, what, st.st_uid, e);
 }
 
 /* Others could write here: what they left must not be taken for ours. */
@@ -76,9 +77,9 @@ static int check_content(int fd, const char *path, unsigned mode, struct err *e)
 		    (S_ISLNK(st.st_mode) || !(st.st_mode & 022)))
 			continue;
 		(void)err_set(e, ERR_INVALID,
-			      "others could write to %s (mode %04o), and '%s' "
+			      "others could write to it (mode %04o), and '%s' "
 			      "in it may be theirs",
-			      path, mode, ent->d_name);
+			      mode, ent->d_name);
 		return err_hint(e, "name another directory");
 	}
 	return 0;
@@ -94,8 +95,7 @@ int privdir_shut(int fd, const char *path, bool tell, struct err *e)
 	mode = st.st_mode & 07777;
 	if (mode & S_ISVTX) {
 		(void)err_set(e, ERR_INVALID,
-			      "%s is a directory for all (mode %04o)", path,
-			      mode);
+			      "is a directory for all (mode %04o)", mode);
 		return err_hint(e, "name a new directory below it");
 	}
 	if ((mode & 022) && check_content(fd, path, mode, e) < 0)
@@ -124,9 +124,9 @@ static int follow(const char *path, struct err *e)
 		return err_sys(e, "fstatat", "%s", path);
 	if (S_ISLNK(st.st_mode) && !is_ours_or_roots(st.st_uid)) {
 		(void)err_set(e, ERR_INVALID,
-			      "%s is a symlink of user %u, who can lead it "
+			      "is a symlink of user %u, who can lead it "
 			      "elsewhere",
-			      path, (unsigned)st.st_uid);
+			      (unsigned)st.st_uid);
 		return err_hint(e, "name the directory itself");
 	}
 	fd = openat(AT_FDCWD, path, flags);
@@ -134,14 +134,13 @@ static int follow(const char *path, struct err *e)
 }
 
 /* A sticky bit does not help: the owner may rename everything. */
-static int check_place(const struct stat *up, const char *path, struct err *e)
+static int check_place(const struct stat *up, struct err *e)
 {
 	if (!(up->st_mode & 002) || is_ours_or_roots(up->st_uid))
 		return 0;
-	(void)err_set(
-		e, ERR_INVALID,
-		"%s lies in a directory of user %u to which all may write",
-		path, (unsigned)up->st_uid);
+	(void)err_set(e, ERR_INVALID,
+		      "lies in a directory of user %u to which all may write",
+		      (unsigned)up->st_uid);
 	return err_hint(e, "name a directory elsewhere");
 }
 
@@ -155,8 +154,7 @@ int privdir_make(const char *path, struct err *e)
 		slash = strrchr(up, '/');
 		if (slash)
 			slash[slash == up] = '\0';
-		if (stat(slash ? up : ".", &st) == 0 &&
-		    check_place(&st, path, e) < 0)
+		if (stat(slash ? up : ".", &st) == 0 && check_place(&st, e) < 0)
 			return -1;
 	} while (slash && slash != up && stat(up, &st) < 0);
 	return fs_mkdirs_at(AT_FDCWD, path, 0700, e);
@@ -170,8 +168,8 @@ static int check(int fd, const char *path, bool *ret_shared, struct err *e)
 	if (fstat(fd, &st) < 0 || fstatat(fd, "..", &up, 0) < 0)
 		return err_sys(e, "fstat", "%s", path);
 	if (st.st_uid != geteuid())
-		return belongs(path, st.st_uid, e);
-	if (check_place(&up, path, e) < 0)
+		return belongs("", path, st.st_uid, e);
+	if (check_place(&up, e) < 0)
 		return -1;
 	*ret_shared = st.st_mode & 077;
 	return 0;

@@ -14,7 +14,8 @@
  * in which all may write, are refused.
  *
  * Errors: ERR_NOTFOUND if it is not there; ERR_INVALID, with a hint that cures
- * it, if it is not private.
+ * it, if it is not private. They do not name the directory, which the caller's
+ * ERR_IN does: "store /x: belongs to user 5, ...".
  */
 #ifndef BASE_PRIVDIR_H
 #define BASE_PRIVDIR_H
