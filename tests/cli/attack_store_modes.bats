@@ -140,14 +140,23 @@ make_setuid()
 }
 
 @test "directories that are for all are left alone" {
-	mkdir -m 1777 "$T/shared/tmp"
-	refused 'a directory for all \(mode 1777\)' prism --root "$T/shared/tmp" ps
 	mkdir -m 0755 "$T/shared/etc"
 	touch "$T/shared/etc/passwd"
 	refused 'not a prism store' prism --root "$T/shared/etc" images
-	install -d -m 1777 -o "$TEST_USER" "$T/shared/user"
-	refused 'a directory for all' as_user "$PRISM_BIN" \
-		--root "$T/shared/user" images
+	must_fail 1 unshare -m sh -c '
+		mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 9
+		"$1" --root /dev/shm images
+		code=$?
+		[ "$(stat -c %a /dev/shm)" = 1777 ] || exit 8
+		[ -z "$(ls -A /dev/shm)" ] || exit 7
+		exit $code' - "$PRISM_BIN"
+	says 'a directory for all \(mode 1777\)'
+	# A file system made for a store has that mode too.
+	must_work unshare -m sh -c '
+		mount -t tmpfs tmpfs "$1" && "$2" --root "$1" images &&
+			stat -c %a "$1"' - "$T/shared" "$PRISM_BIN"
+	has '^700$'
+	says_not .
 }
 
 @test "what others laid into a store that they could write to" {
