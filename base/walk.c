@@ -97,19 +97,25 @@ static void cut_path(struct walk *w, size_t len)
 	w->path[len] = '\0';
 }
 
+/* Where the names in a directory with a path of this length begin. */
+static size_t below_path(const struct walk *w, size_t len)
+{
+	return len > 0 && w->path[len - 1] != '/' ? len + 1 : len;
+}
+
 static void set_name(struct walk *w, const char *name)
 {
 	const size_t above = w->levels[w->dirs.n - 1].path_len;
 	const size_t n = strlen(name);
 	const size_t need = above + 1 + n + 1;
 
+	w->name_at = below_path(w, above);
 	if (need > w->path_cap) {
 		w->path_cap = 2 * need;
 		w->path = xrealloc(w->path, w->path_cap);
 	}
-	w->name_at = above;
-	if (above > 0)
-		w->path[w->name_at++] = '/';
+	if (w->name_at > above)
+		w->path[above] = '/';
 	memcpy(w->path + w->name_at, name, n + 1);
 	w->path_len = w->name_at + n;
 }
@@ -428,13 +434,11 @@ static void fill(struct walk *w, struct walk_at *ret)
 static int end_of_dir(struct walk *w, struct walk_at *ret, struct err *e)
 {
 	const size_t depth = w->dirs.n;
-	size_t above;
 
 	cut_path(w, top(w)->path_len);
 	if (depth == 1)
 		return WALK_END;
-	above = w->levels[depth - 2].path_len;
-	w->name_at = above + (above > 0);
+	w->name_at = below_path(w, w->levels[depth - 2].path_len);
 	ret->dir = ladder_above(&w->dirs);
 	if (ret->dir < 0 || (!(w->flags & WALK_NO_STAT) &&
 			     fstat(ladder_fd(&w->dirs), &ret->st) < 0))
@@ -455,7 +459,7 @@ static int end_of_dir(struct walk *w, struct walk_at *ret, struct err *e)
 	return WALK_UP;
 }
 
-/* 1: it is gone. */
+/* 1: it is gone, or hidden from us. */
 static int look(struct walk *w, unsigned char type, struct walk_at *ret,
 		struct err *e)
 {
@@ -465,9 +469,11 @@ static int look(struct walk *w, unsigned char type, struct walk_at *ret,
 	}
 	if (path_stat(ret->dir, ret->name, PATH_NO_LINKS, &ret->st) == 0)
 		return 0;
-	if (errno == ENOENT)
-		return 1;
-	return fail(w, "fstatat", e);
+	if (errno == EACCES && (w->flags & WALK_DENIED_OK))
+		w->denied = true;
+	else if (errno != ENOENT)
+		return fail(w, "fstatat", e);
+	return 1;
 }
 
 int walk_next(struct walk *w, struct walk_at *ret, struct err *e)

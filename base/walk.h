@@ -34,7 +34,7 @@ enum walk_flag {
 	WALK_NO_XDEV = 4, /* the content of a mount point is left out */
 	/* What is removed meanwhile: modes that are in the way are changed. */
 	WALK_REMOVES = 8,
-	/* A directory that may not be read counts as empty: walk_denied. */
+	/* What may not be looked at counts as absent: walk_denied. */
 	WALK_DENIED_OK = 16,
 };
 
@@ -60,8 +60,8 @@ struct walk_at {
 struct walk;
 
 /*
- * fd: the root, any directory fd; it is opened again, readable. prefix: what
- * paths begin with, "" or without a slash at its end. NULL on an error.
+ * fd: the root, any directory fd; it is opened again, readable. prefix: the
+ * path of the root; "" and "/" give "a/b" and "/a/b". NULL on an error.
  */
 struct walk *walk_open(int fd, const char *prefix, unsigned int flags,
 		       struct err *e);
@@ -81,7 +81,7 @@ void walk_skip(struct walk *w);
 /* After WALK_DOWN: this is it, opened already. Takes the fd. */
 void walk_into(struct walk *w, int fd);
 
-/* Was a directory left out since it may not be read? */
+/* Was something left out because of its directory's mode? */
 bool walk_denied(const struct walk *w);
 
 void walk_close(struct walk *w); /* NULL is fine */

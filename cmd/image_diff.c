@@ -7,11 +7,18 @@
 #include "runtime/view.h"
 #include "store/changes.h"
 
+static int show(void *ctx, char kind, const char *path, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	out_line("%c %s", kind, path);
+	return 0;
+}
+
 static int diff_run(const struct globals *g, void *fields, int argc,
 		    char **argv, struct err *e)
 {
 	autosubject struct subject s = SUBJECT_NONE;
-	autochanges struct changes found = {0};
 	autoclose int upper = -1;
 	autoclose int image = -1;
 
@@ -22,11 +29,12 @@ static int diff_run(const struct globals *g, void *fields, int argc,
 	/* Before something is mounted over its directory. */
 	upper = view_upper(&s.c, e);
 	image = upper < 0 ? -1 : view_open(&s.c, &s.spec, VIEW_IMAGE, e);
-	if (image < 0 || changes_find(upper, image, s.spec.userns, &found, e))
+	if (image < 0)
 		return -1;
-	for (size_t i = 0; i < found.n; i++)
-		out_line("%c %s", found.v[i].kind, found.v[i].path);
-	return 0;
+	return changes_find(&(struct changes_of){.upper = upper,
+						 .image = image,
+						 .userxattr = s.spec.userns},
+			    show, NULL, e);
 }
 
 extern const struct command cmd_diff;

@@ -8,45 +8,51 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/fs.h"
-#include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
+#include "base/walk.h"
 #include "store/untar_xattr.h"
 
-struct walk {
-	struct changes *out;
-	struct buf path;
+struct find {
+	change_fn each;
+	void *ctx;
 	int image; /* its root */
 	bool userxattr;
+	size_t told; /* the directories down to this depth were given */
 };
 
-void changes_free(struct changes *c)
-{
-	for (size_t i = 0; i < c->n; i++)
-		free(c->v[i].path);
-	free(c->v);
-	*c = (struct changes){0};
-}
+/* ---- telling ------------------------------------------------------------------- */
 
-static size_t add(struct walk *w, char kind)
+/* The directories above a change are changes: those not yet given come first. */
+static int tell_above(struct find *f, const char *path, size_t depth,
+		      struct err *e)
 {
-	struct changes *const c = w->out;
+	size_t at = 0;
 
-	if (c->n == c->cap) {
-		c->cap = c->cap ? 2 * c->cap : 64;
-		c->v = xrealloc(c->v, c->cap * sizeof(*c->v));
+	if (depth <= f->told + 1)
+		return 0;
+	for (size_t i = 1; i < depth; i++) {
+		at += 1 + strcspn(path + at + 1, "/");
+		if (i > f->told) {
+			autofree char *dir = xstrndup(path, at);
+
+			if (f->each(f->ctx, 'C', dir, e) < 0)
+				return -1;
+		}
 	}
-	c->v[c->n] = (struct change){.kind = kind,
-				     .path = xstrdup(buf_str(&w->path))};
-	return c->n++;
+	f->told = depth - 1;
+	return 0;
 }
 
-/* A directory that turned out to be none is taken back. */
-static void take_back(struct walk *w)
+/* path: "/etc/passwd", of depth 2 */
+static int tell(struct find *f, char kind, const char *path, size_t depth,
+		struct err *e)
 {
-	free(w->out->v[--w->out->n].path);
+	if (tell_above(f, path, depth, e) < 0)
+		return -1;
+	return f->each(f->ctx, kind, path, e);
 }
 
 /* ---- what prism put there ----------------------------------------------------- */
@@ -66,10 +72,10 @@ bool change_is_stub(const char *path, int upper_dir, const char *leaf,
 
 	for (size_t i = 0; i < ARRAY_LEN(names) && !known; i++)
 		known = !strcmp(path, names[i]);
-	if (!known || fstatat(upper_dir, leaf, &st, AT_SYMLINK_NOFOLLOW) ||
+	if (!known || path_stat(upper_dir, leaf, PATH_NO_LINKS, &st) < 0 ||
 	    (S_ISREG(st.st_mode) && st.st_size > 0))
 		return false;
-	fd = fs_open_in_root(image, path, O_PATH | O_NOFOLLOW, 0);
+	fd = path_open(image, path, PATH_IN_ROOT, O_PATH | O_NOFOLLOW, 0);
 	if (fd >= 0) {
 		(void)close(fd);
 		return false;
@@ -120,128 +126,117 @@ static bool is_opaque(int fd, bool userxattr)
 	return fgetxattr(fd, xattr_opaque(userxattr), &c, 1) == 1 && c == 'y';
 }
 
-static int below(struct walk *w, int upper, int image, bool opaque,
-		 struct err *e);
+/* An opaque directory hides what it does not have itself. */
+static int tell_hidden(struct find *f, const struct walk_at *at, int upper,
+		       int image, struct err *e)
+{
+	autostrv struct strv old = {0};
+	struct stat st;
+
+	if (fs_names(image, walk_tail(at->path), &old, e))
+		return -1;
+	for (size_t i = 0; i < old.n; i++) {
+		autofree char *path = NULL;
+
+		if (path_stat(upper, old.v[i], PATH_NO_LINKS, &st) == 0)
+			continue;
+		path = xasprintf("%s/%s", at->path, old.v[i]);
+		if (tell(f, 'D', path, at->depth + 1, e) < 0)
+			return -1;
+	}
+	return 0;
+}
 
 static int open_dir(int dirfd, const char *name)
 {
-	return openat(dirfd, name,
-		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return path_open(dirfd, name, PATH_NO_LINKS,
+			 O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
-static int directory(struct walk *w, int upper, int image, const char *name,
-		     char kind, struct err *e)
+static int directory(struct find *f, struct walk *w, const struct walk_at *at,
+		     bool was, struct err *e)
 {
-	autoclose int fd = open_dir(upper, name);
-	autoclose int old = image < 0 ? -1 : open_dir(image, name);
-	/* A placeholder: a change below makes it one. */
-	const size_t at = add(w, kind ? kind : 'C');
+	autoclose int upper = open_dir(at->dir, at->name);
+	autoclose int image = -1;
 
-	if (fd < 0)
-		return err_sys(e, "openat", "%s", buf_str(&w->path));
-	if (below(w, fd, old, is_opaque(fd, w->userxattr), e))
-		return -1;
-	if (!kind && w->out->n == at + 1)
-		take_back(w);
+	if (upper < 0)
+		return err_sys(e, "openat2", "%s", walk_tail(at->path));
+	if (was && is_opaque(upper, f->userxattr)) {
+		image = open_dir(at->other, at->name);
+		if (image >= 0 && tell_hidden(f, at, upper, image, e) < 0)
+			return -1;
+	}
+	walk_into(w, take_fd(&upper));
 	return 0;
 }
 
-static int entry(struct walk *w, int upper, int image, const char *name,
-		 struct err *e)
+/* 'A', 'C', or '\0': as it was. */
+static int kind_of(const struct find *f, const struct walk_at *at,
+		   bool *ret_was, struct err *e)
 {
-	struct stat now, before;
-	bool was;
-	char kind;
+	struct stat before;
 	int rc;
 
-	if (fstatat(upper, name, &now, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT
-			       ? 0
-			       : err_sys(e, "fstatat", "%s", buf_str(&w->path));
-	if (change_is_stub(buf_str(&w->path) + 1, upper, name, w->image))
-		return 0;
-	was = image >= 0 &&
-	      fstatat(image, name, &before, AT_SYMLINK_NOFOLLOW) == 0;
-	if (S_ISCHR(now.st_mode) && now.st_rdev == 0) {
-		if (was)
-			(void)add(w, 'D');
-		return 0;
-	}
-	kind = !was ? 'A' : same(&now, &before) ? '\0' : 'C';
+	*ret_was = at->other >= 0 &&
+		   path_stat(at->other, at->name, PATH_NO_LINKS, &before) == 0;
+	if (!*ret_was)
+		return 'A';
+	if (!same(&at->st, &before))
+		return 'C';
 	/* setcap(8) and setfacl(1) change nothing else. */
-	if (!kind) {
-		rc = change_of_xattrs(upper, image, name, w->userxattr, e);
-		if (rc < 0)
-			return -1;
-		kind = rc ? 'C' : '\0';
-	}
-	if (S_ISDIR(now.st_mode))
-		return directory(w, upper, was ? image : -1, name, kind, e);
-	if (kind)
-		(void)add(w, kind);
-	return 0;
+	rc = change_of_xattrs(at->dir, at->other, at->name, f->userxattr, e);
+	return rc < 0 ? -1 : rc ? 'C' : '\0';
 }
 
-/* An opaque directory hides what it does not have itself. */
-static void hidden(struct walk *w, int upper, const struct strv *old)
-{
-	const size_t len = w->path.len;
-
-	for (size_t i = 0; i < old->n; i++) {
-		if (faccessat(upper, old->v[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			continue;
-		buf_addf(&w->path, "/%s", old->v[i]);
-		(void)add(w, 'D');
-		w->path.len = len;
-		w->path.p[len] = '\0';
-	}
-}
-
-static int below(struct walk *w, int upper, int image, bool opaque,
+static int entry(struct find *f, struct walk *w, const struct walk_at *at,
 		 struct err *e)
 {
-	const size_t len = w->path.len;
-	autostrv struct strv names = {0};
-	autostrv struct strv old = {0};
+	bool was = false;
+	int kind;
 
-	if (fs_names(upper, buf_str(&w->path), &names, e))
+	if (change_is_stub(at->path + 1, at->dir, at->name, f->image)) {
+		walk_skip(w);
+		return 0;
+	}
+	if (S_ISCHR(at->st.st_mode) && at->st.st_rdev == 0) {
+		struct stat gone;
+
+		return at->other >= 0 && path_stat(at->other, at->name,
+						   PATH_NO_LINKS, &gone) == 0
+			       ? tell(f, 'D', at->path, at->depth, e)
+			       : 0;
+	}
+	kind = kind_of(f, at, &was, e);
+	if (kind < 0 ||
+	    (kind > 0 && tell(f, (char)kind, at->path, at->depth, e) < 0))
 		return -1;
-	if (opaque && image >= 0) {
-		if (fs_names(image, buf_str(&w->path), &old, e))
-			return -1;
-		hidden(w, upper, &old);
-	}
-	for (size_t i = 0; i < names.n; i++) {
-		int rc;
-
-		buf_addf(&w->path, "/%s", names.v[i]);
-		if (w->path.over)
-			return err_set(e, ERR_TOOBIG, "%s: too deep",
-				       buf_str(&w->path));
-		rc = entry(w, upper, image, names.v[i], e);
-		w->path.len = len;
-		w->path.p[len] = '\0';
-		if (rc)
-			return -1;
-	}
-	return 0;
+	if (!S_ISDIR(at->st.st_mode))
+		return 0;
+	if (kind)
+		f->told = at->depth;
+	return directory(f, w, at, was, e);
 }
 
-int changes_find(int upper, int image, bool userxattr, struct changes *ret,
+int changes_find(const struct changes_of *of, change_fn each, void *ctx,
 		 struct err *e)
 {
-	struct walk w = {.out = ret,
-			 .path = buf_make(KIB(64)),
-			 .image = image,
-			 .userxattr = userxattr};
-	autoclose int old =
-		openat(image, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc;
+	struct find f = {.each = each,
+			 .ctx = ctx,
+			 .image = of->image,
+			 .userxattr = of->userxattr};
+	autowalk struct walk *w = walk_open(of->upper, "/", WALK_SORTED, e);
+	struct walk_at at = {0};
 
-	if (old < 0)
-		return err_sys(e, "openat", "the image");
-	buf_adds(&w.path, "");
-	rc = below(&w, upper, old, false, e);
-	buf_free(&w.path);
-	return rc;
+	if (!w || walk_with(w, of->image, e) < 0)
+		return -1;
+	for (;;) {
+		const int event = walk_next(w, &at, e);
+
+		if (event <= 0)
+			return event;
+		if (event != WALK_UP && entry(&f, w, &at, e) < 0)
+			return -1;
+		if (event == WALK_UP && f.told >= at.depth)
+			f.told = at.depth - 1;
+	}
 }

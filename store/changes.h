@@ -6,34 +6,26 @@
  * change is a change too. Whatever was opened for writing and left as it was
  * (same mode, owner, size, times, xattrs) is none.
  *
- * Life: changes_find -> use v[0..n) -> changes_free.
+ * They are given one by one: of a deep tree the paths alone could be more than
+ * there is memory.
  */
 #ifndef STORE_CHANGES_H
 #define STORE_CHANGES_H
 
 #include "base/err.h"
 #include <stdbool.h>
-#include <stddef.h>
 
-struct change {
-	char kind;  /* 'A', 'C', 'D' */
-	char *path; /* "/etc/passwd" */
+struct changes_of {
+	int upper;      /* readable */
+	int image;      /* the merged tree below it, any directory fd */
+	bool userxattr; /* as for tarout */
 };
 
-struct changes {
-	struct change *v;
-	size_t n;
-	size_t cap;
-};
+/* kind: 'A', 'C' or 'D'; path: "/etc/passwd". -1 ends it. */
+typedef int (*change_fn)(void *ctx, char kind, const char *path, struct err *e);
 
-/*
- * upper: readable; image: the merged tree below it, any directory fd.
- * userxattr as for tarout. add to an empty struct.
- */
-int changes_find(int upper, int image, bool userxattr, struct changes *ret,
+int changes_find(const struct changes_of *of, change_fn each, void *ctx,
 		 struct err *e);
-void changes_free(struct changes *c);
-#define autochanges __attribute__((cleanup(changes_free)))
 
 /*
  * 1: the extended attributes of what is called name in both directories
