@@ -14,22 +14,14 @@
 
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "base/fs.h"
+#include "base/inodes.h"
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "base/walk.h"
 #include "store/untar_xattr.h"
 
-#define PIECE     KIB(64)
-#define PATH_DEEP KIB(64) /* a PAX path may be longer than PATH_MAX */
-
-/* A file with several names, by the one that was written first. */
-struct link {
-	dev_t dev;
-	ino_t ino;
-	char *path;
-};
+#define PIECE KIB(64)
 
 struct tarout {
 	struct tarout_opts o;
@@ -38,10 +30,8 @@ struct tarout {
 	void *ctx;
 	struct archive *a;
 	struct err cause; /* of the sink */
-	struct buf path;  /* of the entry, in the tar */
-	struct link *links;
-	size_t n_links;
-	size_t cap_links;
+	const char *path; /* of the entry, in the tar */
+	struct inodes links;
 	char *data;
 	char *xattr_names;
 	char *xattr_value;
@@ -73,7 +63,7 @@ struct tarout *tarout_open(sink_fn sink, void *ctx, const struct tarout_opts *o)
 	t->o = *o;
 	t->sink = sink;
 	t->ctx = ctx;
-	t->path = buf_make(PATH_DEEP);
+	t->path = "";
 	t->data = xmalloc(PIECE);
 	t->xattr_names = xmalloc(XATTR_MAX);
 	t->xattr_value = xmalloc(XATTR_MAX);
@@ -92,13 +82,10 @@ void tarout_free(struct tarout *t)
 	t->over = true;
 	if (t->a)
 		(void)archive_write_free(t->a);
-	for (size_t i = 0; i < t->n_links; i++)
-		free(t->links[i].path);
-	free(t->links);
+	inodes_free(&t->links);
 	free(t->data);
 	free(t->xattr_names);
 	free(t->xattr_value);
-	buf_free(&t->path);
 	free(t);
 }
 
@@ -178,7 +165,7 @@ static int overlay_xattr(const struct tarout *t, struct entry *x,
 	if (str_ends(name, ".redirect") || str_ends(name, ".metacopy")) {
 		(void)err_set(e, ERR_UNSUPPORTED,
 			      "%s: overlayfs left %s, which no layer can say",
-			      buf_str(&t->path), name);
+			      walk_tail(t->path), name);
 		return err_hint(e, "the overlay module of this host has "
 				   "redirect_dir or metacopy on");
 	}
@@ -281,7 +268,7 @@ static int put_header(struct tarout *t, struct archive_entry *ae, struct err *e)
 
 	/* WARN: a name that is no UTF-8, written as the bytes it is. */
 	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
-		return failed(t, buf_str(&t->path), e);
+		return failed(t, walk_tail(t->path), e);
 	return 0;
 }
 
@@ -298,37 +285,17 @@ static int put_data(struct tarout *t, const struct entry *x, struct err *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(e, "read", "%s", buf_str(&t->path));
+			return err_sys(e, "read", "%s", walk_tail(t->path));
 		if (n == 0) {
 			memset(t->data, 0, want);
 			n = (ssize_t)want;
 		}
 		if (archive_write_data(t->a, t->data, (size_t)n) < 0)
-			return failed(t, buf_str(&t->path), e);
+			return failed(t, walk_tail(t->path), e);
 		at += n;
 		left -= (uint64_t)n;
 	}
 	return 0;
-}
-
-/* The path under which this inode was written before, or NULL. */
-static const char *written_before(struct tarout *t, const struct stat *st)
-{
-	if (st->st_nlink < 2 || S_ISDIR(st->st_mode))
-		return NULL;
-	for (size_t i = 0; i < t->n_links; i++)
-		if (t->links[i].ino == st->st_ino &&
-		    t->links[i].dev == st->st_dev)
-			return t->links[i].path;
-	if (t->n_links == t->cap_links) {
-		t->cap_links = t->cap_links ? 2 * t->cap_links : 64;
-		t->links = xrealloc(t->links, t->cap_links * sizeof(*t->links));
-	}
-	t->links[t->n_links++] =
-		(struct link){.dev = st->st_dev,
-			      .ino = st->st_ino,
-			      .path = xstrdup(buf_str(&t->path))};
-	return NULL;
 }
 
 static int put_symlink(const struct tarout *t, const struct entry *x,
@@ -338,7 +305,7 @@ static int put_symlink(const struct tarout *t, const struct entry *x,
 	const ssize_t n = readlinkat(x->dirfd, x->leaf, to, sizeof(to) - 1);
 
 	if (n < 0)
-		return err_sys(e, "readlinkat", "%s", buf_str(&t->path));
+		return err_sys(e, "readlinkat", "%s", walk_tail(t->path));
 	to[n] = '\0';
 	archive_entry_set_symlink(ae, to);
 	return 0;
@@ -362,9 +329,8 @@ static int put_marker(struct tarout *t, const char *path, struct err *e)
 
 static int put_whiteout(struct tarout *t, const char *leaf, struct err *e)
 {
-	const int dir = (int)(t->path.len - strlen(leaf));
-	autofree char *path =
-		xasprintf("%.*s.wh.%s", dir, buf_str(&t->path), leaf);
+	const int dir = (int)(strlen(t->path) - strlen(leaf));
+	autofree char *path = xasprintf("%.*s.wh.%s", dir, t->path, leaf);
 
 	return put_marker(t, path, e);
 }
@@ -373,7 +339,7 @@ static int fill_entry(struct tarout *t, struct entry *x,
 		      struct archive_entry *ae, struct err *e)
 {
 	const struct stat *const st = &x->st;
-	const char *const link = written_before(t, st);
+	const char *const link = inodes_seen(&t->links, st, t->path);
 
 	archive_entry_set_mode(ae, st->st_mode);
 	archive_entry_set_mtime(ae, st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
@@ -398,12 +364,11 @@ static int fill_entry(struct tarout *t, struct entry *x,
 static int put_entry(struct tarout *t, struct entry *x, struct err *e)
 {
 	struct archive_entry *const ae = archive_entry_new();
-	autofree char *dir = S_ISDIR(x->st.st_mode)
-				     ? xasprintf("%s/", buf_str(&t->path))
-				     : NULL;
+	autofree char *dir =
+		S_ISDIR(x->st.st_mode) ? xasprintf("%s/", t->path) : NULL;
 	int rc;
 
-	archive_entry_set_pathname(ae, dir ? dir : buf_str(&t->path));
+	archive_entry_set_pathname(ae, dir ? dir : t->path);
 	rc = fill_entry(t, x, ae, e);
 	if (rc == 0)
 		rc = put_header(t, ae, e);
@@ -411,8 +376,7 @@ static int put_entry(struct tarout *t, struct entry *x, struct err *e)
 		rc = put_data(t, x, e);
 	archive_entry_free(ae);
 	if (rc == 0 && x->opaque) {
-		autofree char *opq =
-			xasprintf("%s/.wh..wh..opq", buf_str(&t->path));
+		autofree char *opq = xasprintf("%s/.wh..wh..opq", t->path);
 
 		rc = put_marker(t, opq, e);
 	}
@@ -420,33 +384,6 @@ static int put_entry(struct tarout *t, struct entry *x, struct err *e)
 }
 
 /* ---- the walk ------------------------------------------------------------------ */
-
-static int walk(struct tarout *t, int dirfd, const char *leaf, bool silent,
-		struct err *e);
-
-static int walk_below(struct tarout *t, int fd, struct err *e)
-{
-	const size_t len = t->path.len;
-	autostrv struct strv names = {0};
-	int rc;
-
-	rc = fs_names(fd, buf_str(&t->path), &names, e);
-	for (size_t i = 0; rc == 0 && i < names.n; i++) {
-		if (len > 0)
-			buf_addc(&t->path, '/');
-		buf_adds(&t->path, names.v[i]);
-		if (t->path.over)
-			rc = err_set(e, ERR_TOOBIG, "%s: too deep",
-				     buf_str(&t->path));
-		else if (!t->o.skip ||
-			 !t->o.skip(t->o.skip_ctx, buf_str(&t->path), fd,
-				    names.v[i]))
-			rc = walk(t, fd, names.v[i], false, e);
-		t->path.len = len;
-		t->path.p[len] = '\0';
-	}
-	return rc;
-}
 
 /*
  * Open the very thing that was looked at: by its O_PATH fd, so that what has
@@ -471,13 +408,16 @@ static int open_entry(struct entry *x, const char *what, struct err *e)
 	return 0;
 }
 
-/* silent: the directory itself is not written, only what is in it. */
-static int walk(struct tarout *t, int dirfd, const char *leaf, bool silent,
-		struct err *e)
+/*
+ * silent: the directory itself is not written, only what is in it. ret_dir: a
+ * directory whose content comes next, or -1.
+ */
+static int put_name(struct tarout *t, int dirfd, const char *leaf, bool silent,
+		    int *ret_dir, struct err *e)
 {
 	struct entry x = {.dirfd = dirfd, .leaf = leaf, .fd = -1};
 	autoclose int fd = -1;
-	int rc = open_entry(&x, buf_str(&t->path), e);
+	const int rc = open_entry(&x, walk_tail(t->path), e);
 
 	fd = x.fd;
 	/* 1: gone between readdir and now. */
@@ -489,17 +429,59 @@ static int walk(struct tarout *t, int dirfd, const char *leaf, bool silent,
 		return put_whiteout(t, leaf, e);
 	if (!silent && put_entry(t, &x, e))
 		return -1;
-	return S_ISDIR(x.st.st_mode) ? walk_below(t, fd, e) : 0;
+	if (S_ISDIR(x.st.st_mode))
+		*ret_dir = take_fd(&fd);
+	return 0;
+}
+
+static int put_walked(struct tarout *t, struct walk *w,
+		      const struct walk_at *at, struct err *e)
+{
+	autoclose int dir = -1;
+
+	t->path = at->path;
+	if ((!t->o.skip ||
+	     !t->o.skip(t->o.skip_ctx, at->path, at->dir, at->name)) &&
+	    put_name(t, at->dir, at->name, false, &dir, e))
+		return -1;
+	if (dir < 0)
+		walk_skip(w);
+	else
+		walk_into(w, take_fd(&dir));
+	return 0;
+}
+
+static int put_below(struct tarout *t, int dir, const char *as, struct err *e)
+{
+	autowalk struct walk *w =
+		walk_open(dir, as, WALK_SORTED | WALK_NO_STAT, e);
+	struct walk_at at = {0};
+	int event = w ? 0 : -1;
+
+	while (w) {
+		event = walk_next(w, &at, e);
+		if (event > 0 && event != WALK_UP &&
+		    put_walked(t, w, &at, e) < 0)
+			event = -1;
+		if (event <= 0)
+			break;
+	}
+	/* The path was the walk's. */
+	t->path = "";
+	return event;
 }
 
 int tarout_add(struct tarout *t, int dirfd, const char *leaf, const char *as,
 	       struct err *e)
 {
+	autoclose int dir = -1;
+
 	if (begin(t, e))
 		return -1;
-	buf_reset(&t->path);
-	buf_adds(&t->path, as);
-	return walk(t, dirfd, leaf, !*as, e);
+	t->path = as;
+	if (put_name(t, dirfd, leaf, !*as, &dir, e))
+		return -1;
+	return dir < 0 ? 0 : put_below(t, dir, as, e);
 }
 
 /* ---- files that are made for the archive ------------------------------------- */
@@ -512,8 +494,7 @@ static int put_made_header(struct tarout *t, const char *name, uint64_t size,
 
 	if (!ae)
 		return err_set(e, ERR_SYS, "archive_entry_new: no memory");
-	buf_reset(&t->path);
-	buf_adds(&t->path, name);
+	t->path = name;
 	archive_entry_set_pathname(ae, name);
 	archive_entry_set_filetype(ae, AE_IFREG);
 	archive_entry_set_perm(ae, 0644);
