@@ -3,9 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
@@ -13,27 +13,20 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/crash.h"
 #include "base/fs.h"
+#include "base/inodes.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
+#include "base/walk.h"
 
 #define MARKER ".prism-copy-up"
 
-/* A file with several names, and where the first one was put. */
-struct link {
-	dev_t dev;
-	ino_t ino;
-	char *path; /* below the volume */
-};
-
 struct copy {
 	int root; /* of the volume */
-	struct buf path;
-	struct link *links;
-	size_t n_links;
+	struct inodes links;
 };
 
 /* ---- attributes ------------------------------------------------------------ */
@@ -91,135 +84,152 @@ static int copy_attributes(int from, int to, const struct stat *st,
 
 /* ---- entries --------------------------------------------------------------- */
 
-struct entry {
-	int from; /* directories */
-	int to;
-	const char *name;
-	struct stat st;
-};
-
-static int copy_file(struct copy *c, const struct entry *x, struct err *e)
+static int copy_file(const struct walk_at *at, struct err *e)
 {
-	autoclose int from =
-		openat(x->from, x->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	autoclose int to = openat(
-		x->to, x->name,
-		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const char *const what = walk_tail(at->path);
+	autoclose int from = path_open_type(at->dir, at->name, PATH_NO_LINKS,
+					    S_IFREG, O_RDONLY | O_NOFOLLOW);
+	autoclose int to =
+		from < 0 ? -1
+			 : path_open(at->other, at->name, PATH_NO_LINKS,
+				     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+				     0600);
 	ssize_t n;
 
 	if (from < 0 || to < 0)
-		return err_sys(e, "openat", "%s", buf_str(&c->path));
+		return err_sys(e, "openat2", "%s", what);
 	do {
 		n = sendfile(to, from, NULL, MIB(16));
 	} while (n > 0 || (n < 0 && errno == EINTR));
 	if (n < 0)
-		return err_sys(e, "sendfile", "%s", buf_str(&c->path));
-	return copy_attributes(from, to, &x->st, buf_str(&c->path), e);
+		return err_sys(e, "sendfile", "%s", what);
+	return copy_attributes(from, to, &at->st, what, e);
 }
 
-static int copy_symlink(struct copy *c, const struct entry *x, struct err *e)
+static int copy_times(const struct walk_at *at)
 {
-	const struct timespec t[2] = {x->st.st_atim, x->st.st_mtim};
-	char to[4096];
-	const ssize_t n = readlinkat(x->from, x->name, to, sizeof(to) - 1);
+	const struct timespec t[2] = {at->st.st_atim, at->st.st_mtim};
 
-	if (n < 0)
-		return err_sys(e, "readlinkat", "%s", buf_str(&c->path));
-	to[n] = '\0';
-	if (symlinkat(to, x->to, x->name) < 0)
-		return err_sys(e, "symlinkat", "%s", buf_str(&c->path));
-	if (fchownat(x->to, x->name, x->st.st_uid, x->st.st_gid,
-		     AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(e, "fchownat", "%s", buf_str(&c->path));
-	(void)utimensat(x->to, x->name, t, AT_SYMLINK_NOFOLLOW);
+	return path_utimens(at->other, at->name, PATH_NO_LINKS, t);
+}
+
+static int copy_owner(const struct walk_at *at, struct err *e)
+{
+	if (path_chown(at->other, at->name, PATH_NO_LINKS, at->st.st_uid,
+		       at->st.st_gid) < 0)
+		return err_sys(e, "fchownat", "%s %u:%u", walk_tail(at->path),
+			       at->st.st_uid, at->st.st_gid);
 	return 0;
 }
 
-static int copy_node(struct copy *c, const struct entry *x, struct err *e)
+static int copy_symlink(const struct walk_at *at, struct err *e)
 {
-	const struct timespec t[2] = {x->st.st_atim, x->st.st_mtim};
+	char to[PATH_MAX];
 
-	if (mknodat(x->to, x->name, x->st.st_mode, x->st.st_rdev) < 0) {
+	if (path_readlink(at->dir, at->name, PATH_NO_LINKS, to, sizeof(to)) < 0)
+		return err_sys(e, "readlinkat", "%s", walk_tail(at->path));
+	if (path_symlink(to, at->other, at->name, PATH_NO_LINKS) < 0)
+		return err_sys(e, "symlinkat", "%s", walk_tail(at->path));
+	if (copy_owner(at, e) < 0)
+		return -1;
+	(void)copy_times(at);
+	return 0;
+}
+
+static int copy_node(const struct walk_at *at, struct err *e)
+{
+	if (path_mknod(at->other, at->name, PATH_NO_LINKS, at->st.st_mode,
+		       at->st.st_rdev) < 0) {
 		/* Devices, in a user namespace. */
 		if (errno == EPERM)
 			return 0;
-		return err_sys(e, "mknodat", "%s", buf_str(&c->path));
+		return err_sys(e, "mknodat", "%s", walk_tail(at->path));
 	}
-	if (fchownat(x->to, x->name, x->st.st_uid, x->st.st_gid,
-		     AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(x->to, x->name, x->st.st_mode & 07777, 0) < 0)
-		return err_sys(e, "fchownat", "%s", buf_str(&c->path));
-	(void)utimensat(x->to, x->name, t, AT_SYMLINK_NOFOLLOW);
-	return 0;
-}
-
-static int copy_level(struct copy *c, int from, int to, struct err *e);
-
-static int copy_dir(struct copy *c, const struct entry *x, struct err *e)
-{
-	autoclose int from = -1;
-	autoclose int to = -1;
-
-	if (mkdirat(x->to, x->name, 0700) < 0)
-		return err_sys(e, "mkdirat", "%s", buf_str(&c->path));
-	from = openat(x->from, x->name,
-		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	to = openat(x->to, x->name,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (from < 0 || to < 0)
-		return err_sys(e, "openat", "%s", buf_str(&c->path));
-	if (copy_level(c, from, to, e) < 0)
+	if (copy_owner(at, e) < 0)
 		return -1;
-	return copy_attributes(from, to, &x->st, buf_str(&c->path), e);
+	if (path_chmod(at->other, at->name, PATH_NO_LINKS,
+		       at->st.st_mode & 07777) < 0)
+		return err_sys(e, "fchmodat", "%s", walk_tail(at->path));
+	(void)copy_times(at);
+	return 0;
 }
 
 /* 1: it is there already, under another name. */
-static int copy_link(struct copy *c, const struct entry *x, struct err *e)
+static int copy_link(struct copy *c, const struct walk_at *at, struct err *e)
 {
-	if (x->st.st_nlink < 2 || S_ISDIR(x->st.st_mode))
-		return 0;
-	for (size_t i = 0; i < c->n_links; i++) {
-		const struct link *const l = &c->links[i];
+	const char *const path = inodes_seen(&c->links, &at->st, at->path);
 
-		if (l->dev != x->st.st_dev || l->ino != x->st.st_ino)
-			continue;
-		if (linkat(c->root, l->path, x->to, x->name, 0) < 0)
-			return err_sys(e, "linkat", "%s", buf_str(&c->path));
+	if (!path)
+		return 0;
+	if (path_link(c->root, path, at->other, at->name, PATH_NO_LINKS) == 0)
 		return 1;
-	}
-	c->links = xrealloc(c->links, (c->n_links + 1) * sizeof(*c->links));
-	c->links[c->n_links++] =
-		(struct link){.dev = x->st.st_dev,
-			      .ino = x->st.st_ino,
-			      .path = xstrdup(buf_str(&c->path))};
-	return 0;
+	/* A name that is too long for link(2): then a file of its own. */
+	if (errno == ENAMETOOLONG || errno == EMLINK)
+		return 0;
+	return err_sys(e, "linkat", "%s", walk_tail(at->path));
 }
 
-static int copy_entry(struct copy *c, struct entry *x, struct err *e)
+static int copy_entry(struct copy *c, const struct walk_at *at, struct err *e)
 {
-	int rc;
+	const int rc = copy_link(c, at, e);
 
-	if (fstatat(x->from, x->name, &x->st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(e, "fstatat", "%s", buf_str(&c->path));
-	rc = copy_link(c, x, e);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
-	switch (x->st.st_mode & S_IFMT) {
+	switch (at->st.st_mode & S_IFMT) {
 	case S_IFREG:
-		return copy_file(c, x, e);
-	case S_IFDIR:
-		return copy_dir(c, x, e);
+		return copy_file(at, e);
 	case S_IFLNK:
-		return copy_symlink(c, x, e);
+		return copy_symlink(at, e);
 	default:
-		return copy_node(c, x, e);
+		return copy_node(at, e);
 	}
 }
+
+static int copy_walked(struct copy *c, const struct walk_at *at, int event,
+		       struct err *e)
+{
+	/* Another container has the volume as well, and moved what we made. */
+	if (at->other < 0 || (event == WALK_UP && at->other_fd < 0))
+		return err_set(e, ERR_GONE,
+			       "%s: the volume was changed while it was filled",
+			       walk_tail(at->path));
+	switch (event) {
+	case WALK_DOWN:
+		if (path_mkdir(at->other, at->name, PATH_NO_LINKS, 0700) < 0)
+			return err_sys(e, "mkdirat", "%s", walk_tail(at->path));
+		return 0;
+	case WALK_UP:
+		return copy_attributes(at->fd, at->other_fd, &at->st,
+				       walk_tail(at->path), e);
+	default:
+		return copy_entry(c, at, e);
+	}
+}
+
+static int copy_tree(struct copy *c, int from, struct err *e)
+{
+	autowalk struct walk *w = walk_open(from, "", WALK_NO_XDEV, e);
+	struct walk_at at = {0};
+
+	if (!w || walk_with(w, c->root, e) < 0)
+		return -1;
+	for (;;) {
+		const int event = walk_next(w, &at, e);
+
+		if (event <= 0)
+			return event;
+		if (copy_walked(c, &at, event, e) < 0)
+			return -1;
+	}
+}
+
+/* ---- the volume ------------------------------------------------------------ */
 
 /* A copy of the fd, to be read from its beginning. */
 static DIR *open_entries(int fd)
 {
-	const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int copy =
+		path_open(fd, ".", PATH_NO_LINKS, O_RDONLY | O_DIRECTORY, 0);
 	DIR *const d = copy < 0 ? NULL : fdopendir(copy);
 
 	if (!d && copy >= 0)
@@ -231,37 +241,6 @@ static bool is_dots(const char *name)
 {
 	return !strcmp(name, ".") || !strcmp(name, "..");
 }
-
-static int copy_level(struct copy *c, int from, int to, struct err *e)
-{
-	autodir DIR *d = open_entries(from);
-	const size_t len = c->path.len;
-	const struct dirent *de;
-
-	if (!d)
-		return err_sys(e, "opendir", "%s", buf_str(&c->path));
-	while ((de = readdir(d))) {
-		struct entry x = {.from = from, .to = to, .name = de->d_name};
-		int rc;
-
-		if (is_dots(de->d_name))
-			continue;
-		if (len > 0)
-			buf_addc(&c->path, '/');
-		buf_adds(&c->path, de->d_name);
-		if (c->path.over)
-			return err_set(e, ERR_TOOBIG, "%s: too deep",
-				       buf_str(&c->path));
-		rc = copy_entry(c, &x, e);
-		c->path.len = len;
-		c->path.p[len] = '\0';
-		if (rc < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* ---- the volume ------------------------------------------------------------ */
 
 enum content {
 	CONTENT_EMPTY,
@@ -305,23 +284,18 @@ static int make_empty(int fd, struct err *e)
 
 static int set_marker(int fd, struct err *e)
 {
-	autoclose int m = openat(
-		fd, MARKER, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	autoclose int m = path_open(fd, MARKER, PATH_NO_LINKS,
+				    O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
 
-	return m < 0 ? err_sys(e, "openat", "%s", MARKER) : 0;
+	return m < 0 ? err_sys(e, "openat2", "%s", MARKER) : 0;
 }
 
 static int fill(int from_fd, int to_fd, struct err *e)
 {
-	struct copy c = {.root = to_fd, .path = buf_make(KIB(64))};
-	int rc;
+	struct copy c = {.root = to_fd};
+	const int rc = copy_tree(&c, from_fd, e);
 
-	buf_adds(&c.path, "");
-	rc = copy_level(&c, from_fd, to_fd, e);
-	for (size_t i = 0; i < c.n_links; i++)
-		free(c.links[i].path);
-	free(c.links);
-	buf_free(&c.path);
+	inodes_free(&c.links);
 	return rc;
 }
 
@@ -354,7 +328,7 @@ int copyup(int from_fd, int to_fd, struct err *e)
 			return -1;
 		crash_point("copyup-filled");
 	}
-	if (unlinkat(to_fd, MARKER, 0) < 0 && errno != ENOENT)
+	if (path_unlink(to_fd, MARKER, PATH_NO_LINKS, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "unlinkat", "%s", MARKER);
 	if (fstat(from_fd, &st) < 0)
 		return err_sys(e, "fstat", "the directory in the image");
