@@ -4,40 +4,29 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "base/fs.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
+#include "base/walk.h"
+#include "store/tardirs.h"
 #include "store/tarpack.h"
-
-/* A directory whose mode and times come last. */
-struct late {
-	char *path;
-	mode_t mode;
-	struct timespec mtime;
-};
 
 struct tarin {
 	const struct tarin_opts *o;
 	struct archive *a;
 	struct archive_entry *ae;
-	char *name;   /* of the entry, clean */
-	char *parent; /* whose fd is open */
-	int parent_fd;
-	struct late *late;
-	size_t n_late;
-	size_t cap_late;
+	char *name;        /* of the entry, clean */
+	const char *shown; /* in errors: its end, if it is long */
+	struct tardirs *dirs;
 };
 
 /* ---- places ------------------------------------------------------------------ */
@@ -74,64 +63,22 @@ static char *clean_name(const char *name, struct err *e)
 	return take_ptr(&out);
 }
 
-/* An fd of a directory below the destination, or -1 with errno. */
-static int open_dir(const struct tarin *t, const char *path)
+/* What stands before the last component, which is *leaf. */
+static char *dir_of(const char *name, const char **leaf)
 {
-	const struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_MAGICLINKS,
-	};
-	const char *const below = *path ? path : ".";
+	const char *const slash = strrchr(name, '/');
 
-	if (t->o->root_fd >= 0) {
-		autofree char *whole = xasprintf("%s/%s", t->o->path, below);
-
-		return fs_open_in_root(t->o->root_fd, whole,
-				       O_RDONLY | O_DIRECTORY, 0);
-	}
-	return (int)syscall(SYS_openat2, t->o->dir_fd, below, &how,
-			    sizeof(how));
+	*leaf = slash ? slash + 1 : name;
+	return slash ? xstrndup(name, (size_t)(slash - name)) : xstrdup("");
 }
 
-/* The same; parents that no entry made are made. */
-static int make_dir(const struct tarin *t, const char *path, struct err *e)
-{
-	const char *const slash = strrchr(path, '/');
-	autofree char *above =
-		slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup("");
-	autoclose int up = -1;
-	int fd = open_dir(t, path);
-
-	if (fd >= 0 || errno != ENOENT || !*path)
-		return fd >= 0 ? fd : err_sys(e, "openat2", "%s", path);
-	up = make_dir(t, above, e);
-	if (up < 0)
-		return -1;
-	if (mkdirat(up, slash ? slash + 1 : path, 0755) && errno != EEXIST)
-		return err_sys(e, "mkdirat", "%s", path);
-	fd = open_dir(t, path);
-	return fd >= 0 ? fd : err_sys(e, "openat2", "%s", path);
-}
-
-/* The parent of a clean name: borrowed fd; *leaf is its last component. */
+/* The parent of a clean name: borrowed fd. */
 static int parent_of(struct tarin *t, const char *name, const char **leaf,
 		     struct err *e)
 {
-	const char *const slash = strrchr(name, '/');
-	autofree char *dir =
-		slash ? xstrndup(name, (size_t)(slash - name)) : xstrdup("");
+	autofree char *dir = dir_of(name, leaf);
 
-	*leaf = slash ? slash + 1 : name;
-	if (t->parent && !strcmp(t->parent, dir))
-		return t->parent_fd;
-	own_close(&t->parent_fd);
-	free(t->parent);
-	t->parent = NULL;
-	t->parent_fd = make_dir(t, dir, e);
-	if (t->parent_fd >= 0)
-		t->parent = take_ptr(&dir);
-	return t->parent_fd;
+	return tardirs_at(t->dirs, dir, e);
 }
 
 /* 1: a directory is there and stays; 0: the place is free. */
@@ -142,23 +89,23 @@ static int make_way(const struct tarin *t, int dirfd, const char *leaf,
 			    !archive_entry_hardlink(t->ae);
 	struct stat st;
 
-	if (fstatat(dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW))
+	if (path_stat(dirfd, leaf, PATH_NO_LINKS, &st) < 0)
 		return errno == ENOENT ? 0
-				       : err_sys(e, "fstatat", "%s", t->name);
+				       : err_sys(e, "fstatat", "%s", t->shown);
 	if (S_ISDIR(st.st_mode) && !is_dir)
 		return err_set(e, ERR_EXISTS,
 			       "cannot overwrite directory '%s' with "
 			       "non-directory",
-			       t->name);
+			       t->shown);
 	if (!S_ISDIR(st.st_mode) && is_dir)
 		return err_set(e, ERR_EXISTS,
 			       "cannot overwrite non-directory '%s' with "
 			       "directory",
-			       t->name);
+			       t->shown);
 	if (is_dir)
 		return 1;
-	if (unlinkat(dirfd, leaf, 0) && errno != ENOENT)
-		return err_sys(e, "unlinkat", "%s", t->name);
+	if (path_unlink(dirfd, leaf, PATH_NO_LINKS, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "unlinkat", "%s", t->shown);
 	return 0;
 }
 
@@ -185,10 +132,10 @@ static int set_owner(const struct tarin *t, int dirfd, const char *leaf,
 
 	if (t->o->no_owner)
 		return 0;
-	if (fchownat(dirfd, leaf, uid, gid,
-		     AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0)
+	if ((*leaf ? path_chown(dirfd, leaf, PATH_NO_LINKS, uid, gid)
+		   : fchown(dirfd, uid, gid)) == 0)
 		return 0;
-	(void)err_sys(e, "fchownat", "%s to %u:%u", t->name, uid, gid);
+	(void)err_sys(e, "fchownat", "%s to %u:%u", t->shown, uid, gid);
 	if (e->sys == EINVAL)
 		(void)err_hint(e, "the container has no such id: look at "
 				  "/etc/subuid and /etc/subgid");
@@ -209,7 +156,7 @@ static int set_xattrs(const struct tarin *t, int fd, struct err *e)
 			continue;
 		if (fsetxattr(fd, name, value, size, 0) && errno != EPERM &&
 		    errno != EOPNOTSUPP && errno != EINVAL)
-			return err_sys(e, "fsetxattr", "%s %s", t->name, name);
+			return err_sys(e, "fsetxattr", "%s %s", t->shown, name);
 	}
 	return 0;
 }
@@ -222,38 +169,11 @@ static int set_attributes(const struct tarin *t, int fd, struct err *e)
 	if (set_owner(t, fd, "", e))
 		return -1;
 	if (fchmod(fd, mode_of(t)))
-		return err_sys(e, "fchmod", "%s", t->name);
+		return err_sys(e, "fchmod", "%s", t->shown);
 	if (set_xattrs(t, fd, e))
 		return -1;
 	if (futimens(fd, now))
-		return err_sys(e, "futimens", "%s", t->name);
-	return 0;
-}
-
-static void remember(struct tarin *t)
-{
-	if (t->n_late == t->cap_late) {
-		t->cap_late = t->cap_late ? 2 * t->cap_late : 32;
-		t->late = xrealloc(t->late, t->cap_late * sizeof(*t->late));
-	}
-	t->late[t->n_late++] = (struct late){.path = xstrdup(t->name),
-					     .mode = mode_of(t),
-					     .mtime = mtime_of(t)};
-}
-
-static int finish_dirs(struct tarin *t, struct err *e)
-{
-	for (size_t i = t->n_late; i-- > 0;) {
-		const struct late *const l = &t->late[i];
-		const struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
-						  l->mtime};
-		autoclose int fd = open_dir(t, l->path);
-
-		if (fd < 0)
-			return err_sys(e, "openat2", "%s", l->path);
-		if (fchmod(fd, l->mode) || futimens(fd, times))
-			return err_sys(e, "fchmod", "%s", l->path);
-	}
+		return err_sys(e, "futimens", "%s", t->shown);
 	return 0;
 }
 
@@ -297,24 +217,24 @@ static int write_data(const struct tarin *t, int fd, struct err *e)
 			break;
 		if (rc != ARCHIVE_OK)
 			return tar_failed(t, e);
-		if (pwrite_all(fd, p, n, at, t->name, e))
+		if (pwrite_all(fd, p, n, at, t->shown, e))
 			return -1;
 	}
 	/* A hole at the end. */
 	if (ftruncate(fd, archive_entry_size(t->ae)))
-		return err_sys(e, "ftruncate", "%s", t->name);
+		return err_sys(e, "ftruncate", "%s", t->shown);
 	return 0;
 }
 
 static int put_file(const struct tarin *t, int dirfd, const char *leaf,
 		    struct err *e)
 {
-	autoclose int fd = openat(
-		dirfd, leaf,
-		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	autoclose int fd =
+		path_open(dirfd, leaf, PATH_NO_LINKS,
+			  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
-		return err_sys(e, "openat", "%s", t->name);
+		return err_sys(e, "openat2", "%s", t->shown);
 	if (write_data(t, fd, e))
 		return -1;
 	return set_attributes(t, fd, e);
@@ -324,20 +244,22 @@ static int put_dir(struct tarin *t, int dirfd, const char *leaf, bool is_there,
 		   struct err *e)
 {
 	autoclose int fd = -1;
+	struct timespec mtime;
 
-	if (!is_there && mkdirat(dirfd, leaf, 0700))
-		return err_sys(e, "mkdirat", "%s", t->name);
-	fd = openat(dirfd, leaf,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (!is_there && path_mkdir(dirfd, leaf, PATH_NO_LINKS, 0700) < 0)
+		return err_sys(e, "mkdirat", "%s", t->shown);
+	fd = path_open(dirfd, leaf, PATH_NO_LINKS,
+		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0)
-		return err_sys(e, "openat", "%s", t->name);
+		return err_sys(e, "openat2", "%s", t->shown);
 	if (set_attributes(t, fd, e))
 		return -1;
 	/* Its children must get in, whatever its mode will be. */
 	if (geteuid() != 0 && fchmod(fd, mode_of(t) | 0700))
-		return err_sys(e, "fchmod", "%s", t->name);
-	remember(t);
-	return 0;
+		return err_sys(e, "fchmod", "%s", t->shown);
+	mtime = mtime_of(t);
+	return tardirs_enter(t->dirs, leaf, take_fd(&fd), mode_of(t), &mtime,
+			     e);
 }
 
 static int put_symlink(const struct tarin *t, int dirfd, const char *leaf,
@@ -345,11 +267,12 @@ static int put_symlink(const struct tarin *t, int dirfd, const char *leaf,
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, mtime_of(t)};
 
-	if (symlinkat(archive_entry_symlink(t->ae), dirfd, leaf))
-		return err_sys(e, "symlinkat", "%s", t->name);
+	if (path_symlink(archive_entry_symlink(t->ae), dirfd, leaf,
+			 PATH_NO_LINKS) < 0)
+		return err_sys(e, "symlinkat", "%s", t->shown);
 	if (set_owner(t, dirfd, leaf, e))
 		return -1;
-	(void)utimensat(dirfd, leaf, times, AT_SYMLINK_NOFOLLOW);
+	(void)path_utimens(dirfd, leaf, PATH_NO_LINKS, times);
 	return 0;
 }
 
@@ -358,43 +281,41 @@ static int put_node(const struct tarin *t, int dirfd, const char *leaf,
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, mtime_of(t)};
 
-	if (mknodat(dirfd, leaf, archive_entry_filetype(t->ae) | 0600,
-		    makedev(archive_entry_rdevmajor(t->ae),
-			    archive_entry_rdevminor(t->ae)))) {
+	if (path_mknod(dirfd, leaf, PATH_NO_LINKS,
+		       archive_entry_filetype(t->ae) | 0600,
+		       makedev(archive_entry_rdevmajor(t->ae),
+			       archive_entry_rdevminor(t->ae))) < 0) {
 		if (errno != EPERM)
-			return err_sys(e, "mknodat", "%s", t->name);
-		log_warn("ignoring device %s: only root can make it", t->name);
+			return err_sys(e, "mknodat", "%s", t->shown);
+		log_warn("ignoring device %s: only root can make it", t->shown);
 		return 0;
 	}
 	if (set_owner(t, dirfd, leaf, e))
 		return -1;
-	/* Nobody can have put a link there: O_EXCL is what mknod does. */
-	if (fchmodat(dirfd, leaf, mode_of(t), AT_SYMLINK_NOFOLLOW) &&
+	if (path_chmod(dirfd, leaf, PATH_NO_LINKS, mode_of(t)) < 0 &&
 	    errno != EOPNOTSUPP)
-		return err_sys(e, "fchmodat", "%s", t->name);
-	(void)utimensat(dirfd, leaf, times, AT_SYMLINK_NOFOLLOW);
+		return err_sys(e, "fchmodat", "%s", t->shown);
+	(void)path_utimens(dirfd, leaf, PATH_NO_LINKS, times);
 	return 0;
 }
 
-static int put_hardlink(struct tarin *t, struct err *e)
+static int put_hardlink(struct tarin *t, int dirfd, const char *leaf,
+			struct err *e)
 {
 	autofree char *to = clean_name(archive_entry_hardlink(t->ae), e);
-	autoclose int to_dir = -1;
-	const char *to_leaf;
-	const char *leaf;
-	int dirfd;
+	const char *to_leaf = NULL;
+	autofree char *to_path = to ? dir_of(to, &to_leaf) : NULL;
+	autoclose int to_dir = to ? tardirs_find(t->dirs, to_path, e) : -1;
 
-	if (!to)
-		return -1;
-	dirfd = parent_of(t, to, &to_leaf, e);
-	to_dir = dirfd < 0 ? -1 : fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
 	if (to_dir < 0)
-		return err_is(e) ? -1 : err_sys(e, "fcntl", "%s", to);
+		return -1;
+	/* A look aside may have left the directory. */
 	dirfd = parent_of(t, t->name, &leaf, e);
 	if (dirfd < 0)
 		return -1;
-	if (linkat(to_dir, to_leaf, dirfd, leaf, 0))
-		return err_sys(e, "linkat", "%s -> %s", t->name, to);
+	if (path_link(to_dir, to_leaf, dirfd, leaf, PATH_NO_LINKS))
+		return err_sys(e, "linkat", "%s -> %s", t->shown,
+			       walk_tail(to));
 	return 0;
 }
 
@@ -407,7 +328,7 @@ static int put_entry(struct tarin *t, struct err *e)
 	if (there < 0)
 		return -1;
 	if (archive_entry_hardlink(t->ae))
-		return put_hardlink(t, e);
+		return put_hardlink(t, dirfd, leaf, e);
 	switch (archive_entry_filetype(t->ae)) {
 	case AE_IFREG:
 		return put_file(t, dirfd, leaf, e);
@@ -421,7 +342,7 @@ static int put_entry(struct tarin *t, struct err *e)
 		return put_node(t, dirfd, leaf, e);
 	default:
 		return err_set(e, ERR_INVALID, "tar: %s: of an unknown type",
-			       t->name);
+			       t->shown);
 	}
 }
 
@@ -449,6 +370,7 @@ static int read_entries(struct tarin *t, struct err *e)
 		t->name = clean_name(archive_entry_pathname(t->ae), e);
 		if (!t->name)
 			return -1;
+		t->shown = walk_tail(t->name);
 		bad = *t->name ? put_entry(t, e) : 0;
 		free(t->name);
 		t->name = NULL;
@@ -459,18 +381,14 @@ static int read_entries(struct tarin *t, struct err *e)
 
 int tarin(int tar_fd, const struct tarin_opts *o, struct err *e)
 {
-	struct tarin t = {.o = o, .parent_fd = -1};
-	int rc = open_archive(&t, tar_fd, e);
+	struct tarin t = {.o = o, .shown = "", .dirs = tardirs_open(o, e)};
+	int rc = t.dirs ? open_archive(&t, tar_fd, e) : -1;
 
 	if (rc == 0)
 		rc = read_entries(&t, e);
 	if (rc == 0)
-		rc = finish_dirs(&t, e);
+		rc = tardirs_end(t.dirs, e);
 	(void)archive_read_free(t.a);
-	own_close(&t.parent_fd);
-	for (size_t i = 0; i < t.n_late; i++)
-		free(t.late[i].path);
-	free(t.late);
-	free(t.parent);
+	tardirs_close(t.dirs);
 	return rc;
 }
