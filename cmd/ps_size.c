@@ -1,6 +1,5 @@
 #include "cmd/ps_size.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -12,10 +11,9 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "base/userns.h"
+#include "base/walk.h"
 #include "cmd/size.h"
 #include "store/layer.h"
-
-#define DEPTH_MAX 200 /* fds held open on the way down */
 
 struct count {
 	int dir_fd;
@@ -23,30 +21,37 @@ struct count {
 	bool denied; /* something could not be read */
 };
 
-static uint64_t bytes_below(int dirfd, const char *name, int depth,
-			    bool *denied)
+/* A container may change its files meanwhile: what was seen is counted. */
+static uint64_t bytes_below(int fd, bool *ret_denied)
 {
-	const int fd = openat(dirfd, name,
-			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct err ignored = {0};
+	autowalk struct walk *w =
+		walk_open(fd, "", WALK_DENIED_OK | WALK_NO_XDEV, &ignored);
+	struct walk_at at = {0};
 	uint64_t sum = 0;
 
-	*denied = *denied || (fd < 0 && errno == EACCES);
-	while (d) {
-		const struct dirent *const de = readdir(d);
-		struct stat st;
+	while (w) {
+		const int event = walk_next(w, &at, &ignored);
 
-		if (!de)
+		if (event <= 0)
 			break;
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, "..") ||
-		    fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
-			sum += bytes_below(fd, de->d_name, depth + 1, denied);
-		else if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
-			sum += (uint64_t)st.st_size;
+		if (S_ISREG(at.st.st_mode) || S_ISLNK(at.st.st_mode))
+			sum += (uint64_t)at.st.st_size;
 	}
+	*ret_denied = w && walk_denied(w);
 	return sum;
+}
+
+static uint64_t upper_below(int dir_fd, bool *ret_denied)
+{
+	autoclose int upper =
+		openat(dir_fd, "upper",
+		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (upper >= 0)
+		return bytes_below(upper, ret_denied);
+	*ret_denied = errno == EACCES;
+	return 0;
 }
 
 static int count_inside(void *arg, struct err *e)
@@ -56,7 +61,7 @@ static int count_inside(void *arg, struct err *e)
 
 	if (userns_enter_for_store(&map, e) < 0)
 		return -1;
-	c->bytes = bytes_below(c->dir_fd, "upper", 0, &c->denied);
+	c->bytes = upper_below(c->dir_fd, &c->denied);
 	return 0;
 }
 
@@ -68,7 +73,7 @@ static int count_inside(void *arg, struct err *e)
 static uint64_t upper_bytes(const struct container *c)
 {
 	bool denied = false;
-	const uint64_t plain = bytes_below(c->dir_fd, "upper", 0, &denied);
+	const uint64_t plain = upper_below(c->dir_fd, &denied);
 	struct count *const shared =
 		denied ? mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0)

@@ -1,6 +1,5 @@
 #include "mounts.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -11,7 +10,9 @@
 
 #include "base/fs.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/trace.h"
+#include "base/walk.h"
 #include "runtime/copyup.h"
 #include "runtime/mnt.h"
 
@@ -253,43 +254,28 @@ int mounts_attach(const struct run_spec *s, const int *trees, struct err *e)
 
 /* ---- U -------------------------------------------------------------------------- */
 
-#define DEPTH_MAX 256 /* of a tree to be given away: an fd for each level */
-
 struct owner {
 	uint32_t uid, gid;
 };
 
-static int give_tree(int fd, const char *name, const struct owner *o, int depth,
+static int give_tree(int fd, const char *name, const struct owner *o,
 		     struct err *e)
 {
-	autodir DIR *d = fdopendir(fd);
+	autowalk struct walk *w = walk_open(fd, name, WALK_NO_STAT, e);
+	struct walk_at at = {0};
 
-	if (!d)
-		return err_sys(e, "fdopendir", "%s", name);
-	if (depth > DEPTH_MAX)
-		return err_set(e, ERR_TOOBIG, "more than %d directories deep",
-			       DEPTH_MAX);
+	if (!w)
+		return -1;
 	for (;;) {
-		const struct dirent *const de = readdir(d);
-		int sub;
+		const int event = walk_next(w, &at, e);
 
-		if (!de)
-			return 0;
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		if (fchownat(dirfd(d), de->d_name, o->uid, o->gid,
-			     AT_SYMLINK_NOFOLLOW) < 0)
-			return err_sys(e, "fchownat", "%s to %u:%u", de->d_name,
-				       o->uid, o->gid);
-		sub = openat(dirfd(d), de->d_name,
-			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC |
-				     O_NONBLOCK);
-		if (sub < 0 && (errno == ENOTDIR || errno == ELOOP))
-			continue;
-		if (sub < 0)
-			return err_sys(e, "openat", "%s", de->d_name);
-		if (give_tree(sub, de->d_name, o, depth + 1, e) < 0)
-			return -1;
+		if (event <= 0)
+			return event;
+		if (event != WALK_UP &&
+		    path_chown(at.dir, at.name, PATH_NO_LINKS, o->uid, o->gid) <
+			    0)
+			return err_sys(e, "fchownat", "%s to %u:%u",
+				       walk_tail(at.path), o->uid, o->gid);
 	}
 }
 
@@ -304,7 +290,7 @@ static int give(int opened, const char *name, const struct owner *o,
 		return err_sys(e, "fchown", "%s", name);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "fstat", "%s", name);
-	return S_ISDIR(st.st_mode) ? give_tree(take_fd(&fd), name, o, 0, e) : 0;
+	return S_ISDIR(st.st_mode) ? give_tree(fd, name, o, e) : 0;
 }
 
 int mounts_give_root(const struct run_spec *s, const struct mount_spec *m,
