@@ -1,0 +1,114 @@
+/*
+ * trees - what no shell can do with a tree of any depth
+ *
+ *   trees dig DIR DEPTH [MODE]   DEPTH directories "d" in one another below DIR,
+ *                                and a file "end" in the last; MODE: of all of
+ *                                them, afterwards, from below
+ *   trees fill DIR N             N empty files
+ *   trees depth DIR              how many "d" stand in one another there
+ *   trees peak FILE CMD...       run it; the most memory in KiB that it or a
+ *                                process it waited for had, goes into FILE
+ *
+ * Linked statically: it runs in any image.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void die(const char *what)
+{
+	fprintf(stderr, "trees: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void dig(const char *dir, long depth, const char *mode)
+{
+	int fd;
+
+	if (chdir(dir) < 0)
+		die(dir);
+	for (long i = 0; i < depth; i++)
+		if (mkdir("d", 0755) < 0 || chdir("d") < 0)
+			die("mkdir");
+	fd = open("end", O_WRONLY | O_CREAT, 0644);
+	if (fd < 0 || write(fd, "end\n", 4) != 4)
+		die("end");
+	for (long i = 0; mode && i < depth; i++)
+		if (chdir("..") < 0 ||
+		    chmod("d", (mode_t)strtol(mode, NULL, 8)) < 0)
+			die("chmod");
+}
+
+static void fill(const char *dir, long n)
+{
+	char name[16];
+
+	if (chdir(dir) < 0)
+		die(dir);
+	for (long i = 0; i < n; i++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "%ld", i);
+		fd = open(name, O_WRONLY | O_CREAT, 0644);
+		if (fd < 0)
+			die(name);
+		close(fd);
+	}
+}
+
+static void depth(const char *dir)
+{
+	long n = 0;
+
+	if (chdir(dir) < 0)
+		die(dir);
+	while (chdir("d") == 0)
+		n++;
+	printf("%ld\n", n);
+}
+
+static int peak(const char *file, char **cmd)
+{
+	struct rusage used;
+	FILE *to;
+	int status = 0;
+	const pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		execvp(cmd[0], cmd);
+		die(cmd[0]);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	getrusage(RUSAGE_CHILDREN, &used);
+	to = fopen(file, "w");
+	if (!to)
+		die(file);
+	fprintf(to, "%ld\n", used.ru_maxrss);
+	fclose(to);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+				   : WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 4 && !strcmp(argv[1], "dig"))
+		dig(argv[2], atol(argv[3]), argv[4]);
+	else if (argc == 4 && !strcmp(argv[1], "fill"))
+		fill(argv[2], atol(argv[3]));
+	else if (argc == 3 && !strcmp(argv[1], "depth"))
+		depth(argv[2]);
+	else if (argc >= 4 && !strcmp(argv[1], "peak"))
+		return peak(argv[2], argv + 3);
+	else
+		return 2;
+	return 0;
+}
