@@ -44,6 +44,7 @@ struct level {
 	int64_t off;         /* unsorted: where the next entry is read */
 	struct names *names; /* sorted: NULL until it is read */
 	bool started;
+	bool broken; /* it cannot be read any further */
 };
 
 enum pending {
@@ -64,7 +65,8 @@ struct walk {
 	struct piece *pieces[LADDER_OPEN]; /* by depth, modulo */
 	size_t kept;                       /* bytes of names in closed levels */
 	enum pending pending;
-	int into; /* the directory to enter, or -1 */
+	int into;  /* the directory to enter, or -1 */
+	bool lost; /* the way back up */
 	bool denied;
 	size_t name_at; /* in path, of the entry that was given */
 };
@@ -356,6 +358,15 @@ static int next_sorted(struct walk *w, unsigned char *ret_type,
 	return 1;
 }
 
+static int next_name(struct walk *w, unsigned char *ret_type,
+		     const char **ret_name, struct err *e)
+{
+	if (top(w)->broken)
+		return 0;
+	return w->flags & WALK_SORTED ? next_sorted(w, ret_type, ret_name, e)
+				      : next_unsorted(w, ret_type, ret_name, e);
+}
+
 /* ---- up and down --------------------------------------------------------------- */
 
 static int open_below(const struct walk *w, int dir, const char *name)
@@ -430,6 +441,12 @@ static void fill(struct walk *w, struct walk_at *ret)
 	ret->other_fd = -1;
 }
 
+static int lose(struct walk *w, struct err *e)
+{
+	w->lost = true;
+	return fail(w, "openat ..", e);
+}
+
 /* The content of the lowest directory has been given. */
 static int end_of_dir(struct walk *w, struct walk_at *ret, struct err *e)
 {
@@ -442,12 +459,12 @@ static int end_of_dir(struct walk *w, struct walk_at *ret, struct err *e)
 	ret->dir = ladder_above(&w->dirs);
 	if (ret->dir < 0 || (!(w->flags & WALK_NO_STAT) &&
 			     fstat(ladder_fd(&w->dirs), &ret->st) < 0))
-		return fail(w, "openat ..", e);
+		return lose(w, e);
 	ret->other = companion(w, depth - 1);
 	if (w->others.n == depth) {
 		ret->other = ladder_above(&w->others);
 		if (ret->other < 0)
-			return fail(w, "openat ..", e);
+			return lose(w, e);
 	}
 	ret->fd = ladder_fd(&w->dirs);
 	ret->other_fd = companion(w, depth);
@@ -483,18 +500,20 @@ int walk_next(struct walk *w, struct walk_at *ret, struct err *e)
 	w->pending = PENDING_NONE;
 	if (pending == PENDING_LEAVE)
 		pop(w);
+	if (w->lost)
+		return WALK_END;
 	if (pending == PENDING_ENTER && enter(w, e) < 0)
 		return -1;
 	for (;;) {
 		unsigned char type = DT_UNKNOWN;
 		const char *name = NULL;
-		const int more = w->flags & WALK_SORTED
-					 ? next_sorted(w, &type, &name, e)
-					 : next_unsorted(w, &type, &name, e);
+		const int more = next_name(w, &type, &name, e);
 		int gone;
 
-		if (more < 0)
+		if (more < 0) {
+			top(w)->broken = true;
 			return -1;
+		}
 		if (more == 0)
 			return end_of_dir(w, ret, e);
 		set_name(w, name);

@@ -18,7 +18,8 @@
  * from elsewhere: a directory that was moved away ends the walk with ESTALE.
  *
  * Life: walk_open -> walk_next... -> walk_close, at any time.
- * Errors: ERR_SYS, with the path of the entry.
+ * Errors: ERR_SYS, with the path of the entry. A caller that wants the rest of
+ * a damaged tree clears the error and calls walk_next again.
  */
 #ifndef BASE_WALK_H
 #define BASE_WALK_H

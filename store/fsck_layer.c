@@ -8,8 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,8 @@
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/own.h"
+#include "base/path.h"
+#include "base/walk.h"
 #include "base/whoami.h"
 #include "store/layer.h"
 #include "store/layerlist.h"
@@ -223,13 +225,14 @@ static void check_attributes(const struct check *c, const struct rec *it,
 }
 
 static int check_content(const struct check *c, const struct rec *it,
-			 const char *access_path, struct err *e)
+			 const struct walk_at *at, struct err *e)
 {
-	autoclose int fd = open(access_path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int fd = path_open_type(at->dir, at->name, PATH_NO_LINKS,
+					  S_IFREG, O_RDONLY | O_NOFOLLOW);
 	struct digest got;
 
 	if (fd < 0)
-		return err_sys(e, "open", "%s", it->path);
+		return err_sys(e, "openat2", "%s", it->path);
 	if (fsck_hash_fd(c->f, fd, it->path, DIGEST_SHA256, &got, e))
 		return -1;
 	if (strcmp(got.hex, it->r.sha256) != 0)
@@ -238,25 +241,26 @@ static int check_content(const struct check *c, const struct rec *it,
 }
 
 static void check_link(const struct check *c, const struct rec *it,
-		       const char *access_path)
+		       const struct walk_at *at)
 {
-	/* One more than expected shows that it is longer. */
 	const char *const want = it->target ? it->target : "";
-	const size_t n = strlen(want);
-	autofree char *got = xmalloc(n + 1);
-	const ssize_t k = readlink(access_path, got, n + 1);
+	char got[PATH_MAX];
 
-	if (k < 0 || (size_t)k != n || memcmp(got, want, n) != 0)
+	if (path_readlink(at->dir, at->name, PATH_NO_LINKS, got, sizeof(got)) <
+		    0 ||
+	    strcmp(got, want) != 0)
 		differs(c, it, "the target");
 }
 
 static void check_xattrs(const struct check *c, const struct rec *it,
-			 const char *access_path)
+			 const struct walk_at *at)
 {
+	autofree char *path =
+		xasprintf("/proc/self/fd/%d/%s", at->dir, at->name);
 	char got[LIST_HEX + 1];
 	struct err why = {0};
 
-	if (xattr_disk_digest(access_path, c->userxattr, got, &why))
+	if (xattr_disk_digest(path, c->userxattr, got, &why))
 		fsck_found(c->f, "layer %s: %s: %s", DIGEST_SHORT(c->id),
 			   it->path, why.text);
 	else if (strcmp(got, it->r.xattrs) != 0)
@@ -264,9 +268,9 @@ static void check_xattrs(const struct check *c, const struct rec *it,
 }
 
 static void check_one(const struct check *c, const struct rec *it,
-		      const FTSENT *at)
+		      const struct walk_at *at)
 {
-	const struct stat *const st = at->fts_statp;
+	const struct stat *const st = &at->st;
 	struct err why = {0};
 
 	if (!right_type(it, st)) {
@@ -278,26 +282,24 @@ static void check_one(const struct check *c, const struct rec *it,
 		return;
 	check_attributes(c, it, st);
 	if (it->r.type == 'l')
-		check_link(c, it, at->fts_accpath);
+		check_link(c, it, at);
 	if (it->r.type == 'f' && (uint64_t)st->st_size != it->r.size) {
 		differs(c, it, "the size");
 		return;
 	}
 	if (c->f->quick)
 		return;
-	check_xattrs(c, it, at->fts_accpath);
+	check_xattrs(c, it, at);
 	if (it->r.type == 'f' && it->r.sha256[0] &&
-	    check_content(c, it, at->fts_accpath, &why))
+	    check_content(c, it, at, &why))
 		fsck_found(c->f, "layer %s: %s", DIGEST_SHORT(c->id), why.text);
 }
 
 /* ---- the tree ------------------------------------------------------------ */
 
-static void meet(const struct check *c, const FTSENT *at)
+static void meet(const struct check *c, const char *path,
+		 const struct walk_at *at)
 {
-	/* fts names the root "." and all else "./path". */
-	const char *const path =
-		at->fts_level == 0 ? "." : at->fts_path + strlen("./");
 	struct rec *const it =
 		c->n ? bsearch(path, c->v, c->n, sizeof(*c->v), by_path_only)
 		     : NULL;
@@ -313,36 +315,25 @@ static void meet(const struct check *c, const FTSENT *at)
 
 static int walk(const struct check *c, struct err *e)
 {
-	char dot[] = ".";
-	char *const roots[] = {dot, NULL};
-	FTS *fts;
-	FTSENT *at;
-	int saved;
+	autowalk struct walk *w = walk_open(c->fs, "", WALK_NO_XDEV, e);
+	struct walk_at at = {.dir = c->fs, .name = "."};
+	struct err why = {0};
+	int event;
 
-	/* fts goes by chdir, so that no path is too long for it. */
-	if (fchdir(c->fs))
-		return err_sys(e, "fchdir", "layer %s", DIGEST_SHORT(c->id));
-	fts = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
-	if (!fts)
-		return err_sys(e, "fts_open", "layer %s", DIGEST_SHORT(c->id));
-	while ((errno = 0, at = fts_read(fts))) {
-		if (at->fts_info == FTS_DP)
-			continue;
-		if (at->fts_info == FTS_DNR || at->fts_info == FTS_ERR ||
-		    at->fts_info == FTS_NS)
-			fsck_found(c->f, "layer %s: %s: %s",
-				   DIGEST_SHORT(c->id), at->fts_path,
-				   errno_name(at->fts_errno));
-		else
-			meet(c, at);
+	if (!w)
+		return -1;
+	if (fstat(c->fs, &at.st) < 0)
+		return err_sys(e, "fstat", "layer %s", DIGEST_SHORT(c->id));
+	meet(c, ".", &at);
+	while ((event = walk_next(w, &at, &why)) != WALK_END) {
+		if (event < 0)
+			fsck_found(c->f, "layer %s: %s", DIGEST_SHORT(c->id),
+				   why.text);
+		else if (event != WALK_UP)
+			meet(c, at.path, &at);
+		err_clear(&why);
 	}
-	saved = errno;
-	(void)fts_close(fts);
-	if (chdir("/") && !saved)
-		saved = errno;
-	return saved ? err_sysno(e, saved, "fts_read", "layer %s",
-				 DIGEST_SHORT(c->id))
-		     : 0;
+	return 0;
 }
 
 static void say_missing(const struct check *c)
