@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/walk.h"
 
 #define LOCK_NAME ".lock"
 #define NAME_CHARS                                                         \
@@ -382,40 +383,22 @@ int volume_remove(struct store *s, const char *name, struct err *e)
 
 /* ---- size ----------------------------------------------------------------- */
 
-static int add_sizes(int dirfd, const char *name, uint64_t *sum, struct err *e)
-{
-	const int fd = openat(dirfd, name,
-			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autodir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *ent;
-
-	if (!d) {
-		(void)err_sys(e, "opendir", "%s", name);
-		if (fd >= 0)
-			(void)close(fd);
-		return -1;
-	}
-	while ((ent = readdir(d))) {
-		struct stat st;
-
-		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, "..") ||
-		    fstatat(fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW))
-			continue;
-		if (S_ISDIR(st.st_mode) && add_sizes(fd, ent->d_name, sum, e))
-			return -1;
-		/* Of n names each gives its share. */
-		if (S_ISREG(st.st_mode))
-			*sum += (uint64_t)st.st_size / st.st_nlink;
-	}
-	return 0;
-}
-
 int volume_size(const struct volume *v, uint64_t *ret, struct err *e)
 {
+	autoclose int fd = open(v->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autowalk struct walk *w = NULL;
+	struct walk_at at = {0};
 	uint64_t sum = 0;
+	int event;
 
-	if (add_sizes(AT_FDCWD, v->source, &sum, e))
-		return -1;
-	*ret = sum;
-	return 0;
+	if (fd < 0)
+		return err_sys(e, "open", "%s", v->source);
+	w = walk_open(fd, "", WALK_NO_XDEV, e);
+	while ((event = w ? walk_next(w, &at, e) : -1) > 0)
+		/* Of n names each gives its share. */
+		if (S_ISREG(at.st.st_mode))
+			sum += (uint64_t)at.st.st_size / at.st.st_nlink;
+	if (event == 0)
+		*ret = sum;
+	return event;
 }
