@@ -12,11 +12,23 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "store/blob.h"
 
 /* ---- tmp ----------------------------------------------------------------- */
+
+/* What cannot be removed must not stop every command that sweeps. */
+static bool drop(int tmp, const char *name)
+{
+	struct err e = {0};
+
+	if (fs_remove_tree_at(tmp, name, &e) == 0)
+		return true;
+	log_warn("ignoring tmp/%s: %s", name, e.text);
+	return false;
+}
 
 int gc_tmp(struct store *s, bool keep_parts, size_t *ret_removed, struct err *e)
 {
@@ -40,9 +52,7 @@ int gc_tmp(struct store *s, bool keep_parts, size_t *ret_removed, struct err *e)
 		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, "..") ||
 		    (keep_parts && str_starts(ent->d_name, "part-")))
 			continue;
-		if (fs_remove_tree_at(tmp, ent->d_name, e))
-			return -1;
-		n++;
+		n += drop(tmp, ent->d_name);
 	}
 	if (ret_removed)
 		*ret_removed = n;
@@ -328,8 +338,7 @@ static int remove_one(const struct sweep *w, enum store_dir which,
 			       name);
 	}
 	crash_point("gone-renamed");
-	if (fs_remove_tree_at(tmp, name, e))
-		return -1;
+	(void)drop(tmp, name);
 	crash_point("gone-removed");
 	if (w->removed)
 		w->removed(w->ctx, which, d);
