@@ -1,7 +1,6 @@
 /*
  * The end of a container's cgroups, and what the OOM killer did in them.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,9 +14,11 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/trace.h"
 #include "base/units.h"
+#include "base/walk.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/impl.h"
 #include "runtime/cgroup/place.h"
@@ -61,35 +62,52 @@ static bool has_processes(int fd)
 	return fs_read_at(fd, "cgroup.procs", &b, &ignored) == 0 && b.len > 0;
 }
 
-/* It and those that the container made below: 0, or an errno. */
-static int remove_dir(int parent, const char *path, int depth)
+/* Those that the container made below, of any depth, as far as they are idle. */
+static void remove_below(int fd)
 {
-	int fd;
-	DIR *d;
+	struct err ignored = {0};
+	autowalk struct walk *w = walk_open(fd, "", WALK_NO_STAT, &ignored);
+	struct walk_at at = {0};
 
-	if (unlinkat(parent, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+	while (w) {
+		const int event = walk_next(w, &at, &ignored);
+		int sub;
+
+		if (event <= 0)
+			return;
+		if (event == WALK_ENTRY)
+			continue;
+		if (path_unlink(at.dir, at.name, PATH_NO_LINKS, AT_REMOVEDIR) ==
+		    0) {
+			walk_skip(w);
+			continue;
+		}
+		if (event == WALK_UP)
+			continue;
+		sub = path_open(at.dir, at.name, PATH_NO_LINKS,
+				O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		if (sub >= 0) {
+			kill_all(sub);
+			walk_into(w, sub);
+		}
+	}
+}
+
+/* It and what is below: 0, or an errno. */
+static int remove_dir(const char *path)
+{
+	autoclose int fd = -1;
+
+	if (rmdir(path) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EBUSY || depth > 16)
+	if (errno != EBUSY)
 		return errno;
-	fd = openat(parent, path,
-		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : errno;
 	kill_all(fd);
-	d = fdopendir(fd);
-	for (;;) {
-		const struct dirent *const de = d ? readdir(d) : NULL;
-
-		if (!de)
-			break;
-		if (de->d_type == DT_DIR && strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0)
-			(void)remove_dir(fd, de->d_name, depth + 1);
-	}
-	own_closedir(&d);
-	if (unlinkat(parent, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return 0;
-	return errno;
+	remove_below(fd);
+	return rmdir(path) == 0 || errno == ENOENT ? 0 : errno;
 }
 
 /* The parents that were made for it, as far as nobody else uses them. */
@@ -126,7 +144,7 @@ static int remove_one(const struct cgroup_dir *d, bool patient, struct err *e)
 	for (int i = 0; i < (patient ? ROUNDS_MAX : 1); i++) {
 		if (i)
 			pause_a_little();
-		why = remove_dir(AT_FDCWD, d->path, 0);
+		why = remove_dir(d->path);
 		if (why == 0) {
 			remove_parents(d);
 			return 0;
