@@ -55,13 +55,14 @@ make_home()
 	fi
 }
 
+# FILE_DIR: what the file's tests share lies below it; /tmp.
 file_setup()
 {
 	if [ -z "${PRISM_TEST_BUILD:-}" ]; then
 		printf 'run it as: tests/run %s\n' "$BATS_TEST_FILENAME" >&2
 		return 1
 	fi
-	FT=$(mktemp -d /tmp/prism-test.XXXXXX)
+	FT=$(mktemp -d "${FILE_DIR:-/tmp}/prism-test.XXXXXX")
 	# tests/run gave this file a mount namespace of its own.
 	if [ "${PRISM_TEST_RAM:-}" = 1 ]; then
 		mount -t tmpfs ram "$FT"

@@ -27,6 +27,15 @@ static void die(const char *what)
 	exit(1);
 }
 
+static long number(const char *p, int base)
+{
+	long n = 0;
+
+	for (; *p >= '0' && *p < '0' + base; p++)
+		n = base * n + (*p - '0');
+	return n;
+}
+
 static void dig(const char *dir, long depth, const char *mode)
 {
 	int fd;
@@ -40,8 +49,7 @@ static void dig(const char *dir, long depth, const char *mode)
 	if (fd < 0 || write(fd, "end\n", 4) != 4)
 		die("end");
 	for (long i = 0; mode && i < depth; i++)
-		if (chdir("..") < 0 ||
-		    chmod("d", (mode_t)strtol(mode, NULL, 8)) < 0)
+		if (chdir("..") < 0 || chmod("d", (mode_t)number(mode, 8)) < 0)
 			die("chmod");
 }
 
@@ -101,9 +109,9 @@ static int peak(const char *file, char **cmd)
 int main(int argc, char **argv)
 {
 	if (argc >= 4 && !strcmp(argv[1], "dig"))
-		dig(argv[2], atol(argv[3]), argv[4]);
+		dig(argv[2], number(argv[3], 10), argv[4]);
 	else if (argc == 4 && !strcmp(argv[1], "fill"))
-		fill(argv[2], atol(argv[3]));
+		fill(argv[2], number(argv[3], 10));
 	else if (argc == 3 && !strcmp(argv[1], "depth"))
 		depth(argv[2]);
 	else if (argc >= 4 && !strcmp(argv[1], "peak"))
