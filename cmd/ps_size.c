@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/proc.h"
 #include "base/userns.h"
 #include "base/walk.h"
@@ -44,9 +45,8 @@ static uint64_t bytes_below(int fd, bool *ret_denied)
 
 static uint64_t upper_below(int dir_fd, bool *ret_denied)
 {
-	autoclose int upper =
-		openat(dir_fd, "upper",
-		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int upper = path_open(dir_fd, "upper", PATH_NO_LINKS,
+					O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 
 	if (upper >= 0)
 		return bytes_below(upper, ret_denied);
