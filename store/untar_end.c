@@ -140,14 +140,17 @@ static int make_whiteouts(struct untar *u, struct err *e)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < w->n; i++) {
-		const int rc = hides_by_itself(u, w->v[i], e);
+		char *const name = w->v[i];
+		const int rc = hides_by_itself(u, name, e);
 
+		/* Each name is in one place only, also when this ends early. */
+		w->v[i] = NULL;
+		if (rc == 0)
+			w->v[kept++] = name;
+		else
+			free(name);
 		if (rc < 0)
 			return -1;
-		if (rc > 0)
-			free(w->v[i]);
-		else
-			w->v[kept++] = w->v[i];
 	}
 	w->n = kept;
 	if (kept > 0)

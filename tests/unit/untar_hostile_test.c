@@ -584,6 +584,23 @@ static void a_confined_worker_can_only_unpack(void **state)
 	assert_true(is_opaque(&f, "opq"));
 }
 
+/* Some whiteouts are dealt with already, others are not yet. */
+static void whiteouts_through_a_loop(void **state)
+{
+	NEW_FIX(f);
+	NEW_TAR(b);
+
+	(void)state;
+	TM(&b, .name = "a");
+	TM(&b, .name = "loop", .type = '2', .link = "loop");
+	TM(&b, .name = ".wh.gone");
+	TM(&b, .name = ".wh.a");
+	TM(&b, .name = "loop/.wh.x");
+	TM(&b, .name = ".wh.more");
+	tm_end(&b);
+	fix_refused(&f, &b, "ELOOP");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -604,6 +621,7 @@ int main(void)
 		cmocka_unit_test(errors_name_the_entry_without_control_bytes),
 		cmocka_unit_test(unmapped_ids_are_named_or_squashed),
 		cmocka_unit_test(a_confined_worker_can_only_unpack),
+		cmocka_unit_test(whiteouts_through_a_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
