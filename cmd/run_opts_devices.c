@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/whoami.h"
 #include "cmd/run_opts.h"
+#include "runtime/place.h"
 
 static bool is_access(const char *s)
 {
@@ -27,6 +28,7 @@ int device_parse(const char *text, struct device_spec *ret, struct err *e)
 	autofree char *src =
 		c1 ? xstrndup(text, (size_t)(c1 - text)) : xstrdup(text);
 	autofree char *dst = NULL;
+	autofree char *target = NULL;
 	const char *access = "rwm";
 
 	if (strchr(text, '=') && src[0] != '/') {
@@ -52,9 +54,10 @@ int device_parse(const char *text, struct device_spec *ret, struct err *e)
 	if (!str_empty(dst) && dst[0] != '/')
 		return err_set(e, ERR_USAGE, "'%s' is not an absolute path",
 			       dst);
-	*ret = (struct device_spec){
-		.target = str_empty(dst) ? xstrdup(src) : take_ptr(&dst),
-	};
+	if (place_check_path(str_empty(dst) ? src : dst, e) < 0 ||
+	    place_clean(str_empty(dst) ? src : dst, &target, e) < 0)
+		return -1;
+	*ret = (struct device_spec){.target = take_ptr(&target)};
 	ret->source = take_ptr(&src);
 	(void)snprintf(ret->access, sizeof(ret->access), "%s", access);
 	return 0;

@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "base/units.h"
 #include "cmd/run_opts.h"
+#include "runtime/place.h"
 
 #define SAFE_ATTR (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
@@ -56,37 +57,6 @@ static bool set_attribute(const char *w, struct mount_spec *m)
 			return true;
 		}
 	return false;
-}
-
-/* "/a/b/../c/" -> "/a/c"; the text alone, no file system. */
-static int clean_target(const char *dst, char **ret, struct err *e)
-{
-	autofree char *out = xmalloc(strlen(dst) + 2);
-	size_t n = 0;
-
-	if (dst[0] != '/')
-		return err_set(e, ERR_USAGE,
-			       "target '%s' is not an absolute path", dst);
-	for (const char *p = dst; *p;) {
-		size_t k;
-
-		p += strspn(p, "/");
-		k = strcspn(p, "/");
-		if (k == 2 && !memcmp(p, "..", 2)) {
-			while (n > 0 && out[--n] != '/')
-				;
-		} else if (k > 0 && !(k == 1 && *p == '.')) {
-			out[n++] = '/';
-			memcpy(out + n, p, k);
-			n += k;
-		}
-		p += k;
-	}
-	out[n] = '\0';
-	if (n == 0)
-		return err_set(e, ERR_USAGE, "the target may not be '/'");
-	*ret = take_ptr(&out);
-	return 0;
 }
 
 /* What separates the words of an option list: each is a string of its own. */
@@ -196,7 +166,7 @@ int volume_parse(const char *text, struct mount_spec *ret, struct err *e)
 		return err_set(e, ERR_USAGE, "the source is empty");
 	if (c2)
 		split_words(c2 + 1, &words);
-	if (clean_target(dst, &m.target, e) < 0 ||
+	if (place_clean(dst, &m.target, e) < 0 ||
 	    (src && set_source(src, &m, e) < 0))
 		goto fail;
 	for (size_t i = 0; i < words.n; i++)
@@ -392,7 +362,7 @@ static int mount_finish(const struct mount_words *w, struct mount_spec *m,
 	m->attr |= attr;
 	if (!w->target)
 		return err_set(e, ERR_USAGE, "target is required");
-	if (clean_target(w->target, &m->target, e) < 0 ||
+	if (place_clean(w->target, &m->target, e) < 0 ||
 	    take_subpath(w, m, e) < 0)
 		return -1;
 	switch (m->type) {
@@ -492,7 +462,7 @@ int tmpfs_parse(const char *text, struct mount_spec *ret, struct err *e)
 			return -1;
 	if (data.over)
 		return err_set(e, ERR_TOOBIG, "options of more than 1 KiB");
-	if (clean_target(dst, &m.target, e) < 0)
+	if (place_clean(dst, &m.target, e) < 0)
 		return -1;
 	m.data = xstrdup(buf_str(&data));
 	*ret = m;
@@ -546,7 +516,7 @@ static int add_mount(struct run_spec *s, struct mount_spec *m, bool create,
 			      m->target);
 	} else if (m->throw_away && m->type != MOUNT_BIND) {
 		(void)err_set(e, ERR_USAGE, "O is for directories of the host");
-	} else if (find_source(m, create, e) == 0) {
+	} else if (find_source(m, create, e) == 0 && place_check(m, e) == 0) {
 		spec_add_mount(s, m);
 		return 0;
 	}

@@ -3,23 +3,28 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "base/trace.h"
+#include "runtime/place.h"
 #include "store/volume.h"
 
 /* "/data/", as images write it, is the mount "/data". */
 static void add_declared(struct run_spec *spec, const char *path)
 {
-	size_t n = strlen(path);
 	autofree char *clean = NULL;
+	struct err ignored = {0};
 
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	if (n < 2 || path[0] != '/')
+	if (place_clean(path, &clean, &ignored) < 0 ||
+	    spec_mount_at(spec, clean))
 		return;
-	clean = xstrndup(path, n);
-	if (spec_mount_at(spec, clean))
+	/* Images for systemd have /sys/fs/cgroup; others mean no good. */
+	if (place_is_kernels(clean)) {
+		log_warn("ignoring VOLUME %s of the image: nothing of an image "
+			 "is mounted on /proc or /sys",
+			 path);
 		return;
+	}
 	spec_add_mount(spec, &(struct mount_spec){.type = MOUNT_VOLUME,
 						  .target = take_ptr(&clean),
 						  .propagation = MS_PRIVATE});

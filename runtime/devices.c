@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/path.h"
+#include "base/str.h"
 #include "base/trace.h"
 #include "base/whoami.h"
 #include "runtime/mnt.h"
+#include "runtime/place.h"
 
 #define DEPTH_MAX 8 /* of directories below /dev */
 
@@ -134,54 +137,73 @@ int devices_prepare(const struct run_spec *s, struct devices **ret,
 	return 0;
 }
 
-static int make_parents(const char *target, struct err *e)
+void devices_fds(const struct devices *d, struct fd_list *ret)
 {
-	autofree char *part = xstrdup(target);
-
-	for (char *p = strchr(part + 1, '/'); p; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return err_sys(e, "mkdir", "%s", part);
-		*p = '/';
-	}
-	return 0;
+	for (size_t i = 0; d && i < d->n; i++)
+		fd_list_add(ret, d->v[i].tree);
 }
 
-static int make_node(const char *path, const struct stat *st, struct err *e)
+/*
+ * A target below /dev is one in the tmpfs that prism mounted there, and has no
+ * links; another is one in the root.
+ */
+struct spot {
+	int root;
+	unsigned int way;
+	const char *path;
+};
+
+static struct spot spot_of(const char *target, int dev)
 {
-	if (mknod(path, st->st_mode & S_IFMT, st->st_rdev) < 0) {
-		if (errno == ENOENT && make_parents(path, e) < 0)
-			return -1;
+	if (str_starts(target, "/dev/"))
+		return (struct spot){dev, PATH_NO_LINKS,
+				     target + strlen("/dev/")};
+	return (struct spot){AT_FDCWD, PATH_IN_ROOT, target};
+}
+
+static int make_node(const struct spot *at, const struct stat *st,
+		     struct err *e)
+{
+	const char *name;
+	autoclose int dir = place_parent(at->root, at->path, at->way, &name, e);
+
+	if (dir < 0)
+		return -1;
+	/* The umask is 0. */
+	if (path_mknod(dir, name, PATH_NO_LINKS, st->st_mode, st->st_rdev) <
+	    0) {
 		if (errno == EEXIST)
-			(void)unlink(path);
-		if (mknod(path, st->st_mode & S_IFMT, st->st_rdev) < 0)
-			return err_sys(e, "mknod", "%s", path);
+			(void)path_unlink(dir, name, PATH_NO_LINKS, 0);
+		if (path_mknod(dir, name, PATH_NO_LINKS, st->st_mode,
+			       st->st_rdev) < 0)
+			return err_sys(e, "mknodat", "%s", at->path);
 	}
-	if (lchown(path, st->st_uid, st->st_gid) < 0)
-		return err_sys(e, "lchown", "%s", path);
-	/* It is our own fresh node: no link can stand there. */
-	if (chmod(path, st->st_mode & 07777) < 0)
-		return err_sys(e, "chmod", "%s", path);
+	if (path_chown(dir, name, PATH_NO_LINKS, st->st_uid, st->st_gid) < 0)
+		return err_sys(e, "fchownat", "%s", at->path);
 	return 0;
 }
 
 /* As a mount of its own it works where other nodes do not. */
-static int mount_node(const struct device *x, struct err *e)
+static int mount_node(const struct device *x, const struct spot *at, int dev,
+		      struct err *e)
 {
-	static const char at[] = "/dev/.prism-device";
+	static const char name[] = ".prism-device";
+	const struct spot own = {dev, PATH_NO_LINKS, name};
 	autoclose int tree = -1;
 	int rc;
 
-	if (make_node(at, &x->st, e) < 0)
+	if (make_node(&own, &x->st, e) < 0)
 		return -1;
-	tree = mnt_clone(AT_FDCWD, at, false, false, 0, e);
-	rc = tree < 0 ? -1 : mnt_attach_make(tree, x->target, false, e);
+	tree = mnt_clone(dev, name, false, false, 0, e);
+	rc = tree < 0 ? -1
+		      : place_attach(at->root, tree, at->path, at->way, false,
+				     e);
 	/* Only then: a file without a name is not mounted. */
-	(void)unlink(at);
+	(void)path_unlink(dev, name, PATH_NO_LINKS, 0);
 	return rc;
 }
 
-int devices_make(const struct run_spec *s, const struct devices *d,
+int devices_make(const struct run_spec *s, const struct devices *d, int dev,
 		 struct err *e)
 {
 	if (!d)
@@ -189,14 +211,18 @@ int devices_make(const struct run_spec *s, const struct devices *d,
 	STEP(e, "devices", "make %zu nodes", d->n);
 	for (size_t i = 0; i < d->n; i++) {
 		const struct device *const x = &d->v[i];
+		const struct spot at = spot_of(x->target, dev);
 		int rc;
 
+		if (place_check_path(x->target, e) < 0)
+			return -1;
 		if (x->tree >= 0)
-			rc = mnt_attach_make(x->tree, x->target, false, e);
+			rc = place_attach(at.root, x->tree, at.path, at.way,
+					  false, e);
 		else if (spec_no_devices(s))
-			rc = mount_node(x, e);
+			rc = mount_node(x, &at, dev, e);
 		else
-			rc = make_node(x->target, &x->st, e);
+			rc = make_node(&at, &x->st, e);
 		if (rc < 0)
 			return -1;
 	}

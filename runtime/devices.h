@@ -12,6 +12,7 @@
 #define RUNTIME_DEVICES_H
 
 #include "base/err.h"
+#include "base/fdlist.h"
 #include "runtime/spec.h"
 
 struct devices; /* NULL: none */
@@ -21,8 +22,15 @@ bool devices_are_lent(const struct run_spec *s);
 
 int devices_prepare(const struct run_spec *s, struct devices **ret,
 		    struct err *e);
-/* Before /dev is made nodev: each node is a mount of its own. */
-int devices_make(const struct run_spec *s, const struct devices *d,
+/* The fds of the host that it holds. */
+void devices_fds(const struct devices *d, struct fd_list *ret);
+
+/*
+ * dev: the root of the container's /dev, where targets below it are made, what
+ * ever the image has there. Before it is made nodev: each node is a mount of
+ * its own.
+ */
+int devices_make(const struct run_spec *s, const struct devices *d, int dev,
 		 struct err *e);
 
 #endif

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fdlist.h"
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/own.h"
@@ -282,6 +283,17 @@ static int join(const struct join_args *a, struct err *e)
 	return tie(r, e);
 }
 
+/* Nothing of the host stays open while paths of the container are used. */
+static int close_host(const struct join_args *a, struct err *e)
+{
+	int only[] = {a->sync};
+	struct fd_list l = {only, ARRAY_LEN(only)};
+
+	return fd_list_close_others(&l) < 0
+		       ? err_sys(e, "close_range", "what is the host's")
+		       : 0;
+}
+
 /* ---- stdio ----------------------------------------------------------------- */
 
 static int own_stdio(const struct exec_request *r, int i)
@@ -366,11 +378,12 @@ static int check_master(int master, struct err *e)
 /* TTY -> GO: the caller sets the size before anybody can look at it. */
 static int make_terminal(const struct join_args *a, struct err *e)
 {
+	autoclose int pts = tty_open_pts(-1, e);
 	autoclose int master = -1;
 	autoclose int slave = -1;
 	STEP(e, "tty", "make a terminal");
 
-	if (tty_open_pair(AT_FDCWD, &master, &slave, e) < 0 ||
+	if (pts < 0 || tty_open_pair(pts, &master, &slave, e) < 0 ||
 	    check_master(master, e) < 0 ||
 	    sync_send_fds(a->sync, SYNC_TTY, &master, 1, e) < 0)
 		return -1;
@@ -398,7 +411,7 @@ static int join_steps(const struct join_args *a, struct err *e)
 	if (leave_stdio(r, e) < 0 || take_over(r, e) < 0)
 		return -1;
 	confined = apparmor_on_exec_like(r->init, e);
-	if (confined < 0 || join(a, e) < 0)
+	if (confined < 0 || join(a, e) < 0 || close_host(a, e) < 0)
 		return -1;
 	if (confined && !r->outlive)
 		flags |= PID1_TIE_AGAIN;

@@ -137,13 +137,15 @@ static int set_hostname(const struct init_args *a, struct err *e)
 
 /* ---- stdio ---------------------------------------------------------------- */
 
-static int stdio_tty(const struct init_args *a, struct err *e)
+static int stdio_tty(const struct init_args *a, const struct inside *in,
+		     struct err *e)
 {
+	autoclose int pts = tty_open_pts(in->pts, e);
 	autoclose int master = -1;
 	autoclose int slave = -1;
 	STEP(e, "tty", "make a terminal");
 
-	if (tty_open_pair(AT_FDCWD, &master, &slave, e) < 0)
+	if (pts < 0 || tty_open_pair(pts, &master, &slave, e) < 0)
 		return -1;
 	if (rootfs_console(slave, e) < 0)
 		return -1;
@@ -175,22 +177,14 @@ static int leave_stdio(const struct init_args *a, struct err *e)
 }
 
 /* In the container: its null device, or its terminal. */
-static int take_stdio(const struct init_args *a, struct err *e)
+static int take_stdio(const struct init_args *a, const struct inside *in,
+		      struct err *e)
 {
-	autoclose int null = -1;
-
 	if (a->spec->tty)
-		return stdio_tty(a, e);
-	for (int i = 0; i < 3; i++) {
-		if (a->stdio[i] != STDFDS_NULL)
-			continue;
-		if (null < 0)
-			null = stdfds_open_null(e);
-		if (null < 0)
-			return -1;
-		if (dup2(null, i) < 0)
+		return stdio_tty(a, in, e);
+	for (int i = 0; i < 3; i++)
+		if (a->stdio[i] == STDFDS_NULL && dup2(in->null, i) < 0)
 			return err_sys(e, "dup2", "/dev/null as %d", i);
-	}
 	return 0;
 }
 
@@ -209,7 +203,10 @@ static int init_steps(const struct init_args *a, struct err *e)
 	const struct run_spec *const s = a->spec;
 	const struct nsjoin none = NSJOIN_NONE;
 	struct host_trees trees = {.dir = -1,
-				   .joined = a->joined ? a->joined : &none};
+				   .joined = a->joined ? a->joined : &none,
+				   .netns = a->netns,
+				   .sync = a->sync};
+	struct inside in;
 	struct program *program = NULL;
 	int confined;
 
@@ -228,19 +225,19 @@ static int init_steps(const struct init_args *a, struct err *e)
 	/* Its root is where we are now, not where the monitor is. */
 	if (a->cgroup && s->cgroup_ns == NS_OWN && unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(e, "unshare", "CLONE_NEWCGROUP");
-	if (rootfs_build(s, a->container, &trees, a->netns, e) < 0)
+	if (rootfs_build(s, a->container, &trees, &in, e) < 0)
 		return -1;
 	if (s->uts_ns == NS_OWN && set_hostname(a, e) < 0)
 		return -1;
 	if (spec_own_net(s) && a->netns < 0 && netns_lo_up(e) < 0)
 		return -1;
-	if (take_stdio(a, e) < 0)
+	if (take_stdio(a, &in, e) < 0)
 		return -1;
 	/* The user before the workdir: its files are looked up from "/". */
 	if (program_prepare(s, a->pid1 | (confined ? PID1_TIE_AGAIN : 0U),
 			    &program, e) < 0 ||
-	    program_name_user(program, e) < 0 ||
-	    program_own_mounts(program, e) < 0 ||
+	    program_name_user(program, in.dev, e) < 0 ||
+	    program_own_mounts(program, in.trees, e) < 0 ||
 	    program_workdir(s, true, e) < 0)
 		return -1;
 	if (s->readonly_root && mnt_readonly("/", false, e) < 0)

@@ -11,7 +11,19 @@
 #include "base/err.h"
 #include "runtime/spec.h"
 
-/* After the pivot, with /proc, /sys and /dev mounted. */
-int masks_apply(const struct run_spec *s, struct err *e);
+/* Where they are set; what the image has at these names counts nothing. */
+struct masks_at {
+	int proc; /* the root of the container's procfs */
+	int sys;  /* and of its sysfs */
+	int null; /* a null device of the container's mounts */
+};
+
+/* After the pivot; leaves the cwd at the root. */
+int masks_apply(const struct run_spec *s, const struct masks_at *at,
+		struct err *e);
+
+/* The same for a /sys of the host that was mounted later (-v /sys:/sys). */
+int masks_sys_again(const struct run_spec *s, const struct masks_at *at,
+		    struct err *e);
 
 #endif

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fs.h"
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/trace.h"
@@ -89,96 +88,6 @@ int mnt_attach(int tree, const char *target, struct err *e)
 {
 	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, target,
 		    MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return err_sys(e, "move_mount", "on %s", target);
-	return 0;
-}
-
-/* As many links on a path as the kernel itself follows. */
-#define LINKS_MAX 40
-
-/*
- * A link at target whose end is missing: what is missing is made there. After
- * the pivot every path ends inside the root, whatever the link says.
- */
-static char *link_end(const char *target)
-{
-	const char *const slash = strrchr(target, '/');
-	char to[4096];
-	const ssize_t n = readlink(target, to, sizeof(to) - 1);
-
-	if (n <= 0)
-		return NULL;
-	to[n] = '\0';
-	return to[0] == '/' ? xstrdup(to)
-			    : xasprintf("%.*s/%s", (int)(slash - target),
-					target, to);
-}
-
-static int make_target(const char *target, bool is_dir, int links,
-		       struct err *e)
-{
-	autofree char *end = link_end(target);
-	autofree char *part = xstrdup(target);
-	autoclose int f = -1;
-
-	if (links < 0)
-		return err_sysno(e, ELOOP, "open", "%s", target);
-	if (end)
-		return make_target(end, is_dir, links - 1, e);
-	for (char *p = strchr(part + 1, '/'); p; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return err_sys(e, "mkdir", "%s", part);
-		/* A link there may have no end yet. */
-		if (access(part, F_OK) < 0 &&
-		    make_target(part, true, links - 1, e) < 0)
-			return -1;
-		*p = '/';
-	}
-	if (is_dir) {
-		if (mkdir(target, 0755) < 0 && errno != EEXIST)
-			return err_sys(e, "mkdir", "%s", target);
-		return 0;
-	}
-	f = fs_open_in_root(AT_FDCWD, target, O_WRONLY | O_CREAT, 0644);
-	return f < 0 ? err_sys(e, "openat2", "%s", target) : 0;
-}
-
-/* Make what is missing of target; returns an O_PATH fd of it. */
-static int open_target(const char *target, bool is_dir, struct err *e)
-{
-	int fd = fs_open_in_root(AT_FDCWD, target, O_PATH, 0);
-
-	if (fd < 0 && errno == ENOENT) {
-		if (make_target(target, is_dir, LINKS_MAX, e) < 0)
-			return -1;
-		fd = fs_open_in_root(AT_FDCWD, target, O_PATH, 0);
-	}
-	if (fd < 0)
-		return err_sys(e, "openat2", "%s", target);
-	return fd;
-}
-
-int mnt_attach_make(int tree, const char *target, bool is_dir, struct err *e)
-{
-	autoclose int to = -1;
-	struct stat st;
-
-	/* The usual case: it is there, and no symlink. */
-	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, target,
-		    MOVE_MOUNT_F_EMPTY_PATH) == 0)
-		return 0;
-	to = open_target(target, is_dir, e);
-	if (to < 0)
-		return -1;
-	if (fstat(to, &st) == 0 && S_ISDIR(st.st_mode) != is_dir)
-		return err_set(e, ERR_USAGE,
-			       "%s is %sa directory in the image, the source "
-			       "is %s",
-			       target, is_dir ? "not " : "",
-			       is_dir ? "one" : "a file");
-	if (syscall(SYS_move_mount, tree, "", to, "",
-		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return err_sys(e, "move_mount", "on %s", target);
 	return 0;
 }
@@ -343,7 +252,9 @@ int mnt_fs(const char *type, const char *data, uint64_t attr, struct err *e)
 
 	if (fs < 0)
 		return err_sys(e, "fsopen", "%s", type);
-	if (set_options(fs, data, e) < 0)
+	/* As mount(8) names it; without one it is "none" in /proc/mounts. */
+	if (set_string(fs, "source", type, e) < 0 ||
+	    set_options(fs, data, e) < 0)
 		return -1;
 	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
 		(void)err_sys(e, "fsconfig", "create %s (%s)", type,

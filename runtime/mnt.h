@@ -2,8 +2,8 @@
  * mnt - mounting, with the kernel's own words in the error
  *
  * All of it happens in the mount namespace of a container, by its init, while
- * nothing else runs there. Paths in the container are used only after
- * pivot_root, when no symlink can lead out any more.
+ * nothing else runs there. Paths are those of the host and names in directories
+ * that prism made; where in a container something goes is said by place.h.
  */
 #ifndef RUNTIME_MNT_H
 #define RUNTIME_MNT_H
@@ -13,7 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* mount(2) of a new file system; target is named in the error. */
+/*
+ * mount(2) of a new file system; target is named in the error: a name in the
+ * cwd, which is a directory of prism's own, or a path of the host.
+ */
 int mnt_new(const char *type, const char *target, unsigned long flags,
 	    const char *data, struct err *e);
 
@@ -37,14 +40,11 @@ int mnt_clone_attr(int dirfd, const char *path, bool recursive, uint64_t attr,
  */
 int mnt_fs(const char *type, const char *data, uint64_t attr, struct err *e);
 
-/* Attach a detached mount at an absolute path of the container. */
-int mnt_attach(int tree, const char *target, struct err *e);
-
 /*
- * The same where the target may be missing: a directory or an empty file is
- * made (as is_dir says), symlinks are resolved inside the root.
+ * Attach a detached mount at a path of the host, while nothing of the container
+ * is in sight. In the container: place_attach.
  */
-int mnt_attach_make(int tree, const char *target, bool is_dir, struct err *e);
+int mnt_attach(int tree, const char *target, struct err *e);
 
 /*
  * Device nodes of a mount (an fd of it, or a path with AT_FDCWD) lead nowhere

@@ -2,19 +2,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/trace.h"
 #include "base/walk.h"
 #include "runtime/copyup.h"
 #include "runtime/mnt.h"
+#include "runtime/place.h"
 
 extern int umount2(const char *target, int flags);
 
@@ -50,7 +52,7 @@ static int open_part(const struct mount_spec *m, struct err *e)
 
 	if (whole < 0)
 		return err_sys(e, "open", "%s", m->source);
-	fd = fs_open_in_root(whole, m->subpath, O_PATH, 0);
+	fd = path_open(whole, m->subpath, PATH_IN_ROOT, O_PATH, 0);
 	return fd < 0 ? err_sys(e, "openat2", "volume-subpath %s", m->subpath)
 		      : fd;
 }
@@ -125,10 +127,12 @@ void mounts_take_lent(const struct run_spec *s, int *trees, const int *lent,
 static int fill_volume(const struct mount_spec *m, int tree, bool first,
 		       struct err *e)
 {
+	/* What lies on another mount is not the image's. */
 	autoclose int from =
-		fs_open_in_root(AT_FDCWD, m->target, O_RDONLY | O_DIRECTORY, 0);
+		path_open_type(AT_FDCWD, m->target, PATH_IN_ROOT | PATH_NO_XDEV,
+			       S_IFDIR, O_RDONLY);
 	autoclose int to =
-		openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		path_open(tree, ".", PATH_NO_LINKS, O_RDONLY | O_DIRECTORY, 0);
 	STEP(e, "copy-up", "fill volume %.12s from %s", m->volume, m->target);
 
 	if (to < 0)
@@ -153,45 +157,55 @@ int mounts_fill(const struct run_spec *s, const int *trees, bool first,
 /* ---- attaching ------------------------------------------------------------------- */
 
 static int attach_tmpfs(const struct run_spec *s, const struct mount_spec *m,
-			struct err *e)
+			int root, int *tree, struct err *e)
 {
 	const uint64_t attr = m->attr | (m->readonly ? MOUNT_ATTR_RDONLY : 0) |
 			      (spec_no_devices(s) ? MOUNT_ATTR_NODEV : 0);
-	autoclose int fs = -1;
 	STEP(e, "volume", "tmpfs on %s", m->target);
 
-	fs = mnt_fs("tmpfs", m->data, attr, e);
-	if (fs < 0)
+	*tree = mnt_fs("tmpfs", m->data, attr, e);
+	if (*tree < 0)
 		return -1;
-	return mnt_attach_make(fs, m->target, true, e);
+	return place_attach(root, *tree, m->target, PATH_IN_ROOT, true, e);
 }
 
-/*
- * Writes go into memory: an overlay over the mount at target, whose upper
- * directory is a tmpfs that nothing else leads to.
- */
-static int cover(const struct run_spec *s, const struct mount_spec *m,
-		 struct err *e)
+/* What covers it now, in place of *tree. */
+static int take_cover(const struct mount_spec *m, int root, int *tree,
+		      struct err *e)
 {
-	static const char at[] = "/dev/.prism-overlay";
-	char *const lower[] = {m->target};
+	autoclose int top = path_open(root, m->target, PATH_IN_ROOT,
+				      O_PATH | O_DIRECTORY, 0);
+	struct statfs fs;
+
+	if (top < 0)
+		return err_sys(e, "openat2", "%s", m->target);
+	if (fstatfs(top, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC)
+		return err_set(e, ERR_INVALID, "%s: the overlay is not there",
+			       m->target);
+	own_close(tree);
+	*tree = take_fd(&top);
+	return 0;
+}
+
+/* The cwd is the root of the container's /dev. */
+static int cover_from_here(const struct run_spec *s, int tree, struct err *e)
+{
+	static const char at[] = ".prism-overlay";
+	char target[40];
 	const struct mnt_overlay o = {
-		.lower_paths = lower,
+		.lower_fds = &tree,
 		.n_lowers = 1,
-		.upper = "/dev/.prism-overlay/upper",
-		.work = "/dev/.prism-overlay/work",
+		.upper = ".prism-overlay/upper",
+		.work = ".prism-overlay/work",
 		.userxattr = s->userns,
 		.nodev = spec_no_devices(s),
 	};
 	struct stat st;
 	int rc;
-	STEP(e, "volume", "throw-away writes on %s", m->target);
 
-	if (stat(m->target, &st) < 0)
-		return err_sys(e, "stat", "%s", m->target);
-	if (!S_ISDIR(st.st_mode))
-		return err_set(e, ERR_USAGE, "O: %s is not a directory",
-			       m->source);
+	(void)snprintf(target, sizeof(target), "/proc/self/fd/%d", tree);
+	if (fstat(tree, &st) < 0)
+		return err_sys(e, "fstat", "the mount");
 	if (mkdir(at, 0700) < 0)
 		return err_sys(e, "mkdir", "%s", at);
 	if (mnt_new("tmpfs", at, 0, "mode=0700", e) < 0)
@@ -201,23 +215,48 @@ static int cover(const struct run_spec *s, const struct mount_spec *m,
 		return err_sys(e, "mkdir", "%s", at);
 	if (chown(o.upper, st.st_uid, st.st_gid) < 0)
 		return err_sys(e, "chown", "%s", o.upper);
-	rc = mnt_overlay(&o, m->target, e);
+	rc = mnt_overlay(&o, target, e);
 	(void)umount2(at, UMOUNT_DETACH);
 	(void)rmdir(at);
 	return rc;
 }
 
+/*
+ * Writes go into memory: an overlay over the mount, whose upper directory is a
+ * tmpfs that nothing else leads to.
+ */
+static int cover(const struct run_spec *s, const struct mount_spec *m, int dev,
+		 int *tree, struct err *e)
+{
+	struct stat st;
+	int rc;
+	STEP(e, "volume", "throw-away writes on %s", m->target);
+
+	if (fstat(*tree, &st) < 0)
+		return err_sys(e, "fstat", "%s", m->target);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ERR_USAGE, "O: %s is not a directory",
+			       m->source);
+	if (fchdir(dev) < 0)
+		return err_sys(e, "fchdir", "/dev");
+	rc = cover_from_here(s, *tree, e);
+	if (chdir("/") < 0)
+		return err_sys(e, "chdir", "/");
+	return rc < 0 ? -1 : take_cover(m, AT_FDCWD, tree, e);
+}
+
 static int attach(const struct run_spec *s, const struct mount_spec *m,
-		  int tree, struct err *e)
+		  int root, int dev, int *tree, struct err *e)
 {
 	struct stat st;
 	STEP(e, "volume", "attach %s", m->target);
 
-	if (fstat(tree, &st) < 0)
+	if (fstat(*tree, &st) < 0)
 		return err_sys(e, "fstat", "%s", m->source);
-	if (mnt_attach_make(tree, m->target, S_ISDIR(st.st_mode), e) < 0)
+	if (place_attach(root, *tree, m->target, PATH_IN_ROOT,
+			 S_ISDIR(st.st_mode), e) < 0)
 		return -1;
-	return m->throw_away ? cover(s, m, e) : 0;
+	return m->throw_away ? cover(s, m, dev, tree, e) : 0;
 }
 
 static size_t depth_of(const char *path)
@@ -229,7 +268,8 @@ static size_t depth_of(const char *path)
 	return n;
 }
 
-int mounts_attach(const struct run_spec *s, const int *trees, struct err *e)
+int mounts_attach(const struct run_spec *s, int *trees, int root, int dev,
+		  struct err *e)
 {
 	size_t deepest = 0;
 
@@ -244,9 +284,11 @@ int mounts_attach(const struct run_spec *s, const int *trees, struct err *e)
 
 			if (depth_of(m->target) != d)
 				continue;
-			if ((m->type == MOUNT_TMPFS
-				     ? attach_tmpfs(s, m, e)
-				     : attach(s, m, trees[i], e)) < 0)
+			if (place_check(m, e) < 0 ||
+			    (m->type == MOUNT_TMPFS
+				     ? attach_tmpfs(s, m, root, &trees[i], e)
+				     : attach(s, m, root, dev, &trees[i], e)) <
+				    0)
 				return -1;
 		}
 	return 0;
@@ -311,20 +353,32 @@ int mounts_give_root(const struct run_spec *s, const struct mount_spec *m,
 		      : give(fd, m->source, &o, e);
 }
 
-int mounts_chown(const struct run_spec *s, uint32_t uid, uint32_t gid,
-		 struct err *e)
+/*
+ * By the fd of the mount: the way to it leads through directories that other
+ * containers may be writing.
+ */
+int mounts_chown(const struct run_spec *s, const int *trees, uint32_t uid,
+		 uint32_t gid, struct err *e)
 {
 	const struct owner o = {uid, gid};
 
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		const char *const target = s->mounts[i].target;
+		struct stat st;
 		int fd;
 		STEP(e, "volume", "%s to %u:%u", target, uid, gid);
 
 		if (!s->mounts[i].chown)
 			continue;
-		fd = fs_open_in_root(AT_FDCWD, target, O_RDONLY | O_NONBLOCK,
-				     0);
+		if (fstat(trees[i], &st) < 0)
+			return err_sys(e, "fstat", "%s", target);
+		if (!S_ISDIR(st.st_mode)) {
+			if (fchownat(trees[i], "", uid, gid, AT_EMPTY_PATH) < 0)
+				return err_sys(e, "fchownat", "%s", target);
+			continue;
+		}
+		fd = path_open(trees[i], ".", PATH_NO_LINKS,
+			       O_RDONLY | O_DIRECTORY, 0);
 		if (fd < 0)
 			return err_sys(e, "openat2", "%s", target);
 		if (give(fd, target, &o, e) < 0)

@@ -46,7 +46,13 @@ void mounts_take_lent(const struct run_spec *s, int *trees, const int *lent,
  */
 int mounts_fill(const struct run_spec *s, const int *trees, bool first,
 		struct err *e);
-int mounts_attach(const struct run_spec *s, const int *trees, struct err *e);
+
+/*
+ * root: the container's (base/path.h). dev: the root of its /dev, for O alone.
+ * Whatever is mounted in the end stands in trees, also tmpfs.
+ */
+int mounts_attach(const struct run_spec *s, int *trees, int root, int dev,
+		  struct err *e);
 
 /*
  * What belongs to ids that a container of a range of its own does not have
@@ -57,7 +63,7 @@ int mounts_give_root(const struct run_spec *s, const struct mount_spec *m,
 		     struct err *e);
 
 /* Those marked U become the user's, with all that is in them. */
-int mounts_chown(const struct run_spec *s, uint32_t uid, uint32_t gid,
-		 struct err *e);
+int mounts_chown(const struct run_spec *s, const int *trees, uint32_t uid,
+		 uint32_t gid, struct err *e);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "base/trace.h"
 #include "runtime/mnt.h"
 
@@ -97,6 +98,20 @@ static int enter(int pidfd, int flags, const char *what, struct err *e)
 }
 
 /*
+ * In the other's mount namespace. Its program may have links at these names,
+ * magic ones of procfs too: none is followed.
+ */
+static int clone_mount(const char *path)
+{
+	struct err ignored = {0};
+	autoclose int fd = path_open(AT_FDCWD, path + 1, PATH_NO_LINKS,
+				     O_PATH | O_DIRECTORY, 0);
+
+	return fd < 0 ? -1
+		      : mnt_clone(fd, "", true, false, MS_PRIVATE, &ignored);
+}
+
+/*
  * A mount that lives in the other's mount namespace: a child that shares our
  * fds goes there, and its exit code is the number of the fd.
  */
@@ -109,11 +124,8 @@ static int take_mount(int pidfd, const char *path, struct err *e)
 	if (pid < 0)
 		return err_sys(e, "clone", "for %s", path);
 	if (pid == 0) {
-		struct err ignored = {0};
-		const int fd = setns(pidfd, CLONE_NEWNS) < 0
-				       ? -1
-				       : mnt_clone(AT_FDCWD, path, true, false,
-						   MS_PRIVATE, &ignored);
+		const int fd =
+			setns(pidfd, CLONE_NEWNS) < 0 ? -1 : clone_mount(path);
 
 		_exit(fd > 0 && fd < 255 ? fd : 255);
 	}

@@ -6,27 +6,30 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/trace.h"
 #include "runtime/mnt.h"
+#include "runtime/place.h"
 
 static int read_passwd(struct buf *b, struct err *e)
 {
-	autoclose int fd = fs_open_in_root(AT_FDCWD, "/etc/passwd",
-					   O_RDONLY | O_NONBLOCK, 0);
+	autoclose int fd = path_open_type(AT_FDCWD, "etc/passwd", PATH_IN_ROOT,
+					  S_IFREG, O_RDONLY);
 
+	if (fd < 0 && (errno == ENOENT || errno == EBADF || errno == EISDIR))
+		return 1;
 	if (fd < 0)
-		return errno == ENOENT ? 1
-				       : err_sys(e, "openat2", "/etc/passwd");
+		return err_sys(e, "openat2", "/etc/passwd");
 	return io_read_all(fd, b, "/etc/passwd", e);
 }
 
-int passwd_add(const struct passwd_line *l, bool readonly, struct err *e)
+int passwd_add(const struct passwd_line *l, int dev, bool readonly,
+	       struct err *e)
 {
-	static const char at[] = "/dev/.prism-passwd";
+	static const char name[] = ".prism-passwd";
 	autobuf struct buf b = buf_make(ETC_FILE_MAX);
 	autoclose int fd = -1;
 	autoclose int tree = -1;
@@ -47,15 +50,17 @@ int passwd_add(const struct passwd_line *l, bool readonly, struct err *e)
 	if (b.over)
 		return err_set(e, ERR_TOOBIG, "/etc/passwd: larger than %zu",
 			       b.max);
-	fd = open(at, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-		  0644);
+	fd = path_open(dev, name, PATH_NO_LINKS, O_WRONLY | O_CREAT | O_EXCL,
+		       0644);
 	if (fd < 0)
-		return err_sys(e, "open", "%s", at);
-	if (io_write_all(fd, buf_str(&b), b.len, at, e) < 0)
+		return err_sys(e, "openat2", "/dev/%s", name);
+	if (io_write_all(fd, buf_str(&b), b.len, name, e) < 0)
 		return -1;
-	tree = mnt_clone(AT_FDCWD, at, false, readonly, 0, e);
-	rc = tree < 0 ? -1 : mnt_attach_make(tree, "/etc/passwd", false, e);
+	tree = mnt_clone(dev, name, false, readonly, 0, e);
+	rc = tree < 0 ? -1
+		      : place_attach(AT_FDCWD, tree, "/etc/passwd",
+				     PATH_IN_ROOT, false, e);
 	/* Only then: a file without a name is not mounted. */
-	(void)unlink(at);
+	(void)path_unlink(dev, name, PATH_NO_LINKS, 0);
 	return rc;
 }

@@ -13,12 +13,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* After /dev is there: the copy is made in its file system. */
 struct passwd_line {
 	const char *name; /* NULL: the uid */
 	uint32_t uid, gid;
 	const char *home;
 };
-int passwd_add(const struct passwd_line *l, bool readonly, struct err *e);
+
+/* dev: the root of the container's /dev, in whose file system the copy is made. */
+int passwd_add(const struct passwd_line *l, int dev, bool readonly,
+	       struct err *e);
 
 #endif

@@ -10,8 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/trace.h"
 #include "runtime/mounts.h"
 #include "runtime/passwd.h"
@@ -150,7 +150,7 @@ int program_prepare(const struct run_spec *s, uint32_t flags,
 	return fill_filter(&sets, p, e);
 }
 
-int program_name_user(const struct program *p, struct err *e)
+int program_name_user(const struct program *p, int dev, struct err *e)
 {
 	const char *const home = strv_getenv(&p->spec->env, "HOME");
 
@@ -163,12 +163,12 @@ int program_name_user(const struct program *p, struct err *e)
 			.uid = p->conf.uid,
 			.gid = p->conf.gid,
 			.home = home && !strpbrk(home, ":\n") ? home : "/"},
-		p->spec->readonly_root, e);
+		dev, p->spec->readonly_root, e);
 }
 
-int program_own_mounts(const struct program *p, struct err *e)
+int program_own_mounts(const struct program *p, const int *trees, struct err *e)
 {
-	return mounts_chown(p->spec, p->conf.uid, p->conf.gid, e);
+	return mounts_chown(p->spec, trees, p->conf.uid, p->conf.gid, e);
 }
 
 /* ---- where it starts ------------------------------------------------------- */
@@ -186,15 +186,13 @@ int program_workdir(const struct run_spec *s, bool make, struct err *e)
 
 	if (!strcmp(cwd, "/"))
 		return 0;
-	fd = fs_open_in_root(AT_FDCWD, cwd, O_PATH | O_DIRECTORY, 0);
+	fd = path_open(AT_FDCWD, cwd, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0 && errno == ENOENT) {
 		if (!make)
 			return err_set(e, ERR_NOTFOUND,
 				       "%s: no such directory in the container",
 				       cwd);
-		if (fs_mkdirs_at(AT_FDCWD, cwd, 0755, e) < 0)
-			return -1;
-		fd = fs_open_in_root(AT_FDCWD, cwd, O_PATH | O_DIRECTORY, 0);
+		fd = path_make_dirs(AT_FDCWD, cwd, PATH_IN_ROOT, 0755);
 	}
 	if (fd < 0 && errno == ENOTDIR) {
 		e->kind = ERR_NONE;

@@ -27,12 +27,13 @@ int program_prepare(const struct run_spec *s, uint32_t flags,
 
 /*
  * A line in /etc/passwd for a user whom the image does not know; by init, once
- * for the container.
+ * for the container. dev: the root of its /dev.
  */
-int program_name_user(const struct program *p, struct err *e);
+int program_name_user(const struct program *p, int dev, struct err *e);
 
-/* Mounts marked U become the user's. */
-int program_own_mounts(const struct program *p, struct err *e);
+/* Mounts marked U become the user's; trees: mounts_attach. */
+int program_own_mounts(const struct program *p, const int *trees,
+		       struct err *e);
 
 /*
  * Enter the working directory of the spec; one that is missing is made, if

@@ -2,22 +2,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "base/fs.h"
+#include "base/fdlist.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/trace.h"
 #include "runtime/devices.h"
 #include "runtime/masks.h"
 #include "runtime/mnt.h"
 #include "runtime/mounts.h"
 #include "runtime/netns.h"
+#include "runtime/place.h"
 #include "runtime/tune.h"
 
 extern int mount(const char *source, const char *target, const char *type,
@@ -27,14 +31,17 @@ extern int umount2(const char *target, int flags);
 /* <sys/mount.h> and <linux/mount.h> cannot be had together on Debian 12. */
 #define UMOUNT_DETACH 2
 
-#define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define SAFE      (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define SAFE_ATTR (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static const struct node {
-	const char *path;
+	const char *path; /* on the host */
+	const char *name; /* in the container's /dev */
 	unsigned int major, minor;
 } nodes[] = {
-	{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
-	{"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
+	{"/dev/null", "null", 1, 3},       {"/dev/zero", "zero", 1, 5},
+	{"/dev/full", "full", 1, 7},       {"/dev/random", "random", 1, 8},
+	{"/dev/urandom", "urandom", 1, 9}, {"/dev/tty", "tty", 5, 0},
 };
 
 /* What of the host goes into the container: detached, before the pivot. */
@@ -155,6 +162,7 @@ static int prepare(const struct run_spec *s, const struct container *c,
 	*h = (struct host){.sys = t->joined->sys,
 			   .proc = t->joined->proc,
 			   .shm = t->joined->shm};
+	memset(h->nodes, -1, sizeof(h->nodes));
 	if (mounts_prepare_shared(s, &h->trees, e) < 0 || mnt_private(e) < 0)
 		return -1;
 	mounts_take_lent(s, h->trees, t->lent, t->n_lent);
@@ -238,30 +246,53 @@ static int let_go_of_host(struct err *e)
 	return 0;
 }
 
-/* ---- proc, sys, dev ------------------------------------------------------- */
+/* ---- only what is named stays open ------------------------------------------ */
 
-/*
- * mount(2) on a directory of the root that an image may lack. If the image
- * has a symlink there it is followed, and stays inside: "/" is the new root.
- */
-static int mount_here(const char *type, const char *target, unsigned long flags,
-		      const char *data, struct err *e)
+static void add_fds(struct fd_list *l, const int *fds, size_t n)
 {
-	if (mount(type, target, type, flags, data) == 0)
-		return 0;
-	if (errno == ENOENT && mkdir(target, 0755) < 0)
-		return err_sys(e, "mkdir", "%s", target);
-	return mnt_new(type, target, flags, data, e);
+	for (size_t i = 0; i < n; i++)
+		fd_list_add(l, fds[i]);
 }
 
-static int mount_proc(const struct host *h, struct err *e)
+/*
+ * The table: 0 to 2, which are nothing of the caller's by now but pipes, the
+ * socket to the monitor, the namespace that is made meanwhile, and what is to be
+ * mounted.
+ */
+static int keep_only(const struct run_spec *s, const struct host_trees *t,
+		     const struct host *h, struct err *e)
+{
+	const int ours[] = {t->sync, t->netns, h->sys, h->proc, h->shm};
+	struct fd_list l = {0};
+	int rc;
+
+	add_fds(&l, ours, ARRAY_LEN(ours));
+	add_fds(&l, h->files, ARRAY_LEN(h->files));
+	add_fds(&l, h->nodes, ARRAY_LEN(h->nodes));
+	add_fds(&l, h->trees, h->trees ? s->n_mounts : 0);
+	devices_fds(h->devices, &l);
+	rc = fd_list_close_others(&l);
+	free(l.v);
+	return rc < 0 ? err_sys(e, "close_range", "what is the host's") : 0;
+}
+
+/* ---- proc, sys, dev ------------------------------------------------------- */
+
+/* What errors call the root. */
+static const char *root_name(const struct run_spec *s)
+{
+	return s->rootfs ? s->rootfs : "this image";
+}
+
+static int mount_proc(const struct run_spec *s, const struct host *h,
+		      struct inside *in, struct err *e)
 {
 	STEP(e, "proc", "mount /proc");
 
-	if (h->proc >= 0)
-		return mnt_attach_make(h->proc, "/proc", true, e);
-	if (mount_here("proc", "/proc", SAFE, NULL, e) == 0)
-		return 0;
+	in->proc = h->proc >= 0 ? h->proc : mnt_fs("proc", NULL, SAFE_ATTR, e);
+	if (in->proc >= 0)
+		return place_own(in->proc, "proc", PROC_SUPER_MAGIC,
+				 root_name(s), e);
 	if (e->sys == EPERM)
 		(void)err_hint(e,
 			       "an outer container masks parts of its /proc, "
@@ -272,83 +303,100 @@ static int mount_proc(const struct host *h, struct err *e)
 	return -1;
 }
 
-/*
- * An outer container masks parts of its own, so that the kernel refuses a fresh
- * one: that one then, whose network is not ours. ".." of the new root is what is
- * mounted over it, the old root.
- */
-static int mount_outer_sys(const struct run_spec *s, struct err *e)
+/* A fresh view of the container's own cgroup; v1 hosts have none. */
+static int mount_cgroup(int sys, unsigned long flags, struct err *e)
 {
-	autoclose int tree = mnt_clone(AT_FDCWD, "/../sys", true,
-				       !s->privileged, MS_PRIVATE, e);
-
-	return tree < 0 ? -1 : mnt_attach_make(tree, "/sys", true, e);
+	if (fchdir(sys) < 0)
+		return err_sys(e, "fchdir", "/sys");
+	(void)mount("cgroup2", "fs/cgroup", "cgroup2", flags, NULL);
+	return chdir("/") < 0 ? err_sys(e, "chdir", "/") : 0;
 }
 
-static int mount_sys(const struct run_spec *s, const struct host *h,
+/*
+ * An outer container masks parts of its own sysfs, so that the kernel refuses a
+ * fresh one: that one then, whose network is not ours. ".." of the new root is
+ * what is mounted over it, the old root.
+ */
+static int outer_sys(const struct run_spec *s, struct err *e)
+{
+	return mnt_clone(AT_FDCWD, "/../sys", true, !s->privileged, MS_PRIVATE,
+			 e);
+}
+
+/* *ret: its root. */
+static int mount_sys(const struct run_spec *s, const struct host *h, int *ret,
 		     struct err *e)
 {
-	const unsigned long flags = SAFE | (s->privileged ? 0 : MS_RDONLY);
+	const uint64_t attr =
+		SAFE_ATTR | (s->privileged ? 0 : MOUNT_ATTR_RDONLY);
+	bool fresh = h->sys < 0;
 	STEP(e, "sys", "mount /sys%s", s->privileged ? "" : " read-only");
 
-	if (h->sys >= 0)
-		return mnt_attach_make(h->sys, "/sys", true, e);
-	if (mount_here("sysfs", "/sys", flags, NULL, e) < 0) {
-		if (e->sys != EPERM)
-			return -1;
+	*ret = fresh ? mnt_fs("sysfs", NULL, attr, e) : h->sys;
+	if (*ret < 0 && e->sys == EPERM) {
 		err_clear(e);
-		return mount_outer_sys(s, e);
+		fresh = false;
+		*ret = outer_sys(s, e);
 	}
-	/* A fresh view of the container's own cgroup; v1 hosts have none. */
-	(void)mount("cgroup2", "/sys/fs/cgroup", "cgroup2", flags, NULL);
-	return 0;
+	if (*ret < 0 || place_own(*ret, "sys", fresh ? SYSFS_MAGIC : 0,
+				  root_name(s), e) < 0)
+		return -1;
+	return fresh ? mount_cgroup(*ret,
+				    SAFE | (s->privileged ? 0 : MS_RDONLY), e)
+		     : 0;
 }
 
-static int make_nodes(const struct host *h, struct err *e)
+static int lend_node(int tree, int dev, const char *name, struct err *e)
+{
+	if (path_mknod(dev, name, PATH_NO_LINKS, S_IFREG | 0644, 0) < 0)
+		return err_sys(e, "mknodat", "/dev/%s", name);
+	return place_attach(dev, tree, name, PATH_NO_LINKS, false, e);
+}
+
+static int make_nodes(const struct host *h, int dev, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
 		const struct node *const n = &nodes[i];
 
 		if (h->lent) {
-			if (mnt_attach_make(h->nodes[i], n->path, false, e) < 0)
+			if (lend_node(h->nodes[i], dev, n->name, e) < 0)
 				return -1;
-		} else if (mknod(n->path, S_IFCHR | 0666,
-				 makedev(n->major, n->minor)) < 0) {
-			return err_sys(e, "mknod", "%s", n->path);
+		} else if (path_mknod(dev, n->name, PATH_NO_LINKS,
+				      S_IFCHR | 0666,
+				      makedev(n->major, n->minor)) < 0) {
+			return err_sys(e, "mknodat", "/dev/%s", n->name);
 		}
 	}
 	return 0;
 }
 
 /* Each of our nodes becomes a mount of its own, then /dev has no others. */
-static int close_dev(const struct host *h, struct err *e)
+static int close_dev(const struct host *h, int dev, struct err *e)
 {
 	for (size_t i = 0; !h->lent && i < ARRAY_LEN(nodes); i++)
-		if (mount(nodes[i].path, nodes[i].path, NULL, MS_BIND, NULL) <
+		if (mount(nodes[i].name, nodes[i].name, NULL, MS_BIND, NULL) <
 		    0)
 			return err_sys(e, "mount", "%s on itself",
 				       nodes[i].path);
-	return mnt_nodev(AT_FDCWD, "/dev", false, e);
+	return mnt_nodev(dev, "", false, e);
 }
 
-static int make_links(struct err *e)
+static int make_links(int dev, struct err *e)
 {
 	static const char *const links[][2] = {
-		{"/proc/self/fd", "/dev/fd"},
-		{"/proc/self/fd/0", "/dev/stdin"},
-		{"/proc/self/fd/1", "/dev/stdout"},
-		{"/proc/self/fd/2", "/dev/stderr"},
-		{"pts/ptmx", "/dev/ptmx"},
-		{"/proc/kcore", "/dev/core"},
+		{"/proc/self/fd", "fd"},       {"/proc/self/fd/0", "stdin"},
+		{"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
+		{"pts/ptmx", "ptmx"},          {"/proc/kcore", "core"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(links); i++)
-		if (symlink(links[i][0], links[i][1]) < 0)
-			return err_sys(e, "symlink", "%s", links[i][1]);
+		if (path_symlink(links[i][0], dev, links[i][1], PATH_NO_LINKS) <
+		    0)
+			return err_sys(e, "symlinkat", "/dev/%s", links[i][1]);
 	return 0;
 }
 
-static int mount_shm(const struct run_spec *s, const struct host *h,
+static int mount_shm(const struct run_spec *s, const struct host *h, int dev,
 		     struct err *e)
 {
 	char data[48] = "mode=1777,size=64m";
@@ -356,49 +404,79 @@ static int mount_shm(const struct run_spec *s, const struct host *h,
 	if (s->no_shm)
 		return 0;
 	if (h->shm >= 0)
-		return mnt_attach(h->shm, "/dev/shm", e);
+		return place_attach(dev, h->shm, "shm", PATH_NO_LINKS, true, e);
 	if (s->shm_bytes)
 		(void)snprintf(data, sizeof(data), "mode=1777,size=%llu",
 			       (unsigned long long)s->shm_bytes);
-	return mnt_new("tmpfs", "/dev/shm", SAFE, data, e);
+	return mnt_new("tmpfs", "shm", SAFE, data, e);
 }
 
 static int mount_below_dev(const struct run_spec *s, const struct host *h,
-			   struct err *e)
+			   struct inside *in, struct err *e)
 {
 	uint32_t tty_gid;
 	/* gid 5 is tty everywhere; where it is not mapped the kernel refuses */
 	const bool has_gid =
 		!s->userns || idmap_gid_outside(&s->map, 5, &tty_gid);
 
-	if (mkdir("/dev/pts", 0755) < 0 || mkdir("/dev/shm", 01777) < 0 ||
-	    mkdir("/dev/mqueue", 0755) < 0)
-		return err_sys(e, "mkdir", "below /dev");
-	if (mnt_new("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC,
+	if (path_mkdir(in->dev, "pts", PATH_NO_LINKS, 0755) < 0 ||
+	    path_mkdir(in->dev, "shm", PATH_NO_LINKS, 01777) < 0 ||
+	    path_mkdir(in->dev, "mqueue", PATH_NO_LINKS, 0755) < 0)
+		return err_sys(e, "mkdirat", "below /dev");
+	if (mnt_new("devpts", "pts", MS_NOSUID | MS_NOEXEC,
 		    has_gid ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
 			    : "newinstance,ptmxmode=0666,mode=0620",
 		    e) < 0)
 		return -1;
-	if (mount_shm(s, h, e) < 0)
+	in->pts = !s->tty ? -1
+			  : path_open(in->dev, "pts", PATH_NO_LINKS,
+				      O_PATH | O_DIRECTORY, 0);
+	if (s->tty && in->pts < 0)
+		return err_sys(e, "openat2", "/dev/pts");
+	if (mount_shm(s, h, in->dev, e) < 0)
 		return -1;
 	/* Kernels without POSIX message queues, and nested namespaces. */
-	(void)mount("mqueue", "/dev/mqueue", "mqueue", SAFE, NULL);
+	(void)mount("mqueue", "mqueue", "mqueue", SAFE, NULL);
 	return 0;
 }
 
+static int open_null(int dev, struct err *e)
+{
+	autoclose int fd =
+		path_open(dev, "null", PATH_NO_LINKS, O_RDONLY | O_NOCTTY, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(e, "openat2", "/dev/null");
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
+	    st.st_rdev != makedev(1, 3))
+		return err_set(e, ERR_INVALID, "/dev/null is no null device");
+	return take_fd(&fd);
+}
+
+/* Names below /dev are looked up in the tmpfs itself, by the cwd or its fd. */
 static int mount_dev(const struct run_spec *s, const struct host *h,
-		     struct err *e)
+		     struct inside *in, struct err *e)
 {
 	STEP(e, "dev", "make /dev");
 
-	if (mount_here("tmpfs", "/dev", MS_NOSUID | MS_NOEXEC,
-		       "mode=755,size=64m", e) < 0)
+	in->dev = mnt_fs("tmpfs", "mode=755,size=64m",
+			 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
+	if (in->dev < 0 ||
+	    place_own(in->dev, "dev", TMPFS_MAGIC, root_name(s), e) < 0)
 		return -1;
-	if (make_nodes(h, e) < 0 || make_links(e) < 0 ||
-	    devices_make(s, h->devices, e) < 0 ||
-	    (spec_no_devices(s) && close_dev(h, e) < 0))
+	if (make_nodes(h, in->dev, e) < 0 || make_links(in->dev, e) < 0 ||
+	    devices_make(s, h->devices, in->dev, e) < 0)
 		return -1;
-	return mount_below_dev(s, h, e);
+	if (fchdir(in->dev) < 0)
+		return err_sys(e, "fchdir", "/dev");
+	if ((spec_no_devices(s) && close_dev(h, in->dev, e) < 0) ||
+	    mount_below_dev(s, h, in, e) < 0)
+		return -1;
+	if (chdir("/") < 0)
+		return err_sys(e, "chdir", "/");
+	in->null = open_null(in->dev, e);
+	return in->null < 0 ? -1 : 0;
 }
 
 /* ---- files ---------------------------------------------------------------- */
@@ -409,7 +487,8 @@ static int attach_files(const struct host *h, struct err *e)
 
 	for (int i = 0; i < CONTAINER_FILES; i++)
 		if (h->files[i] >= 0 &&
-		    mnt_attach_make(h->files[i], file_targets[i], false, e) < 0)
+		    place_attach(AT_FDCWD, h->files[i], file_targets[i],
+				 PATH_IN_ROOT, false, e) < 0)
 			return -1;
 	return 0;
 }
@@ -422,7 +501,53 @@ int rootfs_console(int slave_fd, struct err *e)
 	tree = mnt_clone(slave_fd, "", false, false, 0, e);
 	if (tree < 0)
 		return -1;
-	return mnt_attach_make(tree, "/dev/console", false, e);
+	return place_attach(AT_FDCWD, tree, "dev/console", PATH_NO_LINKS, false,
+			    e);
+}
+
+/* A /sys of the host's, over the container's, is masked like that one. */
+static int attach_mounts(const struct run_spec *s, const struct inside *in,
+			 struct err *e)
+{
+	autoclose int sys = -1;
+	struct masks_at at = {.proc = in->proc, .null = in->null};
+
+	if (mounts_attach(s, in->trees, AT_FDCWD, in->dev, e) < 0)
+		return -1;
+	if (!spec_mount_at(s, "/sys"))
+		return 0;
+	sys = path_open(AT_FDCWD, "sys", PATH_NO_LINKS, O_PATH | O_DIRECTORY,
+			0);
+	if (sys < 0)
+		return err_sys(e, "openat2", "/sys");
+	at.sys = sys;
+	return masks_sys_again(s, &at, e);
+}
+
+static int build_inside(const struct run_spec *s, const struct host_trees *t,
+			const struct host *h, struct inside *in, struct err *e)
+{
+	const bool late = t->netns >= 0;
+	struct masks_at at;
+
+	/*
+	 * A user namespace may mount proc and sysfs only while others are in
+	 * sight, unmasked: the host's. A sysfs shows one network namespace, so
+	 * where that is made beside us it comes as late as it can.
+	 */
+	if (mount_proc(s, h, in, e) < 0 ||
+	    (!late && mount_sys(s, h, &at.sys, e) < 0) ||
+	    let_go_of_host(e) < 0 || mount_dev(s, h, in, e) < 0)
+		return -1;
+	if (late &&
+	    (netns_take(t->netns, e) < 0 || mount_sys(s, h, &at.sys, e) < 0))
+		return -1;
+	at.proc = in->proc;
+	at.null = in->null;
+	if (tune_namespaces(s, in->proc, e) < 0 || masks_apply(s, &at, e) < 0)
+		return -1;
+	(void)close(at.sys);
+	return 0;
 }
 
 /*
@@ -431,34 +556,25 @@ int rootfs_console(int slave_fd, struct err *e)
  * the program.
  */
 int rootfs_build(const struct run_spec *s, const struct container *c,
-		 const struct host_trees *t, int netns, struct err *e)
+		 const struct host_trees *t, struct inside *ret, struct err *e)
 {
 	const char *dir = NULL;
 	struct host h;
 
+	*ret = (struct inside){.proc = -1, .dev = -1, .pts = -1, .null = -1};
 	if (prepare(s, c, t, &h, &dir, e) < 0)
 		return -1;
 	if ((s->rootfs ? root_directory(s, dir, t, e)
 		       : root_overlay(s, dir, t, e)) < 0)
 		return -1;
-	if (pivot(dir, e) < 0)
+	if (pivot(dir, e) < 0 || keep_only(s, t, &h, e) < 0)
 		return -1;
-	/*
-	 * A user namespace may mount proc and sysfs only while others are in
-	 * sight, unmasked: the host's. A sysfs shows one network namespace, so
-	 * where that is made beside us it comes as late as it can.
-	 */
-	if (mount_proc(&h, e) < 0 || (netns < 0 && mount_sys(s, &h, e) < 0) ||
-	    let_go_of_host(e) < 0 || mount_dev(s, &h, e) < 0)
+	if (build_inside(s, t, &h, ret, e) < 0)
 		return -1;
-	if (netns >= 0 && (netns_take(netns, e) < 0 || mount_sys(s, &h, e) < 0))
-		return -1;
-	if (tune_namespaces(s, e) < 0 || masks_apply(s, e) < 0)
-		return -1;
+	ret->trees = h.trees;
 	(void)umask(022);
 	if (mounts_fill(s, h.trees, c->head.run == 0, e) < 0 ||
-	    attach_files(&h, e) < 0 || mounts_attach(s, h.trees, e) < 0)
+	    attach_files(&h, e) < 0)
 		return -1;
-	free(h.trees);
-	return 0;
+	return attach_mounts(s, ret, e);
 }

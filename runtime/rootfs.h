@@ -7,8 +7,9 @@
  * hostname, resolv.conf), and last the user's volumes.
  *
  * Everything of the host is opened before the pivot and attached by fd
- * afterwards; paths in the container are used only when the host is out of
- * reach.
+ * afterwards. Before the first path of the container is looked up, init closes
+ * all that it has from the monitor, but for what is named in one table
+ * (keep_only in rootfs.c); where things are mounted is place.h's.
  */
 #ifndef RUNTIME_ROOTFS_H
 #define RUNTIME_ROOTFS_H
@@ -30,14 +31,23 @@ struct host_trees {
 	int *lent; /* of mounts_is_lent, in the order of the mounts */
 	int n_lent;
 	const struct nsjoin *joined; /* mounts of containers that are joined */
+	int netns; /* where that is to be taken from (netns_ahead); -1: we are
+		      in it */
+	int sync;
 };
 
-/*
- * Build all of it for c as s says. Ends in "/" of the container. netns: where
- * its network namespace is to be taken from (netns_ahead), -1 if we are in it.
- */
+/* What was built, by fd: whatever is mounted over it, or exchanged. */
+struct inside {
+	int proc;   /* the root of the container's procfs */
+	int dev;    /* and of the tmpfs that prism mounted on /dev */
+	int pts;    /* and of its devpts */
+	int null;   /* its null device */
+	int *trees; /* the user's mounts, in spec order */
+};
+
+/* Build all of it for c as s says. Ends in "/" of the container. */
 int rootfs_build(const struct run_spec *s, const struct container *c,
-		 const struct host_trees *t, int netns, struct err *e);
+		 const struct host_trees *t, struct inside *ret, struct err *e);
 
 /* After the tty exists: /dev/console. */
 int rootfs_console(int slave_fd, struct err *e);

@@ -18,6 +18,7 @@
 #include "runtime/lend.h"
 #include "runtime/mnt.h"
 #include "runtime/mounts.h"
+#include "runtime/place.h"
 #include "runtime/sync.h"
 
 /*
@@ -142,7 +143,8 @@ static bool is_empty(const char *path)
 
 static bool is_wanted(const struct container *c, const struct mount_spec *m)
 {
-	if (m->type == MOUNT_TMPFS)
+	/* /proc and /sys only exist while it runs. */
+	if (m->type == MOUNT_TMPFS || place_is_kernels(m->target))
 		return false;
 	if (access(m->source, F_OK) < 0) {
 		log_warn("ignoring what is mounted on %s: %s: %s", m->target,
@@ -177,26 +179,6 @@ static struct run_spec choose_mounts(const struct container *c,
 		ret.mounts[ret.n_mounts++] = m;
 	}
 	return ret;
-}
-
-/*
- * With the container's root as ours no link of its leads out, as behind the
- * pivot of a start; then we go back.
- */
-static int attach_in(int root, const struct run_spec *s, const int *trees,
-		     struct err *e)
-{
-	autoclose int outside = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int rc;
-
-	if (outside < 0)
-		return err_sys(e, "open", "/");
-	if (fchdir(root) < 0 || chroot(".") < 0)
-		return err_sys(e, "chroot", "the container's root");
-	rc = mounts_attach(s, trees, e);
-	if (rc == 0 && (fchdir(outside) < 0 || chroot(".") < 0))
-		return err_sys(e, "chroot", "/");
-	return rc;
 }
 
 /* ---- the root --------------------------------------------------------------------- */
@@ -289,7 +271,7 @@ static int open_it(const struct container *c, const struct run_spec *s,
 	root = open(PLACE_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(e, "open", PLACE_ROOT);
-	if (s->n_mounts && attach_in(root, s, trees, e) < 0)
+	if (s->n_mounts && mounts_attach(s, trees, root, -1, e) < 0)
 		return -1;
 	return take_fd(&root);
 }

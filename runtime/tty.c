@@ -4,12 +4,32 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/path.h"
 
 /* A pipe that polls writable takes this much without blocking. */
 #define WRITE_MAX 4096
+
+/* Of <linux/devpts_fs.h>, which has no number. */
+#define DEVPTS_MAGIC 0x1cd1
+
+int tty_open_pts(int own, struct err *e)
+{
+	autoclose int fd = path_open(AT_FDCWD, "dev/pts", PATH_NO_LINKS,
+				     O_PATH | O_DIRECTORY, 0);
+	struct statfs fs;
+
+	if (fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == DEVPTS_MAGIC)
+		return take_fd(&fd);
+	own = fcntl(own, F_DUPFD_CLOEXEC, 3);
+	return own < 0 ? err_set(e, ERR_NOTFOUND,
+				 "/dev/pts in the container is no devpts: "
+				 "there are no terminals")
+		       : own;
+}
 
 int tty_open_pair(int pts_fd, int *ret_master, int *ret_slave, struct err *e)
 {

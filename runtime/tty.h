@@ -6,7 +6,7 @@
  * master to the monitor (sync_send_fds). The monitor puts the caller's
  * terminal into raw mode and relays between the two.
  *
- * Life: tty_open_pair (child); tty_raw_enter, tty_relay_init, then per turn of
+ * Life: tty_open_pts -> tty_open_pair (child); tty_raw_enter, tty_relay_init, then per turn of
  * the poll loop tty_relay_fds -> poll -> tty_relay_handle, at the end
  * tty_relay_drain, and tty_raw_restore on every way out.
  */
@@ -20,6 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <termios.h>
+
+/*
+ * The root of the devpts that a program in this root has at /dev/pts; where
+ * that is something else, a copy of own, if that is not -1. The cwd is the
+ * root.
+ */
+int tty_open_pts(int own, struct err *e);
 
 /*
  * A new pty of the devpts instance at pts_fd (an fd of its root directory;

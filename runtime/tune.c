@@ -9,23 +9,29 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "base/trace.h"
+#include "runtime/place.h"
 
 /* The highest gid of a ping_group_range; the kernel takes no larger one. */
 #define PING_GID_MAX 2147483647U
 
 /* ---- sysctls ------------------------------------------------------------------ */
 
-/* Closed at once: what is open for writing cannot be made read-only. */
-static int write_file(const char *path, const char *text, struct err *e)
+/*
+ * proc: the root of a procfs. Closed at once: what is open for writing cannot
+ * be made read-only.
+ */
+static int write_file(int proc, const char *name, const char *text,
+		      struct err *e)
 {
-	autoclose int fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+	autoclose int fd = path_open(proc, name, PATH_BENEATH, O_WRONLY, 0);
 	const size_t n = strlen(text);
 
 	if (fd < 0)
-		return err_sys(e, "open", "%s", path);
+		return err_sys(e, "open", "/proc/%s", name);
 	if (write(fd, text, n) != (ssize_t)n)
-		return err_sys(e, "write", "'%s' to %s", text, path);
+		return err_sys(e, "write", "'%s' to /proc/%s", text, name);
 	return 0;
 }
 
@@ -49,14 +55,14 @@ static void ping_groups(const struct run_spec *s, char *buf, size_t n)
 			       s->map.gid[0].inside);
 }
 
-static int open_network(const struct run_spec *s, struct err *e)
+static int open_network(const struct run_spec *s, int proc, struct err *e)
 {
 	char range[32];
 
 	ping_groups(s, range, sizeof(range));
-	if (write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0",
+	if (write_file(proc, "sys/net/ipv4/ip_unprivileged_port_start", "0",
 		       e) < 0 ||
-	    write_file("/proc/sys/net/ipv4/ping_group_range", range, e) < 0) {
+	    write_file(proc, "sys/net/ipv4/ping_group_range", range, e) < 0) {
 		/*
 		 * A kernel without IPv4 has no such files, and a /proc shared
 		 * with an outer container may be read-only.
@@ -68,16 +74,16 @@ static int open_network(const struct run_spec *s, struct err *e)
 	return 0;
 }
 
-static int set_sysctl(const char *text, struct err *e)
+static int set_sysctl(const char *text, int proc, struct err *e)
 {
-	autofree char *path = xasprintf("/proc/sys/%s", text);
+	autofree char *path = xasprintf("sys/%s", text);
 	char *const eq = strchr(path, '=');
 
 	*eq = '\0';
 	for (char *p = path; *p; p++)
 		if (*p == '.')
 			*p = '/';
-	if (write_file(path, eq + 1, e) == 0)
+	if (write_file(proc, path, eq + 1, e) == 0)
 		return 0;
 	if (e->sys == ENOENT)
 		(void)err_hint(e, "this kernel has no such sysctl, or its "
@@ -88,19 +94,20 @@ static int set_sysctl(const char *text, struct err *e)
 void tune_user_net(void)
 {
 	struct err ignored = {0};
+	autoclose int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	(void)write_file("/proc/sys/net/ipv6/conf/default/accept_dad", "0",
+	(void)write_file(proc, "sys/net/ipv6/conf/default/accept_dad", "0",
 			 &ignored);
 }
 
-int tune_namespaces(const struct run_spec *s, struct err *e)
+int tune_namespaces(const struct run_spec *s, int proc, struct err *e)
 {
 	STEP(e, "sysctl", "%zu asked for", s->sysctls.n);
 
-	if (spec_own_net(s) && open_network(s, e) < 0)
+	if (spec_own_net(s) && open_network(s, proc, e) < 0)
 		return -1;
 	for (size_t i = 0; i < s->sysctls.n; i++)
-		if (set_sysctl(s->sysctls.v[i], e) < 0)
+		if (set_sysctl(s->sysctls.v[i], proc, e) < 0)
 			return -1;
 	return 0;
 }
@@ -146,10 +153,13 @@ static int set_rlimit(const struct rlimit_spec *r, struct err *e)
 
 static int set_oom_score(int score, struct err *e)
 {
+	autoclose int proc = place_proc(e);
 	char text[16];
 
+	if (proc < 0)
+		return -1;
 	(void)snprintf(text, sizeof(text), "%d", score);
-	if (write_file("/proc/self/oom_score_adj", text, e) == 0)
+	if (write_file(proc, "self/oom_score_adj", text, e) == 0)
 		return 0;
 	if (e->sys == EACCES || e->sys == EPERM)
 		(void)err_hint(e, "only CAP_SYS_RESOURCE of the host may go "

@@ -20,8 +20,8 @@
  */
 void tune_user_net(void);
 
-/* By init, while /proc/sys can be written. */
-int tune_namespaces(const struct run_spec *s, struct err *e);
+/* By init, while /proc/sys can be written; proc: the root of that procfs. */
+int tune_namespaces(const struct run_spec *s, int proc, struct err *e);
 
 /*
  * Of the calling process, which is about to execute the program's PID 1:

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/io.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 
 /* Part of a text that is not ours to change. */
@@ -322,14 +322,18 @@ int user_resolve_text(const struct user_files *f, const struct user_wish *w,
 
 /* ---- files ------------------------------------------------------------- */
 
+/*
+ * A FIFO, a device or a file of procfs (the caller's environment stands in one)
+ * in place of the file is not opened: there is no such file then.
+ */
 static int read_file(int root_fd, const char *path, struct buf *b,
 		     struct err *e)
 {
-	/* A FIFO in place of the file must not keep us waiting. */
-	autoclose int fd = fs_open_in_root(root_fd, path,
-					   O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	autoclose int fd =
+		path_open_type(root_fd, path, PATH_IN_ROOT, S_IFREG, O_RDONLY);
 
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EBADF ||
+		       errno == EISDIR))
 		return 0;
 	if (fd < 0)
 		return err_sys(e, "openat2", "%s in the container", path);

@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "runtime/mnt.h"
 #include "runtime/stopped.h"
 #include "runtime/user.h"
@@ -147,8 +148,7 @@ int view_find(int root, const char *path, char **ret_leaf, struct err *e)
 	autofree char *dir = whole || !slash
 				     ? xstrdup(whole ? path : "")
 				     : xstrndup(path, (size_t)(slash - path));
-	int fd = fs_open_in_root(root, *dir ? dir : ".", O_RDONLY | O_DIRECTORY,
-				 0);
+	int fd = path_open(root, dir, PATH_IN_ROOT, O_RDONLY | O_DIRECTORY, 0);
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
 		const int why = errno;

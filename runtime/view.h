@@ -10,7 +10,7 @@
  * The caller is a process that does nothing else (a worker): it ends up in
  * other namespaces, in those of the container's user namespace as its root.
  * Paths below the fd belong to the container: they are to be resolved with
- * view_find or fs_open_in_root, never by a name of the host.
+ * view_find or base/path, never by a name of the host.
  *
  * Life: view_open -> view_find... -> close.
  */

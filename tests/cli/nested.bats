@@ -288,7 +288,7 @@ of_user()
 	of_root
 	outer --security-opt seccomp=unconfined
 	must_fail 125 within run --rm busybox true
-	says 'mount proc on /proc: EPERM'
+	says 'fsmount proc: EPERM'
 	says '^hint: .*systempaths=unconfined \(podman: unmask=ALL\).*--pid host'
 	# With a /sys of the outer one, and its sysctls as they are.
 	must_work within run --rm --pid host busybox sh -c \
