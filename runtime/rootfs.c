@@ -443,7 +443,7 @@ static int mount_below_dev(const struct run_spec *s, const struct host *h,
 static int open_null(int dev, struct err *e)
 {
 	autoclose int fd =
-		path_open(dev, "null", PATH_NO_LINKS, O_RDONLY | O_NOCTTY, 0);
+		path_open(dev, "null", PATH_NO_LINKS, O_RDWR | O_NOCTTY, 0);
 	struct stat st;
 
 	if (fd < 0)
