@@ -247,13 +247,13 @@ else
 FUZZ_MAIN := tests/fuzz/replay.c
 endif
 
-$(O)/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(O)/libstore.a \
+$(O)/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(O)/cmd/image_archive.o $(O)/libstore.a \
 		$(O)/libregistry.a $(O)/libruntime.a $(O)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(FUZZ_LD) $(PIE) $(HARDEN_LD) \
 		$(LDFLAGS) \
-		-MF $@.d -o $@ $(filter %.c,$^) $(filter %.a,$^) \
+		-MF $@.d -o $@ $(filter %.c %.o,$^) $(filter %.a,$^) \
 		$(LIBS_IMAGE) -lseccomp
 
 generated: $(O)/runtime/seccomp_default.h $(O)/runtime/pid1_blob.h
