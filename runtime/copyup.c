@@ -185,6 +185,12 @@ static int copy_entry(struct copy *c, const struct walk_at *at, struct err *e)
 	}
 }
 
+/* An image may have one: then it is no part of a volume. */
+static bool is_marker(const struct walk_at *at)
+{
+	return at->depth == 1 && !strcmp(at->name, MARKER);
+}
+
 static int copy_walked(struct copy *c, const struct walk_at *at, int event,
 		       struct err *e)
 {
@@ -218,6 +224,10 @@ static int copy_tree(struct copy *c, int from, struct err *e)
 
 		if (event <= 0)
 			return event;
+		if (is_marker(&at)) {
+			walk_skip(w);
+			continue;
+		}
 		if (copy_walked(c, &at, event, e) < 0)
 			return -1;
 	}
