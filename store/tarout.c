@@ -4,7 +4,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/limits.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "base/inodes.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/walk.h"
 #include "store/untar_xattr.h"
@@ -123,35 +124,19 @@ static int begin(struct tarout *t, struct err *e)
 
 /* ---- what an entry carries -------------------------------------------------- */
 
-/* /proc/self/fd/N leads to the very thing, whatever the names do meanwhile. */
-static void fd_path(const struct entry *x, char *buf, size_t n)
-{
-	if (x->fd >= 0)
-		(void)snprintf(buf, n, "/proc/self/fd/%d", x->fd);
-	else
-		(void)snprintf(buf, n, "/proc/self/fd/%d/%.255s", x->dirfd,
-			       x->leaf);
-}
-
 static ssize_t list_xattrs(const struct tarout *t, const struct entry *x)
 {
-	char path[300];
-
-	if (x->fd >= 0)
-		return flistxattr(x->fd, t->xattr_names, XATTR_MAX);
-	fd_path(x, path, sizeof(path));
-	return llistxattr(path, t->xattr_names, XATTR_MAX);
+	return x->fd >= 0 ? flistxattr(x->fd, t->xattr_names, XATTR_MAX)
+			  : path_listxattr(x->dirfd, x->leaf, PATH_NO_LINKS,
+					   t->xattr_names, XATTR_MAX);
 }
 
 static ssize_t get_xattr(const struct tarout *t, const struct entry *x,
 			 const char *name)
 {
-	char path[300];
-
-	if (x->fd >= 0)
-		return fgetxattr(x->fd, name, t->xattr_value, XATTR_MAX);
-	fd_path(x, path, sizeof(path));
-	return lgetxattr(path, name, t->xattr_value, XATTR_MAX);
+	return x->fd >= 0 ? fgetxattr(x->fd, name, t->xattr_value, XATTR_MAX)
+			  : path_getxattr(x->dirfd, x->leaf, PATH_NO_LINKS,
+					  name, t->xattr_value, XATTR_MAX);
 }
 
 /* 1: overlay's own, dealt with; 0: the entry's. */
@@ -301,12 +286,10 @@ static int put_data(struct tarout *t, const struct entry *x, struct err *e)
 static int put_symlink(const struct tarout *t, const struct entry *x,
 		       struct archive_entry *ae, struct err *e)
 {
-	char to[4097];
-	const ssize_t n = readlinkat(x->dirfd, x->leaf, to, sizeof(to) - 1);
+	char to[PATH_MAX];
 
-	if (n < 0)
+	if (path_readlink(x->dirfd, x->leaf, PATH_NO_LINKS, to, sizeof(to)) < 0)
 		return err_sys(e, "readlinkat", "%s", walk_tail(t->path));
-	to[n] = '\0';
 	archive_entry_set_symlink(ae, to);
 	return 0;
 }
@@ -386,17 +369,17 @@ static int put_entry(struct tarout *t, struct entry *x, struct err *e)
 /* ---- the walk ------------------------------------------------------------------ */
 
 /*
- * Open the very thing that was looked at: by its O_PATH fd, so that what has
- * become a FIFO or a device meanwhile is not opened.
+ * Open the very thing that was looked at, by its O_PATH fd: what has become a
+ * FIFO or a device meanwhile is not opened. 1: it is gone.
  */
 static int open_entry(struct entry *x, const char *what, struct err *e)
 {
-	autoclose int fd =
-		openat(x->dirfd, x->leaf, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int fd = path_open(x->dirfd, x->leaf, PATH_NO_LINKS,
+				     O_PATH | O_NOFOLLOW, 0);
 	char path[40];
 
 	if (fd < 0)
-		return errno == ENOENT ? 1 : err_sys(e, "openat", "%s", what);
+		return errno == ENOENT ? 1 : err_sys(e, "openat2", "%s", what);
 	if (fstat(fd, &x->st))
 		return err_sys(e, "fstat", "%s", what);
 	if (!S_ISREG(x->st.st_mode) && !S_ISDIR(x->st.st_mode))
