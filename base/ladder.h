@@ -46,8 +46,7 @@ int ladder_above(struct ladder *l);
 
 /*
  * Leave the lowest directory, for the one above it: ladder_above first, or
- * that one may be closed. ladder_replace gives a rung above which was not found
- * again by "..".
+ * that one may be closed.
  */
 void ladder_up(struct ladder *l);
 

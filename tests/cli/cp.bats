@@ -426,3 +426,51 @@ live()
 		'C /root')"
 	must_fail 1 prism diff none
 }
+
+# odd_tar: entries of a directory long after its own, which closes it; a hard
+# link into another one; a way through a link of the container.
+odd_tar()
+{
+	python3 - "$1" <<-'END'
+		import io, sys, tarfile
+		def add(t, name, kind, mode, to=''):
+		    x = tarfile.TarInfo(name)
+		    x.type, x.mode, x.mtime, x.linkname = kind, mode, 1000, to
+		    t.addfile(x, io.BytesIO(b''))
+		with tarfile.open(sys.argv[1], 'w') as t:
+		    add(t, 'a', tarfile.DIRTYPE, 0o500)
+		    add(t, 'a/sub', tarfile.DIRTYPE, 0o700)
+		    add(t, 'b', tarfile.DIRTYPE, 0o755)
+		    add(t, 'a/late', tarfile.REGTYPE, 0o644)
+		    add(t, 'b/hard', tarfile.LNKTYPE, 0o644, 'a/late')
+		    add(t, 'a/sub/later', tarfile.REGTYPE, 0o600)
+		    add(t, 'link/through', tarfile.REGTYPE, 0o644)
+	END
+}
+
+odd_order()
+{
+	must_work "$@" run --network none --name c busybox sh -c \
+		'mkdir -p /t /end && ln -s /end /t/link'
+	must_work "$@" cp - c:/t <"$T/odd.tar"
+	must_work "$@" cp c:/t - <"$T/odd.tar"
+	tar -tvf "$T/.out" --numeric-owner >"$T/list" --full-time \
+		2>/dev/null || tar -tvf "$T/.out" >"$T/list"
+	output=$(awk '{ print $1, $4, $6, $7, $8 }' "$T/list")
+	[[ $output == *'dr-x------ 1970-01-01 t/a/'* ]] || explain 'a'
+	[[ $output == *'drwx------ 1970-01-01 t/a/sub/'* ]] || explain 'a/sub'
+	[[ $output == *'t/a/late'* && $output == *'t/a/sub/later'* ]] ||
+		explain 'what came late'
+	[[ $output == *'hrw-r--r-- '*'t/b/hard link to'* ||
+		$output == *'hrw-r--r-- '*'t/b/hard link'* ]] || explain 'b/hard'
+	must_work "$@" cp c:/end/through "$T/through.$#"
+	must_work "$@" rm c
+}
+
+@test "a tar whose entries come in an odd order" {
+	need ROOT OVERLAY
+	odd_tar "$T/odd.tar"
+	chmod 0777 "$T"
+	odd_order prism
+	[ -z "${TEST_USER:-}" ] || odd_order as_user "$PRISM_BIN"
+}
