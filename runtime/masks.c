@@ -55,15 +55,18 @@ static bool is_absent(const struct cover *c, const char *path)
 	return fd < 0 && errno == ENOENT;
 }
 
-static int mount_fd(int source, int base, const char *name)
+static int mount_fd(const struct cover *c, int source, int base,
+		    const char *name)
 {
 	char from[32];
 	char to[128];
 
 	(void)snprintf(from, sizeof(from), "self/fd/%d", source);
-	(void)snprintf(to, sizeof(to), "self/fd/%d%s%s", base, *name ? "/" : "",
-		       name);
-	return mount(from, to, NULL, MS_BIND, NULL);
+	if (base != c->at->proc)
+		(void)snprintf(to, sizeof(to), "self/fd/%d%s%s", base,
+			       *name ? "/" : "", name);
+	return mount(from, base == c->at->proc ? name : to, NULL, MS_BIND,
+		     NULL);
 }
 
 /* 0: masked, 1: not in this kernel, -1 */
@@ -72,10 +75,10 @@ static int mask(struct cover *c, const char *path, bool is_dir, struct err *e)
 	const char *name;
 	const int base = base_of(c, path, &name);
 	const bool first = is_dir && !c->mounted;
-	const int rc =
-		first ? (int)syscall(SYS_move_mount, c->empty, "", base, name,
-				     MOVE_MOUNT_F_EMPTY_PATH)
-		      : mount_fd(is_dir ? c->empty : c->at->null, base, name);
+	const int rc = first ? (int)syscall(SYS_move_mount, c->empty, "", base,
+					    name, MOVE_MOUNT_F_EMPTY_PATH)
+			     : mount_fd(c, is_dir ? c->empty : c->at->null,
+					base, name);
 
 	if (rc == 0) {
 		c->mounted |= first;
@@ -209,9 +212,9 @@ static int cover_fd(struct cover *c, int fd)
 	if (fstat(fd, &st) < 0)
 		return -1;
 	if (!S_ISDIR(st.st_mode))
-		return mount_fd(c->at->null, fd, "");
+		return mount_fd(c, c->at->null, fd, "");
 	if (c->mounted)
-		return mount_fd(c->empty, fd, "");
+		return mount_fd(c, c->empty, fd, "");
 	c->mounted = true;
 	return (int)syscall(SYS_move_mount, c->empty, "", fd, "",
 			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
