@@ -3,13 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "io.h"
@@ -17,23 +15,6 @@
 #include "path.h"
 #include "str.h"
 #include "walk.h"
-
-int fs_open_in_root(int root_fd, const char *path, int flags, mode_t mode)
-{
-	const struct open_how how = {
-		.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
-		.mode = (flags & O_CREAT) ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	int fd;
-
-	/* EAGAIN: a rename raced with "..", the kernel asks to try again. */
-	do {
-		fd = (int)syscall(SYS_openat2, root_fd, path, &how,
-				  sizeof(how));
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-	return fd;
-}
 
 int fs_read_at(int dirfd, const char *name, struct buf *b, struct err *e)
 {

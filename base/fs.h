@@ -10,14 +10,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/*
- * Open a path that comes from an image or a user inside root_fd: symlinks
- * (absolute ones too) are resolved inside, magic links are refused, O_CLOEXEC
- * is added (openat2(2): RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS).
- * Returns an fd, or -1 with errno (no struct err: callers judge).
- */
-int fs_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
-
 /* Read a small file whole. ERR_NOTFOUND if absent, ERR_TOOBIG past b->max. */
 int fs_read_at(int dirfd, const char *name, struct buf *b, struct err *e);
 

@@ -11,10 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "store/confine.h"
@@ -378,11 +378,11 @@ static const struct entry *lookup(const struct tarfiles *t, const char *name)
 static int open_in_dir(const struct tarfiles *t, const char *name,
 		       struct tarfile *ret)
 {
-	autoclose int fd = fs_open_in_root(t->dir, name,
-					   O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	autoclose int fd =
+		path_open_type(t->dir, name, PATH_IN_ROOT, S_IFREG, O_RDONLY);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -1;
 	*ret = (struct tarfile){.size = (uint64_t)st.st_size};
 	ret->fd = take_fd(&fd);
