@@ -35,6 +35,7 @@ teardown()
 	hprism network ls -q --filter type=custom | xargs -r nsenter \
 		--net="/run/netns/$WORLD_HOST" "$PRISM_BIN" network rm >/dev/null
 	in_host nft flush ruleset
+	ip netns delete "$WORLD_LEFT-vm" 2>/dev/null || true
 	test_teardown
 }
 
