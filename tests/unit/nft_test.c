@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,6 +110,16 @@ static void flush_all(void)
 	assert_int_equal(nft_tx_commit(&tx, &e), 0);
 }
 
+/* A router before prism came: prism leaves nothing behind that restricts it. */
+static void be_router(void)
+{
+	const int fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "1", 1), 1);
+	(void)close(fd);
+}
+
 /* ---- the table comes and goes with those who need it ------------------------------ */
 
 static void last_one_takes_the_table_with_it(void **state)
@@ -123,6 +134,7 @@ static void last_one_takes_the_table_with_it(void **state)
 
 	(void)state;
 	WORLD();
+	be_router();
 	assert_int_equal(nft_up(&a, &e), 1);
 	assert_int_equal(nft_up(&b, &e), 0);
 	assert_int_equal(nft_up(&c, &e), 1);
@@ -143,6 +155,21 @@ static void last_one_takes_the_table_with_it(void **state)
 	must_up(&a);
 	assert_int_equal(n_in("members"), 1);
 	must_down(&a);
+	assert_int_equal(has(ours, "forward"), 0);
+}
+
+/* Forwarding stays on, and so does what restricts it. */
+static void forwarding_of_prism_stays_restricted(void **state)
+{
+	const struct nft_endpoint a =
+		end("pr0", "10.88.0.1/16", "vea", "10.88.0.2");
+
+	(void)state;
+	WORLD();
+	must_up(&a);
+	must_down(&a);
+	assert_int_equal(has(ours, "routed"), 1);
+	assert_int_equal(has(ours, "net_pr0"), 0);
 	assert_int_equal(has(ours, "forward"), 0);
 }
 
@@ -569,6 +596,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(last_one_takes_the_table_with_it),
+		cmocka_unit_test(forwarding_of_prism_stays_restricted),
 		cmocka_unit_test(twice_is_once),
 		cmocka_unit_test(after_a_flush_up_is_all),
 		cmocka_unit_test(port_of_a_dead_one_is_taken_over),
