@@ -1,8 +1,8 @@
 /*
- * fdlist - a table of the fds that stay, when all others are closed
+ * fdlist - list the fds to keep, and close all others
  *
- * For a process that is about to touch what a container wrote: it holds
- * nothing of the host that is not in the table.
+ * For a process that is about to touch files that a container wrote: the only
+ * fds of the host that it still holds are those in the list.
  *
  * Life: {0} -> fd_list_add... -> fd_list_close_others -> free(v)
  */
@@ -16,12 +16,12 @@ struct fd_list {
 	size_t n;
 };
 
-/* In any order; -1 and what is there already are fine. */
+/* Fds may come in any order; -1 and duplicates are ignored. */
 void fd_list_add(struct fd_list *l, int fd);
 
 /*
- * Close all fds from 3 on that are not in the list, which is sorted. 0, or -1
- * with errno.
+ * Close every fd from 3 on that is not in the list. Sorts the list. Returns 0,
+ * or -1 with errno.
  */
 int fd_list_close_others(struct fd_list *l);
 

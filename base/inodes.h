@@ -1,5 +1,5 @@
 /*
- * inodes - files with several names, by the name that was seen first
+ * inodes - find hardlinks: the first path seen for each inode
  *
  * Life: {0} -> inodes_seen... -> inodes_free.
  */
@@ -18,8 +18,8 @@ struct inodes {
 };
 
 /*
- * The path under which this file was seen before; NULL if this one, which is
- * copied, is the first, or if it has one name only.
+ * The path under which this file was seen before. NULL if the file has only one
+ * name, or is seen for the first time: then a copy of path is remembered.
  */
 const char *inodes_seen(struct inodes *m, const struct stat *st,
 			const char *path);

@@ -1,12 +1,11 @@
 /*
- * ladder - the directories from a root down to where one stands
+ * ladder - the open directories from a root down to the current one
  *
- * A tree that someone else wrote may be deeper than there are file descriptors
- * or room on the stack. A ladder holds one rung per directory, but keeps only
- * the lowest LADDER_OPEN of them open. A rung that was closed is opened again
- * through ".." of the one below it, which is believed only if it has the device
- * and inode number of before: a directory that was moved meanwhile is ESTALE,
- * never another place.
+ * A tree that someone else wrote may be deeper than the fd limit or the stack
+ * allows. A ladder has one rung per directory but keeps only the lowest
+ * LADDER_OPEN of them open. A closed rung is reopened through ".." of the rung
+ * below it, and only if device and inode number are unchanged. So a directory
+ * that was moved meanwhile is ESTALE and never leads elsewhere.
  *
  * Life: {.flags = O_RDONLY} -> ladder_down... -> ladder_up... -> ladder_free.
  * Errors: -1 and errno, as in base/path.
@@ -20,7 +19,7 @@
 #define LADDER_OPEN 24
 
 struct rung {
-	dev_t dev; /* known since the rung was closed */
+	dev_t dev; /* set when the rung is closed */
 	ino_t ino;
 	int fd; /* -1: closed */
 };
@@ -29,24 +28,24 @@ struct ladder {
 	struct rung *v;
 	size_t n;
 	size_t cap;
-	int flags; /* to reopen with: O_RDONLY or O_PATH */
+	int flags; /* for reopening: O_RDONLY or O_PATH */
 };
 
-/* One rung further down; takes the fd of a directory, also on failure. */
+/* Add a rung. Takes the directory fd, also on failure. */
 int ladder_down(struct ladder *l, int fd);
 
-/* The lowest directory, always open; -1 of an empty ladder. */
+/* The lowest directory, always open, borrowed; -1 if the ladder is empty. */
 int ladder_fd(const struct ladder *l);
 
 /*
- * The directory above the lowest one, reopened if need be. -1: ESTALE, or
- * ENOENT if there is none.
+ * The directory above the lowest one, reopened if it was closed; borrowed. -1:
+ * ESTALE if it was moved, ENOENT if there is none.
  */
 int ladder_above(struct ladder *l);
 
 /*
- * Leave the lowest directory, for the one above it: ladder_above first, or
- * that one may be closed.
+ * Drop the lowest directory. Call ladder_above first, or the directory above it
+ * may be closed.
  */
 void ladder_up(struct ladder *l);
 

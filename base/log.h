@@ -4,8 +4,8 @@
  *
  * Results go to stdout by cmd/. Everything else is one line to stderr:
  * warnings and notes always (unless --quiet), info with --verbose, debug
- * with --debug; all of it escaped for terminals (term.h). Errors are struct
- * err and are printed by cmd/ alone.
+ * with --debug. Every line is escaped for terminals (term.h). Errors are
+ * struct err; only cmd/ prints them.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -1,34 +1,35 @@
 /*
- * path - the one way to touch a path that someone else wrote
+ * path - the only way to look up a path that someone else wrote
  *
- * What comes from an image, an archive, a container or a volume is hostile:
- * its links point where the author likes, its devices act when they are
- * opened, and the program that runs in it may exchange one for the other
- * meanwhile. Every lookup below such a root goes through this module, which
- * asks openat2(2) and never follows a magic link of procfs (/proc/self/fd/N
- * and its like). Names that prism chose itself, in its own directories, are
- * for base/fs. tests/lint/paths.sh refuses the raw calls elsewhere.
+ * The contents of images, archives, containers and volumes are hostile: their
+ * symlinks point anywhere, their device nodes act when they are opened, and a
+ * running program may replace one file by another during a lookup. Every
+ * lookup below such a root goes through this module. It uses openat2(2) and
+ * never follows the magic links of procfs (/proc/self/fd/N and the like; see
+ * CVE-2019-5736 and CVE-2024-21626). base/fs handles names that prism chose
+ * itself in its own directories. tests/lint/paths.sh rejects raw path calls
+ * elsewhere.
  *
- * A root is an open directory (O_PATH is enough); AT_FDCWD is the cwd, for "/"
- * after a pivot. With PATH_IN_ROOT an absolute path starts at the root as
- * well. How the way to the object is walked is the caller's first decision:
+ * A root is an open directory (O_PATH is enough). AT_FDCWD stands for the
+ * working directory, which is "/" after a pivot. The caller first decides how
+ * to walk the path:
  *
- *   PATH_IN_ROOT    links are followed, and end inside, as behind a chroot
- *   PATH_BENEATH    links are followed, but one that leads out is EXDEV
- *   PATH_NO_LINKS   any link on the way is ELOOP; nothing leads out: for trees
- *                   that somebody resolved already, the layer writer's
+ *   PATH_IN_ROOT    follow links inside the root, as after chroot(2): an
+ *                   absolute path or link starts at the root
+ *   PATH_BENEATH    follow links; a link that leads out of the root is EXDEV
+ *   PATH_NO_LINKS   any link before the last component is ELOOP; for trees
+ *                   whose links were resolved before, such as a layer
  *
- * with PATH_NO_XDEV: a mount on the way is EXDEV.
+ * PATH_NO_XDEV, or'ed to one of the three, makes a mount on the path EXDEV.
  *
- * The last component is never followed by the calls that make, remove or
- * change something, whatever the way is; path_open follows it unless
- * O_NOFOLLOW or PATH_NO_LINKS is given. A path without a slash costs no lookup
- * of its own.
+ * Calls that create, remove or change an object never follow its last
+ * component. path_open does, unless O_NOFOLLOW or PATH_NO_LINKS is given. A
+ * path without a slash needs no extra lookup for its parent.
  *
- * Errors: -1 and errno, as the system calls have it: callers word it, since
- * they know the object. Paths with a trailing slash, "." and ".." as the last
- * component name no entry: EINVAL from all but path_open, path_stat and the
- * calls that change attributes, which take "." and "" as the root itself.
+ * Errors: -1 and errno, as from the system call; the caller, which knows the
+ * object, words the message. A path that ends in "/", "." or ".." names no
+ * entry and is EINVAL. Exceptions: path_open, path_stat and the calls that
+ * change attributes accept "." and "" as the root itself.
  */
 #ifndef BASE_PATH_H
 #define BASE_PATH_H
@@ -47,33 +48,34 @@ enum path_way {
 	PATH_NO_XDEV = 4, /* a flag, or'ed to one of the three */
 };
 
-/* open(2) with O_CLOEXEC added; mode counts with O_CREAT. */
+/* open(2), plus O_CLOEXEC; mode is used with O_CREAT only. */
 int path_open(int root, const char *path, unsigned int way, int flags,
 	      mode_t mode);
 
 /*
- * Open what exists, and only if it is of this type (S_IFREG, S_IFDIR, ...).
- * The type is looked at before the open, so that a device, a fifo or a socket
- * that stands there is not touched: EBADF is what they get, ENOTDIR where a
- * directory was asked for, EISDIR where one was found instead. An object that
- * was exchanged between look and open is ESTALE. A file of procfs or sysfs
- * counts as none of the image's: EBADF.
+ * Open an existing object, but only if it has this type (S_IFREG, S_IFDIR,
+ * ...). The type is checked before the open, so opening never triggers a
+ * device, fifo or socket. ENOTDIR: a directory was asked for and something
+ * else exists; EISDIR: the reverse; EBADF: any other type, or a file of procfs
+ * or sysfs, which no image can contain. ESTALE: the object was replaced between
+ * the check and the open.
  */
 int path_open_type(int root, const char *path, unsigned int way, mode_t type,
 		   int flags);
 
 /*
- * The directory that path's last component is an entry of (O_PATH), and that
- * component, which points into path. For callers with several calls to make.
+ * Open (O_PATH) the directory that contains the last component of path.
+ * *ret_name is that component; it points into path. For callers that make
+ * several calls on one entry.
  */
 int path_open_parent(int root, const char *path, unsigned int way,
 		     const char **ret_name);
 
 /*
- * mkdir -p: the directories of path that are missing are made with mode, and
- * the last one is returned, O_PATH | O_DIRECTORY. With PATH_IN_ROOT a link
- * whose end is missing is followed and its end made, as a program in the
- * container would (at most 40 links, else ELOOP).
+ * mkdir -p: create the missing directories of path with this mode and return
+ * the last one, opened O_PATH | O_DIRECTORY. With PATH_IN_ROOT a dangling link
+ * is followed and its target created, as a program in the container would do
+ * (at most 40 links, else ELOOP).
  */
 int path_make_dirs(int root, const char *path, unsigned int way, mode_t mode);
 
@@ -81,13 +83,13 @@ int path_make_dirs(int root, const char *path, unsigned int way, mode_t mode);
 int path_stat(int root, const char *path, unsigned int way, struct stat *ret);
 
 /*
- * readlink(2) with a NUL: the length, without it. ENAMETOOLONG if n bytes
- * cannot hold both.
+ * readlink(2), plus a terminating NUL. Returns the length without the NUL;
+ * ENAMETOOLONG if the target and the NUL do not fit into n bytes.
  */
 ssize_t path_readlink(int root, const char *path, unsigned int way, char *ret,
 		      size_t n);
 
-/* The entry must not exist yet: EEXIST, of whatever type that is. */
+/* EEXIST if the entry exists, whatever its type. */
 int path_mkdir(int root, const char *path, unsigned int way, mode_t mode);
 int path_mknod(int root, const char *path, unsigned int way, mode_t mode,
 	       dev_t dev);
@@ -96,14 +98,14 @@ int path_symlink(const char *target, int root, const char *path,
 int path_link(int from_root, const char *from, int to_root, const char *to,
 	      unsigned int way);
 
-/* flags: as renameat2(2) and unlinkat(2) have them. */
+/* flags: those of renameat2(2) and unlinkat(2). */
 int path_rename(int from_root, const char *from, int to_root, const char *to,
 		unsigned int way, unsigned int flags);
 int path_unlink(int root, const char *path, unsigned int way, int flags);
 
 /*
- * Attributes of the object itself. A link has no mode: path_chmod of one is
- * EOPNOTSUPP.
+ * Change the attributes of the object itself, also of a link. path_chmod of a
+ * link is EOPNOTSUPP, since links have no mode.
  */
 int path_chown(int root, const char *path, unsigned int way, uid_t uid,
 	       gid_t gid);
@@ -112,9 +114,9 @@ int path_utimens(int root, const char *path, unsigned int way,
 		 const struct timespec t[2]);
 
 /*
- * Extended attributes of the object itself, links included: as listxattr(2),
- * getxattr(2) and setxattr(2). Before Linux 6.13 the working directory is
- * elsewhere for a moment: not for programs with threads.
+ * Like listxattr(2), getxattr(2) and setxattr(2), on the object itself, also on
+ * a link. Before Linux 6.13 these change the working directory for a moment, so
+ * a process with several threads must not call them.
  */
 ssize_t path_listxattr(int root, const char *path, unsigned int way, char *ret,
 		       size_t n);

@@ -1,21 +1,21 @@
 /*
- * privdir - a directory in which nobody but us may do anything
+ * privdir - a directory that only the calling user can access
  *
- * The files of a store are the programs and secrets of containers: set-user-id
- * programs too, owned by root or by users of containers. Another user of the
- * machine who can come to them runs those (CVE-2021-41091), and one who can
- * write there chooses what our containers run. Only the top matters: behind a
- * directory of ours with mode 0700 no other mode does.
+ * A store contains the programs and secrets of containers, among them
+ * set-user-id programs owned by root or by container users. Another local user
+ * who can reach those files can run these programs (CVE-2021-41091); one who
+ * can write there chooses what our containers run. Only the top directory
+ * matters: if it is ours and has mode 0700, the modes below it do not count.
  *
- * So such a directory must belong to the caller. Its mode becomes 0700. If
- * others could write to it until then, what lies in it must be ours as well.
- * What leads to it is of less weight, since whatever is found there must be
- * ours: only a symlink of somebody else's, and a directory of somebody else's
- * in which all may write, are refused.
+ * So the directory must belong to the caller, and its mode becomes 0700. If
+ * other users could write to it before, its entries must belong to the caller
+ * too. The path to it matters less, because whatever is found must be the
+ * caller's: the only things refused on the path are symlinks and world-writable
+ * directories of another user other than root.
  *
- * Errors: ERR_NOTFOUND if it is not there; ERR_INVALID, with a hint that cures
- * it, if it is not private. They do not name the directory, which the caller's
- * ERR_IN does: "store /x: belongs to user 5, ...".
+ * Errors: ERR_NOTFOUND if the directory does not exist; ERR_INVALID, with a
+ * hint, if it is not private. The message does not name the directory; the
+ * caller adds the name with ERR_IN: "store /x: belongs to user 5, ...".
  */
 #ifndef BASE_PRIVDIR_H
 #define BASE_PRIVDIR_H
@@ -24,19 +24,26 @@
 #include <stdbool.h>
 
 /*
- * Open it (O_RDONLY, O_CLOEXEC; relative paths start here) and see whose it is.
- * ret_shared: its mode is not 0700, and privdir_shut is to be called once it is
- * known to be what the caller takes it for: not somebody's /tmp or /etc.
+ * Open the directory (O_RDONLY, O_CLOEXEC; a relative path starts at the cwd)
+ * and check its owner. *ret_shared: its mode is not 0700. The caller must then
+ * call privdir_shut, but first check that the directory really is, say, a store
+ * and not the caller's /tmp or /etc.
  */
 int privdir_open(const char *path, bool *ret_shared, struct err *e);
 
-/* Make it, and what is missing on the way, where nobody else decides. */
+/*
+ * Create the directory and its missing parents. Refuses a path that another
+ * user controls.
+ */
 int privdir_make(const char *path, struct err *e);
 
-/* Take it from the others, and say so with tell. */
+/* Set the mode to 0700. tell: print a note about it. */
 int privdir_shut(int fd, const char *path, bool tell, struct err *e);
 
-/* For what is opened below it: does it belong to us? what names it. */
+/*
+ * 0 if the open file, which lies below the directory, belongs to the caller,
+ * else ERR_INVALID. what: its name in the error.
+ */
 int privdir_is_ours(int fd, const char *what, struct err *e);
 
 #endif

@@ -32,9 +32,10 @@ int ref_parse(const char *s, struct ref *ret, struct err *e);
 /* "docker.io/library/alpine:3.20"; buf of REF_TEXT_MAX; returns buf. */
 const char *ref_text(const struct ref *r, char *buf);
 /*
- * As people write it: "alpine:3.20". ref_parse makes the same reference of it,
- * so "docker.io/" stays where the rest alone would name another registry.
- * Everything that shows a name shows this one. Same buffer rules.
+ * The short form that people write: "alpine:3.20". ref_parse turns it back into
+ * the same reference, so "docker.io/" is kept where the rest alone would name
+ * another registry. Every output that shows a name uses this form. Same buffer
+ * rules.
  */
 const char *ref_familiar(const struct ref *r, char *buf);
 /* Familiar name without tag and digest: "alpine", "ghcr.io/a/b". */

@@ -1,14 +1,15 @@
 /*
  * common_out - how commands write to standard output and standard error
  *
- * Everything that a command prints goes through here (make lint sees to it),
- * but for what a program in a container wrote, which goes through as it is.
+ * All output of a command goes through this module, which make lint enforces.
+ * The only exception is the output of a container's program, which is passed on
+ * unchanged.
  *
- * Results are written as they are to a pipe or a file, where scripts read
- * them. To a terminal they go escaped (base/term.h). Standard error is for
- * people and always escaped.
+ * Results go unchanged to a pipe or a file, where scripts read them. On a
+ * terminal they are escaped (base/term.h). Standard error is for people, so it
+ * is always escaped.
  *
- * What could not be written, cmd_main says at the end.
+ * These functions do not fail: cmd_main reports a failed write at the end.
  */
 #ifndef CMD_COMMON_OUT_H
 #define CMD_COMMON_OUT_H
@@ -17,26 +18,28 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-/* One line of a result, without its newline: there is no other in it. */
+/*
+ * One line of a result, given without its newline; newlines in it are escaped.
+ */
 void out_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Text in which newlines and tabs are our own. */
+/* Text that may contain newlines and tabs. */
 void out_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_vprint(const char *fmt, va_list ap);
 void out_text(const char *p, size_t n);
 
-/* A JSON text: to a terminal it stays JSON of the same value. */
+/* JSON text; what is escaped for a terminal is still JSON of the same value. */
 void out_json_text(const char *p, size_t n);
-/* A document and a newline; flags are jansson's. */
+/* A document and a newline; flags as for json_dumps. */
 void out_json(const json_t *doc, size_t flags);
 
-/* Is standard output a terminal, and does text need to be escaped for it? */
+/* Is standard output a terminal, so that results are escaped? */
 bool out_escapes(void);
 
-/* The terminal, before it is written to again (stats). */
+/* Clear the terminal before the next output (stats). */
 void out_clear(void);
 
-/* One line to standard error, without its newline. */
+/* One line to standard error, given without its newline. */
 void out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -51,8 +51,9 @@ int auth_parse_token(const char *p, size_t len, char **ret_header,
 		     struct err *e);
 
 /*
- * May a registry at `origin`, which answered from address `peer` ("": from
- * behind a proxy), send us to this realm? *ret_only_public: the address of its name is to be looked at too.
+ * May a registry at `origin`, which answered from address `peer` ("" if behind
+ * a proxy), send us to this realm? *ret_only_public: also check the addresses
+ * that the name of the realm resolves to.
  */
 int auth_check_realm(const struct regconf *conf, const struct url *origin,
 		     const char *peer, const struct url *realm,

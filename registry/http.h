@@ -69,8 +69,8 @@ struct http_exchange {
 	uint64_t range;   /* first byte wanted; 0: no Range header */
 	bool direct;      /* past any proxy: loopback */
 	bool only_public; /* refuse to connect to private addresses */
-	bool sent;        /* the other side named it: reach.h is asked */
-	const char *home; /* for that; may be NULL */
+	bool sent;        /* a registry named the URL: check it with reach.h */
+	const char *home; /* that registry's address for reach.h; may be NULL */
 	int64_t limit_ms; /* for the whole; 0: none */
 
 	/*
@@ -88,8 +88,8 @@ struct http_exchange {
 	bool stalled;            /* given up, code means nothing */
 	bool refused;            /* head or sink said no: err */
 	bool was_private;        /* only_public held it back */
-	const char *unreachable; /* reach.h did: why */
-	char there[64];          /* and the address */
+	const char *unreachable; /* why reach.h refused it, or NULL */
+	char there[64];          /* the address that it refused */
 	struct err err;
 	struct http_head got;
 	struct buf error;

@@ -1,20 +1,20 @@
 /*
- * reach - addresses that no registry may send us to
+ * reach - addresses that a registry must not send prism to
  *
- * A redirect, the Location of an upload and the realm of a token are words of
- * the other side: with them it would ask, from where we are, what only this
- * machine is to ask: the metadata service of a cloud, which answers with
- * credentials, or what listens on loopback. So an address that is link-local,
- * of a metadata service, loopback, unspecified, multicast or broadcast is
- * refused there. What counts is the address that a connection goes to, however
- * it was written and whatever its name resolved to (http.c asks just before
- * each connection and each request); where a proxy resolves names, only what
- * stands in the URL can be looked at.
+ * A registry chooses where a redirect, the Location of an upload and the realm
+ * of a token lead. Through these it could make prism send requests that only
+ * this machine can send: to a cloud's metadata service, which answers with
+ * credentials, or to a service on loopback (server-side request forgery). So
+ * these URLs may not lead to an address that is link-local, loopback,
+ * unspecified, multicast, broadcast or a metadata service. The check is on the
+ * address that is connected to, however the URL wrote it and whatever a name
+ * resolved to: http.c checks before each connection and each request. Where a
+ * proxy resolves names, only the host in the URL can be checked.
  *
- * Allowed is all that the user named: a registry's or mirror's own host and
- * port; and what is where that registry is itself: its own address, and
- * loopback if it is there. Private networks are allowed: mirrors and blob
- * stores are often there.
+ * Always allowed: a registry or mirror that the user named (its host and port);
+ * the address at which that registry answers; and loopback, if that registry is
+ * on loopback. Private networks are allowed, since mirrors and blob stores are
+ * often there.
  */
 #ifndef REGISTRY_REACH_H
 #define REGISTRY_REACH_H
@@ -23,15 +23,16 @@
 #include <stdint.h>
 
 /*
- * What is wrong with this host, a number or localhost, as the end of "it
- * is ...", or NULL: nothing, or a name. home: the number of the registry that
- * sends us there; NULL or "": not known.
+ * The reason to refuse this host, worded to follow "it is ...", or NULL to
+ * allow it. A name other than localhost is always allowed; its addresses are
+ * checked later. home: the numeric address of the registry that named the host;
+ * NULL or "" if unknown.
  */
 const char *reach_refuses(const char *host, const char *home);
 
 /*
- * Is that one of the proxies in the environment? They are the user's choice,
- * wherever they are.
+ * Is this the address and port of a proxy from the environment? A proxy is the
+ * user's choice and allowed at any address.
  */
 bool reach_is_proxy(const char *number, uint16_t port);
 

@@ -2,9 +2,9 @@
  * transfer - one document or blob from or to one endpoint, by all that it takes
  *
  * Repeats exchanges until the consumer has what it wants: follows redirects
- * (at most 10, never from https to http, never to where no registry may send us:
- * reach.h, Authorization only to the origin that it is meant for), answers one 401 per exchange through `auth`, retries
- * what is worth it (408 429 500 502 503 504, cuts, resets, silence) with
+ * (at most 10, never from https to http, never to an address that reach.h
+ * refuses, Authorization only to the origin that it is meant for), answers one
+ * 401 per exchange through `auth`, retries what is worth it (408 429 500 502 503 504, cuts, resets, silence) with
  * exponential backoff, jitter and Retry-After, and tells the user before each
  * wait. PRISM_RETRY_MS in the environment replaces the first wait of 1000 ms;
  * it is there for tests.
@@ -120,9 +120,10 @@ struct transfer {
 	const char *server;        /* as the user knows it, for words */
 	bool direct;
 	bool only_public;
-	bool sent;     /* a registry named the URL, and not the user: reach.h */
-	char home[64]; /* the number of that registry; else it becomes known */
-	bool hurry;    /* others can be asked: do not wait, unless bytes came */
+	bool sent; /* a registry, not the user, named the URL: see reach.h */
+	char home
+		[64]; /* that registry's numeric address; "": set by the transfer */
+	bool hurry;   /* there are other mirrors: wait only once bytes came */
 	bool probing; /* http or https is not known: no retry if it may be that */
 	int64_t limit_ms;
 

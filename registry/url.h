@@ -36,7 +36,7 @@ void url_free(struct url *u);
 
 /* Scheme, host and port: what credentials are bound to. */
 bool url_same_origin(const struct url *a, const struct url *b);
-/* Host and port: which scheme is spoken there may have to be found out. */
+/* Same host and port? For endpoints whose scheme is not known yet. */
 bool url_same_place(const struct url *a, const struct url *b);
 
 /* localhost, *.localhost, 127/8, ::1 - by name or number, never by lookup. */
@@ -48,8 +48,8 @@ bool host_is_loopback(const char *host);
 bool host_is_private(const char *host);
 
 /*
- * The number that a host is, as 4 or 16 bytes: which. IPv4 mapped into IPv6
- * comes out as IPv4. 0: it is a name.
+ * Parse a numeric host into its 4 or 16 bytes and return which; 0 if it is a
+ * name. IPv4 mapped into IPv6 becomes IPv4.
  */
 size_t host_address(const char *host, unsigned char ret[16]);
 

@@ -1,24 +1,25 @@
 /*
  * apparmor - the AppArmor profile that a container's processes run under
  *
- * Where the kernel has AppArmor, a container that root starts is confined by
- * the profile prism-default (runtime/apparmor/prism-default): the same rules
- * as the other walls, enforced a second time by another part of the kernel.
- * --security-opt apparmor=NAME takes another profile, "unconfined" none.
+ * If the kernel has AppArmor, a container that root starts runs under the
+ * profile prism-default (runtime/apparmor/prism-default): a second part of the
+ * kernel then enforces the rules that namespaces, masks, capabilities and
+ * seccomp enforce already. --security-opt apparmor=NAME selects another
+ * profile, "unconfined" none.
  *
- * The change happens when the process that asked for it executes a program:
- * init and the joiner of an exec ask while the host's /proc is in sight, and
- * become PID 1 by execve. So PID 1 is confined as well, and the container's own
- * /proc is never trusted. The kernel takes away PR_SET_PDEATHSIG with the
- * change; PID 1 sets it again (PID1_TIE_AGAIN).
+ * The kernel changes the profile when the process that requested the change
+ * executes a program. init, and the joiner of an exec, request it while the
+ * host's /proc is still reachable, and become PID 1 by execve. So PID 1 is
+ * confined too, and the container's own /proc is never trusted. The profile
+ * change clears PR_SET_PDEATHSIG, which PID 1 sets again (PID1_TIE_AGAIN).
  *
- * The kernel knows compiled policy only. prism carries its profile in that
- * form and loads it when the kernel says that it does not know the name; it
- * stays until the machine is rebooted. A kernel without AppArmor costs a start
- * one access(2).
+ * The kernel takes compiled policy only. prism contains its profile in compiled
+ * form and loads it if the kernel does not know the name. A loaded profile
+ * stays until the next reboot. Without AppArmor in the kernel a start only
+ * costs one access(2).
  *
- * An ordinary user cannot load policy, and root without CAP_MAC_ADMIN, as in a
- * container, cannot either: these get a profile only when they name one that
+ * Loading policy needs CAP_MAC_ADMIN, which ordinary users lack, as does root
+ * inside a container. Their containers get a profile only if they name one that
  * is loaded.
  */
 #ifndef RUNTIME_APPARMOR_H
@@ -32,36 +33,37 @@
 #define APPARMOR_DEFAULT    "prism-default"
 #define APPARMOR_UNCONFINED "unconfined"
 
-/* Is AppArmor in this kernel and switched on? */
+/* Is AppArmor built into this kernel and enabled? */
 bool apparmor_is_enabled(void);
 
 /*
- * A word of --security-opt apparmor=. ERR_USAGE for what can be no name;
- * ERR_UNSUPPORTED for a name where the kernel has no AppArmor.
+ * Check the value of --security-opt apparmor=. ERR_USAGE if it cannot be a
+ * profile name; ERR_UNSUPPORTED if it names a profile and the kernel has no
+ * AppArmor.
  */
 int apparmor_check_name(const char *name, struct err *e);
 
 /*
- * The profile that containers with this spec get from the calling process
- * where the kernel has AppArmor: a name, APPARMOR_UNCONFINED, or NULL if
- * nothing is changed. Borrowed.
+ * The profile that the calling process gives to a container with this spec if
+ * the kernel has AppArmor: a name, APPARMOR_UNCONFINED, or NULL for no change.
+ * Borrowed.
  */
 const char *apparmor_profile(const struct run_spec *s);
 
 /*
- * Load the default profile if the spec asks for it and the kernel does not
- * know it. Only needed before an init in a user namespace, which may not.
+ * Load the default profile if the spec asks for it and the kernel does not know
+ * it. For a start with a user namespace, in which init may not load it.
  */
 int apparmor_preload(const struct run_spec *s, struct err *e);
 
 /*
- * The next execve of this thread changes to the profile of the spec. Needs the
- * host's /proc. 1: it will; 0: there is nothing to change. ERR_NOTFOUND: no
- * such profile is loaded.
+ * Request the spec's profile for the next execve of this thread. Needs the
+ * host's /proc. Returns 1 if the profile will change, 0 if the spec asks for no
+ * change. ERR_NOTFOUND: the profile is not loaded.
  */
 int apparmor_on_exec(const struct run_spec *s, struct err *e);
 
-/* The same, to the profile that this process has. */
+/* The same, for the profile that process pid runs under. */
 int apparmor_on_exec_like(pid_t pid, struct err *e);
 
 #endif

@@ -45,7 +45,7 @@ static inline int caps_apply_bounding(uint64_t keep, int last_cap)
 
 #define CAP_BIT(cap) (UINT64_C(1) << (cap))
 
-/* The permitted ones of this process; 0 if the kernel does not say. */
+/* The permitted capabilities of this process; 0 if capget(2) fails. */
 static inline uint64_t caps_apply_permitted(void)
 {
 	struct __user_cap_header_struct head = {

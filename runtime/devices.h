@@ -22,13 +22,13 @@ bool devices_are_lent(const struct run_spec *s);
 
 int devices_prepare(const struct run_spec *s, struct devices **ret,
 		    struct err *e);
-/* The fds of the host that it holds. */
+/* Add the fds of the host that d holds to the list. */
 void devices_fds(const struct devices *d, struct fd_list *ret);
 
 /*
- * dev: the root of the container's /dev, where targets below it are made, what
- * ever the image has there. Before it is made nodev: each node is a mount of
- * its own.
+ * Make the devices. dev: the root of the container's /dev; targets below /dev
+ * are made in it, whatever the image has there. Call it before /dev becomes
+ * nodev; each node is a mount of its own.
  */
 int devices_make(const struct run_spec *s, const struct devices *d, int dev,
 		 struct err *e);

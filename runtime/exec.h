@@ -81,10 +81,10 @@ void exec_kill(struct exec_child *c);
 
 /*
  * Start and stay: the caller's stdio, as the request names it, and signals are
- * the program's. Pipes and sockets go to it as they are; what else there is is
- * copied (stdfds.h), with a terminal by a process of its own (exec_held.h),
- * which keeps the other end. What the program leaves running and writes after
- * its end is not copied any more.
+ * the program's. It gets pipes and sockets directly. prism copies everything else
+ * (stdfds.h); with a terminal a process of its own (exec_held.h) copies and
+ * keeps the other end. Output that processes left by the program write after
+ * its end is not copied.
  * With detach keys the user may leave a program that has a terminal: it goes
  * on, *ret_detached is set.
  */

@@ -65,7 +65,7 @@ void hub_add_client(struct hub *h, int fd);
 struct hub_ends {
 	int master;
 	int in;
-	int in_theirs; /* the program's end of in, see hub_ended; -1: none */
+	int in_theirs; /* the program's end of in, for hub_ended; -1: none */
 	int out;
 	int err;
 };
@@ -84,13 +84,13 @@ void hub_handle(struct hub *h, const struct pollfd *fds, int n,
 		struct hub_wish *ret);
 
 /*
- * The program is dead: nothing goes to it any more, and what it wrote is
- * brought out, but nothing that is written later by what it left running. Done
- * when everything is with everybody; who takes nothing for HUB_PATIENCE_MS is
- * left out, except the caller's own fds.
+ * The program is dead. The hub sends it nothing more and delivers what it wrote
+ * until now, but not what processes that it left running write later. hub_done
+ * turns true when every reader has everything; a reader that takes nothing for
+ * HUB_PATIENCE_MS is dropped, except the caller's own fds.
  *
- * If the caller's input is a regular file its offset goes back to what the
- * program has read, as if it had read the file itself.
+ * If the caller's input is a regular file, its offset moves back to where the
+ * program stopped reading, as if the program had read the file itself.
  */
 #define HUB_PATIENCE_MS 2000
 void hub_ended(struct hub *h);
@@ -100,8 +100,8 @@ int hub_timeout_ms(const struct hub *h); /* of poll; -1: none */
 void hub_give_up(struct hub *h);
 
 /*
- * -1 when one of the caller's own fds failed, other than by a reader that
- * left: some of the program's output or input is lost.
+ * 0, or -1 if one of the caller's own fds failed, so that output or input was
+ * lost. A reader that went away is not an error.
  */
 int hub_lost(const struct hub *h, struct err *e);
 

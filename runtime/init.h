@@ -19,7 +19,7 @@ struct init_args {
 	uint32_t pid1;    /* enum pid1_flag, besides those of the spec */
 	bool joined_user; /* its user namespace is another container's */
 	const struct nsjoin *joined; /* whose mounts are shared, or NULL */
-	const int *stdio;            /* three, without -t: fds or STDFDS_NULL */
+	const int *stdio;            /* three fds or STDFDS_NULL, unless -t */
 	const struct cgroup *cgroup; /* to be in; NULL: as we are */
 	bool born_inside;            /* clone3 did it, as far as it goes */
 	int netns; /* where it comes from (netns_ahead); -1: it is in it */

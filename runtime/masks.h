@@ -11,18 +11,18 @@
 #include "base/err.h"
 #include "runtime/spec.h"
 
-/* Where they are set; what the image has at these names counts nothing. */
+/* Where to set masks; the image's files of these names do not matter. */
 struct masks_at {
 	int proc; /* the root of the container's procfs */
-	int sys;  /* and of its sysfs */
-	int null; /* a null device of the container's mounts */
+	int sys;  /* the root of its sysfs */
+	int null; /* a null device on a mount of the container */
 };
 
 /* After the pivot; leaves the cwd at the root. */
 int masks_apply(const struct run_spec *s, const struct masks_at *at,
 		struct err *e);
 
-/* The same for a /sys of the host that was mounted later (-v /sys:/sys). */
+/* The same for the host's /sys, mounted later by -v /sys:/sys. */
 int masks_sys_again(const struct run_spec *s, const struct masks_at *at,
 		    struct err *e);
 

@@ -2,8 +2,8 @@
  * mnt - mounting, with the kernel's own words in the error
  *
  * All of it happens in the mount namespace of a container, by its init, while
- * nothing else runs there. Paths are those of the host and names in directories
- * that prism made; where in a container something goes is said by place.h.
+ * nothing else runs there. Paths here are paths of the host, or names in
+ * directories that prism made. place.h mounts at paths in a container.
  */
 #ifndef RUNTIME_MNT_H
 #define RUNTIME_MNT_H
@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 /*
- * mount(2) of a new file system; target is named in the error: a name in the
- * cwd, which is a directory of prism's own, or a path of the host.
+ * mount(2) of a new file system. target, which the error names, is a path of
+ * the host, or a name in the cwd if that is a directory that prism made.
  */
 int mnt_new(const char *type, const char *target, unsigned long flags,
 	    const char *data, struct err *e);
@@ -41,8 +41,8 @@ int mnt_clone_attr(int dirfd, const char *path, bool recursive, uint64_t attr,
 int mnt_fs(const char *type, const char *data, uint64_t attr, struct err *e);
 
 /*
- * Attach a detached mount at a path of the host, while nothing of the container
- * is in sight. In the container: place_attach.
+ * Attach a detached mount at a path of the host, before any path of the
+ * container is reachable. For a path in the container use place_attach.
  */
 int mnt_attach(int tree, const char *target, struct err *e);
 

@@ -28,7 +28,7 @@ struct monitor {
 	struct container_head before; /* the first start */
 	bool ran;      /* the program was executed, once at least */
 	bool detached; /* a process of its own */
-	bool direct;   /* nothing of its stdio is copied */
+	bool direct;   /* no stdio of the program is copied */
 	pid_t init;
 	int pidfd;
 	int sync; /* during the start */
@@ -40,8 +40,8 @@ struct monitor {
 
 	/* NULL: the program has our own fds. */
 	struct hub *hub;
-	struct stdfds stdio; /* of this start, until the hub has our ends */
-	int master;          /* with -t in place of them */
+	struct stdfds stdio; /* of this start; a hub takes our ends */
+	int master;          /* with -t, in place of stdio */
 	struct tty_raw raw;  /* of our own terminal */
 	struct winsize size; /* of the terminal that started it */
 

@@ -48,8 +48,8 @@ int mounts_fill(const struct run_spec *s, const int *trees, bool first,
 		struct err *e);
 
 /*
- * root: the container's (base/path.h). dev: the root of its /dev, for O alone.
- * Whatever is mounted in the end stands in trees, also tmpfs.
+ * root: the container's root (base/path.h). dev: the root of its /dev, used for
+ * the option O only. Afterwards trees holds every mount, also each tmpfs.
  */
 int mounts_attach(const struct run_spec *s, int *trees, int root, int dev,
 		  struct err *e);

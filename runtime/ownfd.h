@@ -23,7 +23,7 @@ struct ownfd {
 	bool is_file;
 	bool no_nowait;
 	bool no_splice;
-	int why; /* errno of the write that failed; 0: none did */
+	int why; /* errno of the failed write; 0: none failed */
 };
 
 void ownfd_init(struct ownfd *o, int fd);
@@ -35,15 +35,19 @@ void ownfd_init(struct ownfd *o, int fd);
 ssize_t ownfd_write(struct ownfd *o, const void *p, size_t n, bool polled);
 
 /*
- * From a pipe straight into a file: how much, at most n. 0: not possible, or
- * there is nothing; then read the pipe and call ownfd_write, which says why.
+ * splice(2) from a pipe into a file: the number of bytes, at most n. 0 if that
+ * is not possible or the pipe is empty; then read the pipe and call
+ * ownfd_write, which reports any error.
  */
 size_t ownfd_splice(struct ownfd *o, int from, size_t n);
 
-/* Nobody reads it: the reader left, or the terminal hung up. */
+/* Is the reader gone? It closed the pipe, or the terminal hung up. */
 bool ownfd_is_left(const struct ownfd *o);
 
-/* -1 when a write failed for another reason; name is "stdout" or "stderr". */
+/*
+ * 0, or -1 if a write failed for a reason other than a reader that went away.
+ * name: "stdout" or "stderr".
+ */
 int ownfd_lost(const struct ownfd *o, const char *name, struct err *e);
 
 #endif

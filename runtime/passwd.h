@@ -19,7 +19,7 @@ struct passwd_line {
 	const char *home;
 };
 
-/* dev: the root of the container's /dev, in whose file system the copy is made. */
+/* dev: the root of the container's /dev; the copy is made in its tmpfs. */
 int passwd_add(const struct passwd_line *l, int dev, bool readonly,
 	       struct err *e);
 

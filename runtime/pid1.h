@@ -36,8 +36,8 @@ enum pid1_flag {
 	PID1_TIED = 32,   /* the program dies with this process */
 	PID1_SHARED_PIDS = 64, /* no pid namespace of its own: end all itself */
 	PID1_WAIT_GO = 128,    /* SYNC_GO comes before the program */
-	PID1_OWN_FILTER = 256, /* the user's: it may refuse what we need */
-	PID1_TIE_AGAIN = 512,  /* its execve undid PR_SET_PDEATHSIG */
+	PID1_OWN_FILTER = 256, /* a user's filter: may refuse what we need */
+	PID1_TIE_AGAIN = 512,  /* execve cleared PR_SET_PDEATHSIG */
 };
 
 struct pid1_conf {

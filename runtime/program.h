@@ -31,7 +31,7 @@ int program_prepare(const struct run_spec *s, uint32_t flags,
  */
 int program_name_user(const struct program *p, int dev, struct err *e);
 
-/* Mounts marked U become the user's; trees: mounts_attach. */
+/* Give mounts marked U to the user. trees: as from mounts_attach. */
 int program_own_mounts(const struct program *p, const int *trees,
 		       struct err *e);
 

@@ -7,9 +7,9 @@
  * hostname, resolv.conf), and last the user's volumes.
  *
  * Everything of the host is opened before the pivot and attached by fd
- * afterwards. Before the first path of the container is looked up, init closes
- * all that it has from the monitor, but for what is named in one table
- * (keep_only in rootfs.c); where things are mounted is place.h's.
+ * afterwards. Before init looks up the first path in the container, it closes
+ * every fd that it has from the monitor, except those in one table (keep_only
+ * in rootfs.c). place.h decides where things may be mounted.
  */
 #ifndef RUNTIME_ROOTFS_H
 #define RUNTIME_ROOTFS_H
@@ -36,16 +36,19 @@ struct host_trees {
 	int sync;
 };
 
-/* What was built, by fd: whatever is mounted over it, or exchanged. */
+/*
+ * What rootfs_build made, as fds: they stay valid whatever is mounted over the
+ * paths or replaces them.
+ */
 struct inside {
 	int proc;   /* the root of the container's procfs */
-	int dev;    /* and of the tmpfs that prism mounted on /dev */
-	int pts;    /* and of its devpts */
+	int dev;    /* the root of the tmpfs on /dev */
+	int pts;    /* the root of its devpts */
 	int null;   /* its null device */
 	int *trees; /* the user's mounts, in spec order */
 };
 
-/* Build all of it for c as s says. Ends in "/" of the container. */
+/* Build the root of c as the spec says. Afterwards the cwd is its "/". */
 int rootfs_build(const struct run_spec *s, const struct container *c,
 		 const struct host_trees *t, struct inside *ret, struct err *e);
 

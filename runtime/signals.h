@@ -29,8 +29,8 @@ int signals_block(sigset_t *ret_all, sigset_t *ret_old, struct err *e);
 int signals_open(const sigset_t *all, struct err *e);
 
 /*
- * A write of our own met RLIMIT_FSIZE (SIGXFSZ): the log's or that of copied
- * output must not kill the program.
+ * Is this the SIGXFSZ of our own write, of the log or of copied output, past
+ * RLIMIT_FSIZE? Such a signal must not be forwarded to the program.
  */
 bool signals_is_own_write(const struct signalfd_siginfo *si);
 

@@ -6,10 +6,11 @@
  * dies with it (PDEATHSIG), and the kernel ends all the rest.
  *
  * In the foreground the caller is the monitor: its terminal and signals are
- * the program's. With --rm and without -t its pipes and sockets are too, and
- * are not copied (stdfds.h). Detached, the monitor is a process of its own, in its own session
- * and small: it keeps the log, serves clients (attach.h), checks the health and
- * starts the program again as the restart policy says.
+ * the program's. With --rm and without -t the program also gets the
+ * caller's pipes and sockets directly (stdfds.h). Detached, the monitor is a
+ * small process of its own, in its own session: it keeps the log, serves
+ * clients (attach.h), checks the health and starts the program again as the
+ * restart policy says.
  */
 #ifndef RUNTIME_START_H
 #define RUNTIME_START_H

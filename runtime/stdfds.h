@@ -1,22 +1,23 @@
 /*
- * stdfds - which stdin, stdout and stderr a program gets
+ * stdfds - choose the stdin, stdout and stderr of a program
  *
- * An open file is more than a stream of bytes. Whoever holds it can change its
- * mode and owner, open it again through /proc/self/fd, read what was there
- * before and truncate it. So a program in a container gets only those of the
- * caller's files that have no name and no content: pipes and sockets made by
- * pipe(2) and socket(2). For everything else (regular files, terminals,
- * devices, directories, fifos) it gets a pipe, and a hub copies. For the null
- * device it gets the container's own, since the host's node has a mode too.
+ * An open file gives more than a stream of bytes: with it a process can change
+ * the file's mode and owner, reopen it through /proc/self/fd, read its earlier
+ * content and truncate it. So a program in a container gets the caller's own
+ * fds only if they have neither name nor content: pipes and sockets made by
+ * pipe(2) and socket(2). In place of a regular file, terminal, device,
+ * directory or fifo it gets a pipe, and a hub copies the bytes. In place of the
+ * null device it gets the container's own, because a program could change the
+ * mode of the host's node too.
  *
- * stdout and stderr that are one file share one pipe, which keeps the order of
- * what is written to them.
+ * If stdout and stderr are one file they share one pipe, which keeps the order
+ * of the output.
  *
- * The caller's own fds must be below 3 and pipes are above, which main() sees
- * to: so a number says who has to close it.
+ * The caller's own fds must be below 3 and pipes must be above; main() ensures
+ * this. So the number of an fd tells who closes it.
  *
  * Life: stdfds_make -> start the program with .theirs -> stdfds_close_theirs ->
- * .ours to a hub (stdfds_ends), or stdfds_close.
+ * give .ours to a hub (stdfds_ends), or stdfds_close.
  */
 #ifndef RUNTIME_STDFDS_H
 #define RUNTIME_STDFDS_H
@@ -27,13 +28,13 @@
 
 struct hub_ends;
 
-/* Besides fds of the caller's: */
+/* Values that stand in place of an fd: */
 #define STDFDS_NULL (-1) /* the container's null device */
-#define STDFDS_PIPE (-2) /* a pipe of its own, whatever the caller has */
+#define STDFDS_PIPE (-2) /* a new pipe, whatever the caller has */
 
 struct stdfds {
-	int theirs[3]; /* for the program: a fd, or STDFDS_NULL */
-	int ours[3];   /* the other ends of its pipes; -1: none */
+	int theirs[3]; /* the program's: an fd, or STDFDS_NULL */
+	int ours[3];   /* the other ends of new pipes; -1: none */
 };
 
 #define STDFDS_NONE                                                \
@@ -43,23 +44,24 @@ struct stdfds {
 	}
 
 /*
- * own: for each of the three the caller's fd, STDFDS_NULL or STDFDS_PIPE. With a
- * shared pipe ours[2] is -1 and theirs[2] is theirs[1].
+ * own: for stdin, stdout and stderr the caller's fd, STDFDS_NULL or
+ * STDFDS_PIPE. If stdout and stderr share a pipe, ours[2] is -1 and theirs[2]
+ * is theirs[1].
  */
 int stdfds_make(const int own[3], struct stdfds *ret, struct err *e);
 
-/* False: the program has everything itself, and there is nothing to copy. */
+/* False if the program uses the caller's fds itself and nothing is copied. */
 bool stdfds_is_copied(const struct stdfds *s);
 
 void stdfds_close_theirs(struct stdfds *s);
 void stdfds_close(struct stdfds *s);
 
-/* What a hub needs of it, owned by the hub from then on. */
+/* Move our ends to *ret, for a hub, which then owns them. */
 void stdfds_ends(struct stdfds *s, struct hub_ends *ret);
 
 /*
- * The null device of the container in whose root we are (the cwd is "/"). An
- * error when something else stands there.
+ * Open /dev/null of the container; the cwd is its root. ERR_INVALID if that is
+ * not the null device.
  */
 int stdfds_open_null(struct err *e);
 

@@ -7,8 +7,8 @@
  * as root exchanges one message (GO); user namespaces add UNSHARED/PLUMBED.
  *
  * End of file instead of a message means that the peer is dead or, for the
- * monitor after GO, that the program was executed. From then on nothing is
- * said: the end of a container is what the wait status of its PID 1 is.
+ * monitor after GO, that the program was executed. No message follows:
+ * the monitor learns the end of a container from the wait status of its PID 1.
  */
 #ifndef RUNTIME_SYNC_H
 #define RUNTIME_SYNC_H

@@ -6,9 +6,9 @@
  * master to the monitor (sync_send_fds). The monitor puts the caller's
  * terminal into raw mode and relays between the two.
  *
- * Life: tty_open_pts -> tty_open_pair (child); tty_raw_enter, tty_relay_init, then per turn of
- * the poll loop tty_relay_fds -> poll -> tty_relay_handle, at the end
- * tty_relay_drain, and tty_raw_restore on every way out.
+ * Life: tty_open_pts -> tty_open_pair (child); tty_raw_enter, tty_relay_init,
+ * then per turn of the poll loop tty_relay_fds -> poll -> tty_relay_handle, at
+ * the end tty_relay_drain, and tty_raw_restore on every way out.
  */
 #ifndef RUNTIME_TTY_H
 #define RUNTIME_TTY_H
@@ -22,9 +22,9 @@
 #include <termios.h>
 
 /*
- * The root of the devpts that a program in this root has at /dev/pts; where
- * that is something else, a copy of own, if that is not -1. The cwd is the
- * root.
+ * Open the root of the devpts at /dev/pts; the cwd is the container's root. If
+ * /dev/pts is something else, returns a copy of own, or ERR_NOTFOUND if own is
+ * -1.
  */
 int tty_open_pts(int own, struct err *e);
 

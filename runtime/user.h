@@ -15,8 +15,8 @@
  * program could leave it, and with it a rule that denies the group something.
  *
  * The files come from an image, so from anyone: they are bounded, a line that
- * is not as passwd(5) and group(5) say is skipped; a file that is absent, or no
- * regular file of a file system with files of its own (not procfs), is empty.
+ * is not as passwd(5) and group(5) say is skipped; a file that is missing, not
+ * regular, or on procfs counts as empty.
  *
  * Errors: ERR_NOTFOUND for unknown names, ERR_USAGE for text that makes no
  * sense, ERR_TOOBIG past a limit.

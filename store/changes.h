@@ -6,8 +6,8 @@
  * change is a change too. Whatever was opened for writing and left as it was
  * (same mode, owner, size, times, xattrs) is none.
  *
- * They are given one by one: of a deep tree the paths alone could be more than
- * there is memory.
+ * Changes are reported one by one, because the paths of a deep tree could
+ * exceed the memory.
  */
 #ifndef STORE_CHANGES_H
 #define STORE_CHANGES_H
@@ -21,7 +21,7 @@ struct changes_of {
 	bool userxattr; /* as for tarout */
 };
 
-/* kind: 'A', 'C' or 'D'; path: "/etc/passwd". -1 ends it. */
+/* kind: 'A', 'C' or 'D'; path: "/etc/passwd". Returning -1 stops the search. */
 typedef int (*change_fn)(void *ctx, char kind, const char *path, struct err *e);
 
 int changes_find(const struct changes_of *of, change_fn each, void *ctx,

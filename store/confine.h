@@ -29,7 +29,7 @@ int confine_privs(struct err *e);
  */
 int confine_syscalls(const int *allowed, size_t n, struct err *e);
 
-/* Close all fds from 3 on but these two (-1: none). */
+/* Close all fds from 3 on except these two (-1: none). */
 int confine_fds(int keep_a, int keep_b, struct err *e);
 
 /*
@@ -40,11 +40,11 @@ int confine_fds(int keep_a, int keep_b, struct err *e);
 int confine_root(int dir_fd, struct err *e);
 
 /*
- * The same for several directories: the root is empty, and each fd becomes the
- * root of a mount of its own that hangs nowhere, so that no ".." leads out of
- * it. look[] are read-only then, change is not (-1: none). An fd keeps its
- * number and is O_PATH afterwards. Where nothing can be mounted the root
- * becomes change, or else look[0].
+ * The same for several directories. The root is empty, and each fd becomes the
+ * root of a detached mount of its own, so ".." cannot lead out of it. The
+ * mounts of look[] are read-only, that of change is writable (-1: none). Each
+ * fd keeps its number and is O_PATH afterwards. Where mounting is not
+ * permitted, the process chroots into change, or into look[0] if change is -1.
  */
 int confine_trees(const int *look, size_t n, int change, struct err *e);
 

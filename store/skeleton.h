@@ -50,8 +50,8 @@ int skeleton_build(const struct skeleton_layer *layers, size_t n,
 		   bool userxattr, int out_fd, bool *ret_made, struct err *e);
 
 /*
- * What the worker does: the directories, without the stack file. Untrusted
- * bytes are read here; only tests call it in a process that is not confined.
+ * The worker's part: build the directories, without the stack file. This reads
+ * untrusted bytes; only tests call it in a process that is not confined.
  */
 int skeleton_fill(const struct skeleton_layer *layers, size_t n, bool userxattr,
 		  int out_fd, struct err *e);

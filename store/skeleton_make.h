@@ -1,18 +1,18 @@
 /*
- * skeleton_make - one directory of a skeleton, and what is put into it
+ * skeleton_make - fill one directory of a skeleton
  *
  * A maker fills one directory of the skeleton ("top", "patch-3"). Entries get
- * owner, mode and xattrs at once and their times at the very end, when nothing
- * is put into a directory any more.
+ * their owner, mode and xattrs at once. Directories get their times at the end,
+ * when no more entries are added.
  *
- * The paths are an image's. A layer may name one place in two ways, through
- * links of the layers below, and say different things about it, so nothing
- * that exists is believed to be what was asked for: its type is looked at, and
- * a link on the way to an entry is never followed. What comes later takes the
- * place of what was there, as in a tar; only a directory that became something
- * else is refused, since what was put into it would be lost.
+ * The paths come from an image. A layer may name one place by two paths,
+ * through links of the layers below, and give it two different contents. So an
+ * existing entry is never assumed to be what was asked for: its type is
+ * checked, and no link on the path is followed. A later entry replaces an
+ * earlier one, as in a tar. Only replacing a directory by something else is an
+ * error, because the entries added to it would be lost.
  *
- * Life: maker_open -> maker_dir, maker_entry ... -> maker_finish, maker_free.
+ * Life: maker_open -> maker_dir, maker_entry... -> maker_finish -> maker_free.
  */
 #ifndef STORE_SKELETON_MAKE_H
 #define STORE_SKELETON_MAKE_H
@@ -24,32 +24,32 @@
 
 struct maker;
 
-/* Make the directory name below out_fd; v is borrowed. */
+/* Create the directory `name` below out_fd. v is borrowed. */
 int maker_open(struct view *v, bool userxattr, int out_fd, const char *name,
 	       struct maker **ret, struct err *e);
 
-/* O_RDONLY fd of its root; borrowed. */
+/* The fd of its directory, O_RDONLY; borrowed. */
 int maker_fd(const struct maker *m);
 
-/* The view that it was made with. */
+/* The view given to maker_open. */
 struct view *maker_view(const struct maker *m);
 
-/* Make path and what leads to it, looking as the view shows them. */
+/* Create the directory path and its parents, with the view's attributes. */
 int maker_dir(struct maker *m, const char *path, struct err *e);
 
-/* The type of what was made at path; 0: nothing was. */
+/* The type of what was made at path so far; 0 for nothing. */
 int maker_type(const struct maker *m, const char *path, mode_t *ret,
 	       struct err *e);
 
 /*
- * Make path as a copy of the entry name in dirfd, a layer's: a directory
- * without what is in it, a file, a symlink, a device or a fifo. Its parent is
- * there. A directory is opaque when it takes the place of something else.
+ * Make path a copy of the entry `name` in dirfd, a directory of a layer: a
+ * file, symlink, device, fifo, or directory without its entries. The parent of
+ * path must exist. A directory that replaces something else becomes opaque.
  */
 int maker_entry(struct maker *m, const char *path, int dirfd, const char *name,
 		struct err *e);
 
-/* A whiteout, if nothing was made at path. */
+/* Make a whiteout at path, unless something was made there. */
 int maker_whiteout(struct maker *m, const char *path, struct err *e);
 
 /* Set the times. 0 or -1; m may be NULL. */

@@ -1,10 +1,10 @@
 /*
- * skeleton_move - write a layer's directory through a symlink below it
+ * skeleton_move - apply a layer's directory through a symlink of lower layers
  *
- * The layer has the directory lib, without an entry for it, and the layers
- * below have lib -> usr/lib: what stands in the layer's lib is meant for
- * usr/lib. A patch above the layer holds the symlink again, and copies of all
- * that is in the directory at their places.
+ * A layer has entries in lib, but no entry for lib itself, and the layers below
+ * have lib -> usr/lib. The entries in the layer's lib then belong into usr/lib.
+ * A patch directly above the layer restores the symlink and holds copies of
+ * those entries below usr/lib.
  */
 #ifndef STORE_SKELETON_MOVE_H
 #define STORE_SKELETON_MOVE_H
@@ -14,15 +14,15 @@
 #include "store/skeleton_view.h"
 
 struct skeleton_move {
-	struct maker *patch; /* made with the view that ends with the layer */
-	struct view *lower;  /* what is below the layer */
+	struct maker *patch; /* its view ends with the layer */
+	struct view *lower;  /* the layers below */
 	const struct level *level;
-	struct paths *moved_white; /* whiteouts that were moved are added */
+	struct paths *moved_white; /* gets the moved whiteouts */
 };
 
 /*
- * lower shows a symlink at link that leads to the directory dst. Nothing is
- * done where the layer itself says that link or dst is something else.
+ * The layers below have a symlink at link that leads to the directory dst. If
+ * the layer itself makes link or dst something else, nothing is done.
  */
 int skeleton_move(const struct skeleton_move *mv, const char *link,
 		  const char *dst, struct err *e);

@@ -77,8 +77,8 @@ int view_attr_level(struct view *v, const char *path, int64_t *ret,
 int view_resolve(struct view *v, const char *path, char **ret, struct err *e);
 
 /*
- * A level was resolved by who wrote it: a link on the way to a name is none of
- * the layer's, and a mount neither.
+ * How to walk a path in a level: the writer of a layer resolved the layer's
+ * links, so a link or a mount on the path is an error.
  */
 #define LEVEL_WAY (PATH_NO_LINKS | PATH_NO_XDEV)
 

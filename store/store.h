@@ -59,8 +59,8 @@ void own_store(struct store **s);
 
 /*
  * The path that store_open would take, malloced; computed from the real uid
- * before any user namespace is entered. NULL if nothing names one: store_open
- * of NULL says so.
+ * before any user namespace is entered. NULL if there is none; store_open(NULL)
+ * then gives the error.
  */
 char *store_default_root(void);
 

@@ -1,15 +1,16 @@
 /*
- * tardirs - the directories that a tar is unpacked into, whatever their depth
+ * tardirs - the directories that a tar is unpacked into, of any depth
  *
- * Entries of a tar come in any order, though nearly always those of a directory
- * together. The way to the directory of the last entry is kept (base/ladder):
- * the next one costs what differs. A directory that the tar has an entry for
- * gets its mode and times when it is left, since its entries change them; when
- * it is entered once more, once more.
+ * The entries of a tar may come in any order, but nearly always those of one
+ * directory come together. So the directories down to that of the last entry
+ * stay open (base/ladder), and moving to the next one only costs the components
+ * that differ. A directory that has an entry in the tar gets its mode and times
+ * whenever it is left, because writing its entries changes them.
  *
- * Links on the way: see tarin.h.
+ * Links on the path: see tarin.h.
  *
- * Life: tardirs_open -> tardirs_at, tardirs_enter... -> tardirs_end -> _close.
+ * Life: tardirs_open -> tardirs_at, tardirs_enter... -> tardirs_end ->
+ * tardirs_close.
  */
 #ifndef STORE_TARDIRS_H
 #define STORE_TARDIRS_H
@@ -21,26 +22,29 @@
 
 struct tardirs;
 
-/* o stays the caller's. NULL on an error. */
+/* o is borrowed until tardirs_close. Returns NULL on an error. */
 struct tardirs *tardirs_open(const struct tarin_opts *o, struct err *e);
 
 /*
- * The directory of this clean path ("a/b"; "" is the destination); what is
- * missing is made. Borrowed until the next call.
+ * The directory at this clean path ("a/b"; "" is the destination); missing
+ * directories are created. The fd is borrowed until the next call.
  */
 int tardirs_at(struct tardirs *d, const char *path, struct err *e);
 
-/* The same, for a look aside: it must be there. An fd of the caller's. */
+/*
+ * Open an existing directory by such a path, without moving to it. The fd is
+ * the caller's.
+ */
 int tardirs_find(struct tardirs *d, const char *path, struct err *e);
 
 /*
- * The directory leaf in the one that tardirs_at gave last: its entries come
- * next. Takes the fd, also on failure.
+ * Enter the directory `leaf` of the directory that tardirs_at returned last;
+ * its entries come next. Takes the fd, also on failure.
  */
 int tardirs_enter(struct tardirs *d, const char *leaf, int fd, mode_t mode,
 		  const struct timespec *mtime, struct err *e);
 
-/* Leave them all. */
+/* Leave all open directories, which sets their modes and times. */
 int tardirs_end(struct tardirs *d, struct err *e);
 
 void tardirs_close(struct tardirs *d); /* NULL is fine */

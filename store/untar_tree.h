@@ -42,7 +42,10 @@ struct tree_dir {
 	char path[];
 };
 
-/* Links on the way were resolved by the tree, and nothing is mounted in it. */
+/*
+ * How to walk a path in a layer: the tree resolved its links already, and
+ * nothing is mounted in it.
+ */
 #define LAYER_WAY (PATH_NO_LINKS | PATH_NO_XDEV)
 
 struct place {

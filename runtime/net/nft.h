@@ -16,8 +16,8 @@
  * leads to chain "inuse": the kernel refuses to delete a chain to which
  * something leads. So a network goes with its last endpoint and the table with
  * the last network, in one transaction each, whoever else comes and goes
- * meanwhile, of this store or another. Where prism switched forwarding on, the
- * chains of nftroute.h stay behind (routing.h).
+ * meanwhile, of this store or another. If prism switched forwarding on, the chains
+ * of nftroute.h stay (routing.h).
  *
  * nft_up is idempotent: it says all of this endpoint, and of its network if the
  * kernel does not have that. So a reload is nft_up of everybody.

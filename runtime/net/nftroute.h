@@ -1,22 +1,22 @@
 /*
- * nftroute - the chains "routed" and "routed_out": on a host whose forwarding
- * prism switched on, only prism's networks are forwarded
+ * nftroute - the chains "routed" and "routed_out": if prism switched the host's
+ * forwarding on, forward packets of prism's networks only
  *
- * A packet of somebody else's is one that neither comes from nor goes to a
- * bridge of prism. It is marked on its way through the host (hook forward,
- * chain "routed") and dropped where it would leave (hook postrouting,
- * "routed_out"), unless a rule of another program translated its address
- * meanwhile: that program (docker, podman, libvirt) has a network here too, and
- * would have switched forwarding on itself. Only the second place knows of a
- * translation of the source, and only the first tells what is forwarded from
- * what the host sends.
+ * A packet is foreign if it neither comes from nor goes to a bridge of prism.
+ * Chain "routed" (hook forward) marks foreign packets, and "routed_out" (hook
+ * postrouting) drops marked ones, unless a rule of another program translated
+ * the address in between: that program (docker, podman, libvirt) has a network
+ * on this host too and would have switched forwarding on itself. Two chains are
+ * needed, because only postrouting sees a translated source, and only forward
+ * tells forwarded packets from those that the host sends.
  *
- * A source address that does not lead back to where the packet came from is
- * borrowed from such a network to be translated with it: that is dropped all
- * the same. What br_netfilter shows of a foreign bridge never leaves the host
- * by a route, and passes.
+ * A foreign packet may borrow a source address of such a network to be
+ * translated with it. So a packet whose source address is not reached through
+ * the interface that it came in by is dropped even if it was translated.
+ * Packets that br_netfilter shows of a foreign bridge are not routed out of the
+ * host, and pass.
  *
- * Two bits of the packet's mark are used between the two chains, and cleared.
+ * The two chains use two bits of the packet's mark and clear them.
  */
 #ifndef RUNTIME_NET_NFTROUTE_H
 #define RUNTIME_NET_NFTROUTE_H
@@ -31,16 +31,16 @@ enum nftroute_family {
 	NFTROUTE_V6 = 2,
 };
 
-/* The chain that each element of the map "networks" leads to. */
+/* Create the chain "inuse", to which the elements of "networks" lead. */
 void nftroute_put_inuse(struct nft_tx *tx);
 
-/* The table, the chains for these families (or'ed), and what they refer to. */
+/* The table, the chains for these families (or'ed), and what they need. */
 void nftroute_put(struct nft_tx *tx, unsigned int families);
 
-/* The same in a transaction of its own. */
+/* The same, as a transaction of its own. */
 int nftroute_set(unsigned int families, struct err *e);
 
-/* 1: the chains are there; 0; -1. */
+/* 1 if the chains exist, 0 if not, -1 on an error. */
 int nftroute_is_set(struct err *e);
 
 #endif

@@ -32,9 +32,12 @@ void nft_ct_any(struct nftnl_rule *r, enum nft_ct_keys key, uint32_t bits);
 void nft_lookup(struct nftnl_rule *r, const char *set, uint32_t sreg,
 		int64_t dreg);
 void nft_fib_local(struct nftnl_rule *r); /* the destination is this host */
-/* The way back to the source is not the link that the packet came by. */
+/* Match if the route to the source is not the interface it came in by. */
 void nft_fib_no_way_back(struct nftnl_rule *r);
-/* Set and clear bits of the packet's mark; is any of them set, or none? */
+/*
+ * Set and clear bits of the packet's mark; match if any (set) or none (!set) of
+ * the bits is set.
+ */
 void nft_mark(struct nftnl_rule *r, uint32_t set, uint32_t clear);
 void nft_mark_is(struct nftnl_rule *r, uint32_t bits, bool set);
 void nft_dnat(struct nftnl_rule *r, uint32_t family, uint32_t reg_ip,

@@ -1,31 +1,31 @@
 /*
- * routing - this host's forwarding, which networks need: switched on by prism
- * for them alone
+ * routing - switch this host's forwarding on, for prism's networks only
  *
- * Without forwarding, packets that are not for the host itself go nowhere. It
- * cannot be switched on for some: from then on the host is a router for all its
- * neighbours. Where it was on before, or some interface forwarded, the host is
- * a router on purpose, and prism drops nothing. Where prism switches it on, two
- * chains in its table drop what is not for its networks (nftroute.h).
+ * Bridge networks need forwarding: without it the host drops every packet that
+ * is not for itself. It cannot be switched on for single networks; once it is
+ * on, the host is a router for all its neighbours. If forwarding was on before,
+ * even for one interface, the host is a router on purpose, and prism drops
+ * nothing. If prism switches it on, two chains in prism's table drop packets
+ * that are not for prism's networks (nftroute.h).
  *
- * Forwarding stays on when the last container has ended: another program may
- * have found it on and rely on it, and to switch it off would also allow ICMP
- * redirects on all interfaces, whatever the administrator said. So the chains
- * stay as well, alone in the table, until the host starts again or somebody
- * switches forwarding off.
+ * Forwarding stays on after the last container ends: another program may have
+ * found it on and rely on it, and switching it off would also allow ICMP
+ * redirects on all interfaces, against the administrator's settings. So the
+ * chains stay too, alone in the table, until the host reboots or the
+ * administrator switches forwarding off.
  *
- * That it was prism is remembered where forwarding is: in the kernel, per
- * network namespace, in a number that it keeps for the administrator and has no
- * use for (conf/all/tag for IPv4, conf/lo/tag for IPv6). So it lives just as
- * long, is the same for all stores, and outlives "nft flush ruleset".
+ * The kernel itself remembers, per network namespace, that prism switched
+ * forwarding on: in a number that it reserves for administrators and does not
+ * use (conf/all/tag for IPv4, conf/lo/tag for IPv6; Linux
+ * Documentation/networking/ip-sysctl.rst). So the record lives as long as the
+ * forwarding, is shared by all stores, and survives "nft flush ruleset".
  *
- * The order makes it safe to die at any place: first the number, then the
- * chains, then forwarding. What finds forwarding off begins again; what finds
- * it on, and the number, has only to look for the chains.
+ * The order of steps makes a crash at any point safe: first the number, then
+ * the chains, then forwarding. If forwarding is off, a start does all three
+ * again; if it is on and the number is set, a start only checks the chains.
  *
- * A host that forwards IPv6 no longer listens to the routers around it, and
- * would lose its default route; so interfaces that have heard one are told to
- * go on listening (accept_ra 2).
+ * A host that forwards IPv6 ignores router advertisements and would lose its
+ * default route. So on interfaces that received one, prism sets accept_ra to 2.
  */
 #ifndef RUNTIME_NET_ROUTING_H
 #define RUNTIME_NET_ROUTING_H
@@ -34,29 +34,31 @@
 
 #include <stdbool.h>
 
-/* Families or'ed: those whose forwarding prism switched on. */
+/*
+ * Families, or'ed. routing_is_ours: those whose forwarding prism switched on.
+ */
 enum routing_family {
 	ROUTING_V4 = 1,
 	ROUTING_V6 = 2,
 };
 unsigned int routing_is_ours(void);
 
-/* Families that this host forwards at all. */
+/* The families that this host forwards. */
 unsigned int routing_is_on(void);
 
 /*
- * For a network whose bridge the firewall knows already (families: those it
- * has). fresh: the firewall did not know it a moment ago, and may have lost the
- * chains too.
+ * Ensure forwarding for a network with these families. The firewall must have
+ * the network's bridge already. fresh: it got the bridge just now, so it may
+ * have lost the chains too (nft flush ruleset).
  */
 int routing_need(unsigned int families, bool fresh, struct err *e);
 
-/* Put back chains that should be there. */
+/* Restore missing chains. */
 int routing_hold(struct err *e);
 
 /*
- * Families whose chains are to stay without any network. What was switched off
- * since is forgotten.
+ * The families whose chains stay although there is no network. Also forgets
+ * families whose forwarding was switched off since.
  */
 unsigned int routing_keep(void);
 
