@@ -149,7 +149,7 @@ $(O)/prism: $(call cmdobj,$(PRISM_CMD) $(COMMON_CMD)) $(O)/libstore.a \
 	$(Q)$(CC) $(SAN) $(PIE) $(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(LIBS_PRISM:%nftnl=-l:libnftnl.a)
 else
 # What is for layers and HTTP is prism-image's alone.
-MUSL_NOT := base/hash.c $(addprefix store/,confine.c decomp.c fsck% ingest.c \
+MUSL_NOT := base/hash.c $(addprefix store/,confine% decomp.c fsck% ingest.c \
 	layerlist.c changes.c newlayer.c skeleton% tarfiles.c tarin.c tarout.c txn.c \
 	unpack.c untar%)
 MUSL_OBJ := $(patsubst %.c,$(O)/musl/%.o,$(PRISM_CMD) $(COMMON_CMD) \

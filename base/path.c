@@ -19,18 +19,6 @@
 /* As many links on a path as the kernel itself follows. */
 #define LINKS_MAX 40
 
-/* fchmodat2(2), since 6.6; one number on all architectures but alpha. */
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452
-#endif
-
-/* Since 6.13; one number on all architectures but alpha. */
-#ifndef SYS_setxattrat
-#define SYS_setxattrat  463
-#define SYS_getxattrat  464
-#define SYS_listxattrat 465
-#endif
-
 /* ---- lookup ---------------------------------------------------------------- */
 
 static uint64_t resolve_of(unsigned int way)

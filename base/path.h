@@ -37,8 +37,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <time.h>
+
+/* Since 6.13 and 6.6; one number on all architectures but alpha. */
+#ifndef SYS_setxattrat
+#define SYS_setxattrat  463
+#define SYS_getxattrat  464
+#define SYS_listxattrat 465
+#endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
+/* What these functions call: for lists of allowed system calls. */
+#define PATH_CALLS_READ                                                  \
+	SYS_openat2, SYS_openat, SYS_newfstatat, SYS_fstat, SYS_fstatfs, \
+		SYS_readlinkat, SYS_listxattrat, SYS_getxattrat,         \
+		SYS_llistxattr, SYS_lgetxattr, SYS_fchdir
+#define PATH_CALLS_WRITE                                                      \
+	PATH_CALLS_READ, SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, \
+		SYS_renameat2, SYS_unlinkat, SYS_fchownat, SYS_fchmodat,      \
+		SYS_fchmodat2, SYS_utimensat, SYS_setxattrat, SYS_lsetxattr
 
 enum path_way {
 	PATH_IN_ROOT,

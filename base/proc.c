@@ -151,6 +151,15 @@ int proc_signal(pid_t pid, const char *set, int sig)
 	return line && has_signal(line + 1, sig);
 }
 
+/* In a worker: the other end of its err_fd. */
+static int report_fd = -1;
+
+void proc_worker_keep(const int *keep, size_t n)
+{
+	assert(report_fd >= 0);
+	close_all_but(keep, n, report_fd);
+}
+
 struct start {
 	worker_fn fn;
 	void *arg;
@@ -180,6 +189,7 @@ static int start(struct worker *w, const char *name, const struct start *how,
 		int rc;
 
 		child_begin(parent);
+		report_fd = theirs;
 		if (how->alone)
 			close_all_but(how->keep, how->n_keep, theirs);
 		rc = how->fn(how->arg, &child);

@@ -49,6 +49,12 @@ int proc_start_alone(struct worker *w, const char *name, worker_fn fn,
  */
 void proc_detach(const int *keep, size_t n);
 
+/*
+ * Close every fd from 3 on but these and the one that a worker of proc_start
+ * reports through. Call it in the worker.
+ */
+void proc_worker_keep(const int *keep, size_t n);
+
 /* Close every fd from 3 on but these (at most PROC_KEEP_MAX; -1: none). */
 void proc_keep_only(const int *keep, size_t n);
 

@@ -3,8 +3,9 @@
  *
  * The upper directory is read as it lies on the disk, while the container
  * stands still (unless -p=false), by a worker that is root of the user
- * namespace that owns the files; from there it goes the way of a pulled image:
- * blob, unpacked layer, config and manifest in one transaction, the name last.
+ * namespace that owns the files and sees nothing else; what it reads comes as a
+ * tar through a pipe. From there it goes the way of a pulled image: blob,
+ * unpacked layer, config and manifest in one transaction, the name last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/crash.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -31,12 +33,15 @@
 #include "cmd/common_out.h"
 #include "cmd/image_change.h"
 #include "cmd/image_container.h"
+#include "cmd/image_output.h"
 #include "cmd/image_store.h"
 #include "runtime/freeze.h"
 #include "runtime/state.h"
 #include "runtime/view.h"
 #include "store/blob.h"
 #include "store/changes.h"
+#include "store/confine.h"
+#include "store/confine_tree.h"
 #include "store/image.h"
 #include "store/newlayer.h"
 #include "store/txn.h"
@@ -144,13 +149,15 @@ static bool is_root_changed(const struct commit *c, int upper, int image)
 				 &ignored) == 1);
 }
 
-static int write_layer(struct commit *c, struct txn *t, struct err *e)
+struct reader {
+	const struct commit *c;
+	int out;
+};
+
+static int read_changes(const struct reader *r, int upper, int image,
+			struct err *e)
 {
-	const struct untar_opts untar = image_store_untar(&c->map);
-	/* Before something is mounted over its directory. */
-	autoclose int upper = view_upper(&c->s.c, e);
-	autoclose int image =
-		upper < 0 ? -1 : view_open(&c->s.c, &c->s.spec, VIEW_IMAGE, e);
+	const struct commit *const c = r->c;
 	const struct tarout_opts o = {
 		.layer = true,
 		.userxattr = c->s.spec.userns,
@@ -158,18 +165,74 @@ static int write_layer(struct commit *c, struct txn *t, struct err *e)
 		.skip = is_stub,
 		.skip_ctx = &image,
 	};
-	autonewlayer struct newlayer *l = NULL;
-	autotarout struct tarout *out = NULL;
+	int out = r->out;
+	autotarout struct tarout *t = tarout_open(image_output_sink, &out, &o);
 
+	if (tarout_add(t, upper, ".",
+		       is_root_changed(c, upper, image) ? "." : "", e))
+		return -1;
+	return tarout_end(t, e);
+}
+
+/* In a worker that keeps the two trees and the pipe. */
+static int read_there(void *arg, struct err *e)
+{
+	const struct reader *const r = arg;
+	/* Before something is mounted over its directory. */
+	autoclose int upper = view_upper(&r->c->s.c, e);
+	autoclose int image = -1;
+	int keep[3] = {upper, -1, r->out};
+
+	if (upper < 0)
+		return -1;
+	confine_cut(upper);
+	image = view_open(&r->c->s.c, &r->c->s.spec, VIEW_IMAGE, e);
 	if (image < 0)
 		return -1;
-	l = newlayer_begin(c->s.store, e);
-	if (!l)
+	keep[1] = image;
+	proc_worker_keep(keep, ARRAY_LEN(keep));
+	if (confine_reader(&image, 1, e) < 0)
 		return -1;
-	out = tarout_open(newlayer_add, l, &o);
-	if (tarout_add(out, upper, ".",
-		       is_root_changed(c, upper, image) ? "." : "", e) ||
-	    tarout_end(out, e))
+	return read_changes(r, upper, image, e);
+}
+
+static int take_tar(int fd, struct newlayer *l, struct err *e)
+{
+	autofree char *p = xmalloc(KIB(256));
+	int64_t n;
+
+	while ((n = io_read_full(fd, p, KIB(256), "the changes", e)) > 0)
+		if (newlayer_add(l, p, (size_t)n, e) < 0)
+			return -1;
+	return (int)n;
+}
+
+/* The changes as a tar into l; the cause of a tar that is cut is there. */
+static int read_layer(struct commit *c, struct newlayer *l, struct err *e)
+{
+	autoworker struct worker w = WORKER_NONE;
+	struct reader r = {.c = c};
+	autoclose int from = -1;
+	int p[2];
+	int rc;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe2", "for the changes");
+	from = p[0];
+	r.out = p[1];
+	rc = proc_start(&w, "read", read_there, &r, e);
+	(void)close(p[1]);
+	if (rc < 0 || take_tar(from, l, e) < 0)
+		return -1;
+	return proc_wait(&w, e);
+}
+
+static int write_layer(struct commit *c, struct txn *t, struct err *e)
+{
+	const struct untar_opts untar = image_store_untar(&c->map);
+	autonewlayer struct newlayer *l = newlayer_begin(c->s.store, e);
+
+	if (!l || read_layer(c, l, e) < 0)
 		return -1;
 	return newlayer_end(l, t, &untar, &c->layer, &c->layer_size,
 			    &c->diff_id, e);

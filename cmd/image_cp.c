@@ -4,7 +4,10 @@
  * As a tar through a pipe, always: on the side of the container a worker goes
  * to where its files can be reached as it sees them (view.h), on the other side
  * we are who called us. So a container of other ids than ours needs no second
- * way, and neither side ever uses a path of the other.
+ * way, and neither side ever uses a path of the other. The worker in the
+ * container keeps its tree and the pipe (store/confine_tree.h); what it says is
+ * a tar that a container can have written, so the one that unpacks it on the
+ * host keeps the directory that it goes to and the pipe.
  *
  * What goes where is Docker's table (place): it depends on whether the
  * destination exists, is a directory, and on "/." at the end of the source.
@@ -26,6 +29,7 @@
 #include "cmd/image_container.h"
 #include "cmd/image_output.h"
 #include "runtime/view.h"
+#include "store/confine_tree.h"
 #include "store/tarin.h"
 
 struct cp_opts {
@@ -139,20 +143,45 @@ struct job {
 	const char *as;
 	struct look *look;
 	int pipe[2];
-	int out;
+	int out; /* the worker's stream, or -1 */
+	int to;  /* on the host */
 };
 
-/* In the worker: the root to read from, or to write to. */
-static int open_root(const struct cp *cp, enum view_kind stopped, struct err *e)
+/*
+ * In the worker: the root to read from, and from then on nothing else but the
+ * stream.
+ */
+static int enter_to_read(const struct job *j, struct err *e)
 {
-	return view_open(&cp->s.c, &cp->s.spec, cp->live ? VIEW_LIVE : stopped,
-			 e);
+	const struct cp *const cp = j->cp;
+	autoclose int root = view_open(&cp->s.c, &cp->s.spec,
+				       cp->live ? VIEW_LIVE : VIEW_READABLE, e);
+	const int keep[] = {root, j->out};
+
+	if (root < 0)
+		return -1;
+	proc_worker_keep(keep, ARRAY_LEN(keep));
+	return confine_reader(&root, 1, e) < 0 ? -1 : take_fd(&root);
+}
+
+/* The same, to write to. */
+static int enter_to_write(const struct job *j, struct err *e)
+{
+	const struct cp *const cp = j->cp;
+	autoclose int root = view_open(&cp->s.c, &cp->s.spec,
+				       cp->live ? VIEW_LIVE : VIEW_WRITABLE, e);
+	const int keep[] = {root, j->pipe[0]};
+
+	if (root < 0)
+		return -1;
+	proc_worker_keep(keep, ARRAY_LEN(keep));
+	return confine_writer(root, e) < 0 ? -1 : take_fd(&root);
 }
 
 static int look_there(void *arg, struct err *e)
 {
 	const struct job *const j = arg;
-	autoclose int root = open_root(j->cp, VIEW_READABLE, e);
+	autoclose int root = enter_to_read(j, e);
 	autofree char *leaf = NULL;
 	autoclose int dir = root < 0 ? -1 : view_find(root, j->path, &leaf, e);
 	struct stat st;
@@ -177,7 +206,7 @@ static int read_there(void *arg, struct err *e)
 {
 	struct job *const j = arg;
 	const struct tarout_opts o = {0};
-	autoclose int root = open_root(j->cp, VIEW_READABLE, e);
+	autoclose int root = enter_to_read(j, e);
 	autofree char *leaf = NULL;
 	autoclose int dir = root < 0 ? -1 : view_find(root, j->path, &leaf, e);
 	autotarout struct tarout *t = NULL;
@@ -194,13 +223,11 @@ static int write_there(void *arg, struct err *e)
 {
 	struct job *const j = arg;
 	struct tarin_opts o = {.dir_fd = -1, .path = j->path};
-	autoclose int root = -1;
+	autoclose int root = enter_to_write(j, e);
 
-	/* Or the end of the tar would never be seen. */
-	own_close(&j->pipe[1]);
-	o.root_fd = root = open_root(j->cp, VIEW_WRITABLE, e);
 	if (root < 0)
 		return -1;
+	o.root_fd = root;
 	/* What has one id can belong to nobody else. */
 	o.no_owner = j->cp->s.spec.userns && j->cp->s.spec.map.single;
 	o.all_of = j->cp->o->archive && !str_empty(j->cp->s.spec.user);
@@ -215,7 +242,7 @@ static int look_in(struct cp *cp, const char *path, struct look *ret,
 	struct look *const shared =
 		mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct job j = {.cp = cp, .path = path, .look = shared};
+	struct job j = {.cp = cp, .path = path, .look = shared, .out = -1};
 	autoworker struct worker w = WORKER_NONE;
 	int rc;
 
@@ -223,6 +250,8 @@ static int look_in(struct cp *cp, const char *path, struct look *ret,
 		return err_sys(e, "mmap", "for the worker");
 	rc = proc_start(&w, "look", look_there, &j, e) || proc_wait(&w, e);
 	*ret = *shared;
+	/* A worker among a container's files may have been talked into it. */
+	ret->link[PATH_MAX - 1] = '\0';
 	(void)munmap(shared, sizeof(*shared));
 	return rc ? -1 : 0;
 }
@@ -257,15 +286,34 @@ static int look_local(const char *path, struct target *ret, struct err *e)
 	return 0;
 }
 
+/* On the host, with the caller's rights and ids. */
+static int write_here(void *arg, struct err *e)
+{
+	const struct job *const j = arg;
+	const struct tarin_opts o = {
+		.root_fd = -1, .dir_fd = j->to, .no_owner = true};
+
+	if (confine_writer(j->to, e) < 0)
+		return -1;
+	return tarin(j->pipe[0], &o, e);
+}
+
+static int start_writer(struct worker *w, struct job *j, struct err *e)
+{
+	const int keep[] = {j->to, j->pipe[0]};
+
+	return proc_start_alone(w, "write", write_here, j, keep,
+				ARRAY_LEN(keep), e);
+}
+
 static int pipe_out(struct cp *cp, const char *path, const char *dir,
 		    const char *as, struct err *e)
 {
 	autoclose int to =
 		open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct tarin_opts o = {
-		.root_fd = -1, .dir_fd = to, .no_owner = true};
-	struct job j = {.cp = cp, .path = path, .as = as};
-	autoworker struct worker w = WORKER_NONE;
+	struct job j = {.cp = cp, .path = path, .as = as, .to = to};
+	autoworker struct worker reader = WORKER_NONE;
+	autoworker struct worker writer = WORKER_NONE;
 	struct err there = {0};
 	int rc;
 
@@ -273,14 +321,18 @@ static int pipe_out(struct cp *cp, const char *path, const char *dir,
 		return err_sys(e, "open", "%s", dir);
 	if (pipe2(j.pipe, O_CLOEXEC))
 		return err_sys(e, "pipe2", "for the tar");
+	(void)signal(SIGPIPE, SIG_IGN);
 	j.out = j.pipe[1];
-	rc = proc_start(&w, "read", read_there, &j, e);
+	rc = proc_start(&reader, "read", read_there, &j, e);
 	(void)close(j.pipe[1]);
 	if (rc == 0)
-		rc = tarin(j.pipe[0], &o, e);
+		rc = start_writer(&writer, &j, e);
 	(void)close(j.pipe[0]);
+	if (rc == 0)
+		rc = proc_wait(&writer, e);
 	/* A tar that is cut has its cause on the other side. */
-	if (w.pid > 0 && proc_wait(&w, &there) && there.sys != EPIPE) {
+	if (reader.pid > 0 && proc_wait(&reader, &there) &&
+	    there.sys != EPIPE) {
 		*e = there;
 		return -1;
 	}

@@ -49,6 +49,11 @@ static int open_live(const struct container *c, const struct run_spec *s,
 		return err_sys(e, "open", "%s", path);
 	if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
 		return err_set(e, ERR_GONE, "the container ended meanwhile");
+	/*
+	 * Only from inside can a copy of its mounts be made, which keeps us in
+	 * it. Where that is not allowed the fd will do.
+	 */
+	(void)setns(pidfd, CLONE_NEWNS);
 	return take_fd(&root);
 }
 

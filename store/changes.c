@@ -99,22 +99,14 @@ static bool same(const struct stat *a, const struct stat *b)
 	       same_time(&a->st_mtim, &b->st_mtim);
 }
 
-static int xattrs_of(int dirfd, const char *name, bool userxattr, char ret[65],
-		     struct err *e)
-{
-	autofree char *path = xasprintf("/proc/self/fd/%d/%s", dirfd, name);
-
-	return xattr_disk_digest(path, userxattr, ret, e);
-}
-
 int change_of_xattrs(int upper_dir, int image_dir, const char *name,
 		     bool userxattr, struct err *e)
 {
 	char now[65];
 	char before[65];
 
-	if (xattrs_of(upper_dir, name, userxattr, now, e) ||
-	    xattrs_of(image_dir, name, userxattr, before, e))
+	if (xattr_disk_digest(upper_dir, name, userxattr, now, e) ||
+	    xattr_disk_digest(image_dir, name, userxattr, before, e))
 		return -1;
 	return strcmp(now, before) != 0;
 }

@@ -196,8 +196,11 @@ static int make_empty_root(struct err *e)
 	return mnt;
 }
 
-/* The directory dirfd (AT_FDCWD: our cwd) as a mount that hangs nowhere. */
-static int clone_dir(int dirfd, uint64_t attrs, struct err *e)
+/*
+ * The directory dirfd (AT_FDCWD: our cwd) as a mount that hangs nowhere; how:
+ * AT_RECURSIVE with what is mounted below it.
+ */
+static int clone_dir(int dirfd, unsigned int how, uint64_t attrs, struct err *e)
 {
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
@@ -206,11 +209,11 @@ static int clone_dir(int dirfd, uint64_t attrs, struct err *e)
 	};
 	autoclose int tree = (int)syscall(SYS_open_tree, dirfd, "",
 					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-						  AT_EMPTY_PATH);
+						  AT_EMPTY_PATH | how);
 
 	if (tree < 0)
 		return err_sys(e, "open_tree", "layer directory");
-	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr,
+	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | how, &attr,
 		    sizeof(attr)) < 0 &&
 	    errno != ENOSYS)
 		return err_sys(e, "mount_setattr", "layer directory");
@@ -251,7 +254,7 @@ static void seal_root(int root)
 /* The layer is mounted at /layer in the empty root. */
 static int enter_empty_root(int dir_fd, struct err *e)
 {
-	autoclose int layer = clone_dir(AT_FDCWD, 0, e);
+	autoclose int layer = clone_dir(AT_FDCWD, 0, 0, e);
 	autoclose int root = layer < 0 ? -1 : make_empty_root(e);
 	autoclose int fresh = -1;
 
@@ -307,13 +310,20 @@ int confine_root(int dir_fd, struct err *e)
 /* Before the mount namespace is left: mounts of another cannot be cloned. */
 static int cut_loose(int fd, uint64_t attrs, struct err *e)
 {
-	autoclose int tree = clone_dir(fd, attrs, e);
+	autoclose int tree = clone_dir(fd, AT_RECURSIVE, attrs, e);
 
 	if (tree < 0)
 		return -1;
 	if (dup3(tree, fd, O_CLOEXEC) < 0)
 		return err_sys(e, "dup3", "layer directory");
 	return 0;
+}
+
+void confine_cut(int look)
+{
+	struct err ignored = {0};
+
+	(void)cut_loose(look, MOUNT_ATTR_RDONLY, &ignored);
 }
 
 int confine_trees(const int *look, size_t n, int change, struct err *e)

@@ -41,11 +41,19 @@ int confine_root(int dir_fd, struct err *e);
 
 /*
  * The same for several directories. The root is empty, and each fd becomes the
- * root of a detached mount of its own, so ".." cannot lead out of it. The
- * mounts of look[] are read-only, that of change is writable (-1: none). Each
- * fd keeps its number and is O_PATH afterwards. Where mounting is not
- * permitted, the process chroots into change, or into look[0] if change is -1.
+ * root of a detached mount of its own, so ".." cannot lead out of it. Mounts
+ * below the directory come along. The mounts of look[] are read-only, that of
+ * change is writable (-1: none). Each fd keeps its number and is O_PATH
+ * afterwards. Where mounting is not permitted, the process chroots into change,
+ * or into look[0] if change is -1.
  */
 int confine_trees(const int *look, size_t n, int change, struct err *e);
+
+/*
+ * Make one fd the root of a detached read-only mount, as confine_trees does. A
+ * process that will join another mount namespace calls this first. Does nothing
+ * where mounting is not permitted.
+ */
+void confine_cut(int look);
 
 #endif

@@ -39,8 +39,17 @@ struct fsck {
 /* -1 only if it could not be done; findings are counted in f. */
 int fsck_run(struct fsck *f, struct err *e);
 
-/* One layer against its list (fsck_layer.c). */
+/* One layer against its list, by a confined worker (fsck_worker.c). */
 int fsck_layer(struct fsck *f, const struct digest *diff_id, struct err *e);
+
+/* What that worker does (fsck_layer.c); f->store is not used. */
+struct fsck_tree {
+	const struct digest *diff_id;
+	int fs;
+	int list;
+	bool userxattr;
+};
+int fsck_layer_tree(struct fsck *f, const struct fsck_tree *t, struct err *e);
 
 void fsck_found(struct fsck *f, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

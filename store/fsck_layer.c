@@ -255,12 +255,10 @@ static void check_link(const struct check *c, const struct rec *it,
 static void check_xattrs(const struct check *c, const struct rec *it,
 			 const struct walk_at *at)
 {
-	autofree char *path =
-		xasprintf("/proc/self/fd/%d/%s", at->dir, at->name);
 	char got[LIST_HEX + 1];
 	struct err why = {0};
 
-	if (xattr_disk_digest(path, c->userxattr, got, &why))
+	if (xattr_disk_digest(at->dir, at->name, c->userxattr, got, &why))
 		fsck_found(c->f, "layer %s: %s: %s", DIGEST_SHORT(c->id),
 			   it->path, why.text);
 	else if (strcmp(got, it->r.xattrs) != 0)
@@ -344,23 +342,20 @@ static void say_missing(const struct check *c)
 				   DIGEST_SHORT(c->id), c->v[i].path);
 }
 
-int fsck_layer(struct fsck *f, const struct digest *diff_id, struct err *e)
+int fsck_layer_tree(struct fsck *f, const struct fsck_tree *t, struct err *e)
 {
 	__attribute__((cleanup(check_free))) struct check c = {
-		.f = f, .id = diff_id, .fs = -1};
-	autoclose int list = -1;
-	autoclose int fs = -1;
+		.f = f,
+		.id = t->diff_id,
+		.fs = t->fs,
+		.userxattr = t->userxattr};
 	struct err why = {0};
 
-	c.userxattr = !whoami()->root;
-	list = layer_open_list(f->store, diff_id, &why);
-	fs = list < 0 ? -1 : layer_open(f->store, diff_id, &why);
-	if (fs < 0 || read_list(&c, list, &why)) {
-		fsck_found(f, "layer %s: list: %s", DIGEST_SHORT(diff_id),
+	if (read_list(&c, t->list, &why)) {
+		fsck_found(f, "layer %s: list: %s", DIGEST_SHORT(t->diff_id),
 			   why.text);
 		return 0;
 	}
-	c.fs = fs;
 	if (c.n > 0)
 		qsort(c.v, c.n, sizeof(*c.v), by_path);
 	bury(&c);

@@ -369,14 +369,10 @@ int skeleton_fill(const struct skeleton_layer *layers, size_t n, bool userxattr,
 
 /* What skeleton_fill calls. */
 static const int FILL_CALLS[] = {
-	SYS_openat2,    SYS_openat, /* "." of a directory, to read it */
-	SYS_newfstatat, SYS_fstat,           SYS_statx,      SYS_fstatfs,
-	SYS_getdents64, SYS_fgetxattr,       SYS_readlinkat, SYS_mkdirat,
-	SYS_mknodat,    SYS_symlinkat,       SYS_unlinkat,   SYS_fchown,
-	SYS_fchownat,   SYS_fchmod,          SYS_utimensat,  SYS_fsetxattr,
-	SYS_flistxattr, SYS_llistxattr,      SYS_lgetxattr,  SYS_lsetxattr,
-	SYS_fchdir,     SYS_copy_file_range, SYS_ftruncate,  SYS_lseek,
-	SYS_pread64,    SYS_fcntl,           SYS_umask,
+	PATH_CALLS_WRITE,    SYS_getdents64, SYS_statx,     SYS_fchown,
+	SYS_fchmod,          SYS_fgetxattr,  SYS_fsetxattr, SYS_flistxattr,
+	SYS_copy_file_range, SYS_ftruncate,  SYS_lseek,     SYS_pread64,
+	SYS_fcntl,           SYS_umask,
 };
 
 static int confine(const struct job *j, struct err *e)

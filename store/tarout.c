@@ -369,25 +369,27 @@ static int put_entry(struct tarout *t, struct entry *x, struct err *e)
 /* ---- the walk ------------------------------------------------------------------ */
 
 /*
- * Open the very thing that was looked at, by its O_PATH fd: what has become a
- * FIFO or a device meanwhile is not opened. 1: it is gone.
+ * Open what has content. What has become a FIFO or a device since it was looked
+ * at is not waited for, and not read. 1: it is gone.
  */
 static int open_entry(struct entry *x, const char *what, struct err *e)
 {
-	autoclose int fd = path_open(x->dirfd, x->leaf, PATH_NO_LINKS,
-				     O_PATH | O_NOFOLLOW, 0);
-	char path[40];
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
+	mode_t type;
 
-	if (fd < 0)
-		return errno == ENOENT ? 1 : err_sys(e, "openat2", "%s", what);
-	if (fstat(fd, &x->st))
-		return err_sys(e, "fstat", "%s", what);
-	if (!S_ISREG(x->st.st_mode) && !S_ISDIR(x->st.st_mode))
+	if (path_stat(x->dirfd, x->leaf, PATH_NO_LINKS, &x->st) < 0)
+		return errno == ENOENT ? 1 : err_sys(e, "fstatat", "%s", what);
+	type = x->st.st_mode & S_IFMT;
+	if (type != S_IFREG && type != S_IFDIR)
 		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	x->fd = open(path, O_RDONLY | O_CLOEXEC);
+	x->fd = path_open(x->dirfd, x->leaf, PATH_NO_LINKS,
+			  flags | (type == S_IFDIR ? O_DIRECTORY : 0), 0);
 	if (x->fd < 0)
-		return err_sys(e, "open", "%s", what);
+		return errno == ENOENT ? 1 : err_sys(e, "openat2", "%s", what);
+	if (fstat(x->fd, &x->st) < 0)
+		return err_sys(e, "fstat", "%s", what);
+	if ((x->st.st_mode & S_IFMT) != type)
+		return err_sysno(e, ESTALE, "openat2", "%s", what);
 	return 0;
 }
 

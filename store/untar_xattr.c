@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 
 #define SET_MAX 256 /* attributes of one file; ext4 holds less than a page */
@@ -155,11 +156,12 @@ bool xattr_is_overlays(const char *name, bool userxattr)
 	return rest && !str_starts(rest, "overlay.");
 }
 
-static int read_one(const char *path, const char *name, struct xattr_set *ret,
-		    struct err *e)
+static int read_one(int dirfd, const char *path, const char *name,
+		    struct xattr_set *ret, struct err *e)
 {
 	autofree char *value = xmalloc(XATTR_MAX);
-	const ssize_t n = lgetxattr(path, name, value, XATTR_MAX);
+	const ssize_t n = path_getxattr(dirfd, path, PATH_NO_LINKS, name, value,
+					XATTR_MAX);
 
 	if (n < 0)
 		return err_sys(e, "lgetxattr", "%s of %s", name, path);
@@ -168,11 +170,13 @@ static int read_one(const char *path, const char *name, struct xattr_set *ret,
 	return 0;
 }
 
-int xattr_set_read(const char *path, bool userxattr, struct xattr_set *ret,
-		   struct err *e)
+/* The set of what is on disk, overlay's own ones left out. */
+static int read_set(int dirfd, const char *path, bool userxattr,
+		    struct xattr_set *ret, struct err *e)
 {
 	autofree char *names = xmalloc(XATTR_MAX);
-	const ssize_t n = llistxattr(path, names, XATTR_MAX);
+	const ssize_t n =
+		path_listxattr(dirfd, path, PATH_NO_LINKS, names, XATTR_MAX);
 
 	if (n < 0 && errno == EOPNOTSUPP)
 		return 0;
@@ -183,19 +187,19 @@ int xattr_set_read(const char *path, bool userxattr, struct xattr_set *ret,
 		if (xattr_is_overlays(p, userxattr) ||
 		    !strcmp(p, "security.selinux"))
 			continue;
-		if (read_one(path, p, ret, e) < 0)
+		if (read_one(dirfd, path, p, ret, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int xattr_disk_digest(const char *path, bool userxattr, char ret[65],
+int xattr_disk_digest(int dirfd, const char *name, bool userxattr, char ret[65],
 		      struct err *e)
 {
 	struct xattr_set s = {0};
 	int rc;
 
-	rc = xattr_set_read(path, userxattr, &s, e);
+	rc = read_set(dirfd, name, userxattr, &s, e);
 	if (rc == 0)
 		xattr_set_digest(&s, ret);
 	xattr_set_reset(&s);

@@ -67,14 +67,10 @@ int xattr_set_apply(struct xattr_set *s, enum xattr_which which, int fd,
 void xattr_set_digest(struct xattr_set *s, char ret[65]);
 
 /*
- * The same over what is on disk at path (not followed); overlay's own
- * attributes (opaque) are not counted. For fsck and tests.
+ * The same over what is on disk at name in a directory; overlay's own
+ * attributes (opaque) are not counted.
  */
-int xattr_disk_digest(const char *path, bool userxattr, char ret[65],
+int xattr_disk_digest(int dirfd, const char *name, bool userxattr, char ret[65],
 		      struct err *e);
-
-/* The set of what is on disk, overlay's own ones left out. */
-int xattr_set_read(const char *path, bool userxattr, struct xattr_set *ret,
-		   struct err *e);
 
 #endif

@@ -158,10 +158,12 @@ static void xattrs_are_set_and_overlays_escaped(void **state)
 	assert_int_equal(f.stats.xattrs_dropped, 0);
 	/* The list and the disk agree on what is there. */
 	(void)snprintf(path, sizeof(path), "%s/fs/d", f.base);
-	assert_int_equal(xattr_disk_digest(path, false, digest, &e), 0);
+	assert_int_equal(xattr_disk_digest(AT_FDCWD, path, false, digest, &e),
+			 0);
 	assert_string_equal(record_of(&f, "d").r.xattrs, digest);
 	(void)snprintf(path, sizeof(path), "%s/fs/l", f.base);
-	assert_int_equal(xattr_disk_digest(path, false, digest, &e), 0);
+	assert_int_equal(xattr_disk_digest(AT_FDCWD, path, false, digest, &e),
+			 0);
 	assert_string_equal(record_of(&f, "l").r.xattrs, digest);
 	assert_string_equal(record_of(&f, "s").r.xattrs, "");
 }
