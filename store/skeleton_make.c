@@ -29,6 +29,7 @@ struct maker {
 	struct view *view;
 	bool userxattr;
 	int fd;
+	char *last; /* of maker_dir: it and what is above it stand there */
 	struct made *made;
 	size_t n;
 	size_t cap;
@@ -63,6 +64,7 @@ void maker_free(struct maker *m)
 	for (size_t i = 0; i < m->n; i++)
 		free(m->made[i].path);
 	free(m->made);
+	free(m->last);
 	own_close(&m->fd);
 	free(m);
 }
@@ -277,17 +279,45 @@ static int make_one(struct maker *m, const char *path, struct err *e)
 	return model < 0 ? -1 : copy_dir_attrs(m, model, path, false, e);
 }
 
+/* How much of path stands already, as whole components: no directory goes. */
+static size_t standing(const struct maker *m, const char *path)
+{
+	const char *const last = m->last ? m->last : "";
+	size_t at = 0;
+	size_t n = 0;
+
+	for (;; at++) {
+		const bool end = path[at] == '\0' || path[at] == '/';
+
+		if (end && (last[at] == '\0' || last[at] == '/'))
+			n = at;
+		if (path[at] == '\0' || path[at] != last[at])
+			return n;
+	}
+}
+
+/*
+ * The callers go from one path to its neighbour, and each level costs calls
+ * that are as long as the path is deep: what stands is not asked for again.
+ */
 int maker_dir(struct maker *m, const char *path, struct err *e)
 {
 	autofree char *part = xstrdup(path);
+	const size_t n = standing(m, path);
 
-	for (char *p = strchr(part, '/'); p; p = strchr(p + 1, '/')) {
-		*p = '\0';
+	for (char *p = part + n; *p; p++) {
+		char *const end = strchrnul(p + 1, '/');
+		const char kept = *end;
+
+		*end = '\0';
 		if (make_one(m, part, e) < 0)
 			return -1;
-		*p = '/';
+		*end = kept;
+		p = end - 1;
 	}
-	return *part ? make_one(m, part, e) : 0;
+	free(m->last);
+	m->last = take_ptr(&part);
+	return 0;
 }
 
 int maker_open(struct view *v, bool userxattr, int out_fd, const char *name,

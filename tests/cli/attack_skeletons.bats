@@ -291,6 +291,37 @@ setuid z/l/evil'
 	canary_lives
 }
 
+# chain N: the directories d/, d/d/, ... with an entry for each.
+chain()
+{
+	local i path=''
+
+	for ((i = 0; i < $1; i++)); do
+		path+=d/
+		printf 'dir %s\n' "$path"
+	done
+}
+
+# Each level costs calls with paths as long as the level is deep: a few KB of
+# layer kept load busy for hours.
+@test "a deep chain of directories is made once, not once for each level" {
+	local deep calls
+	need ROOT OVERLAY TOOL_strace
+
+	deep=$(printf 'd/%.0s' {1..200})
+	layers "$(chain 200)" "file ${deep}f" 'dir t/
+		symlink l /t' "file l/${deep}g"
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 must_work strace -f -qq \
+		-o "$T/calls" -e trace=mkdirat "$PRISM_BIN" load -i "$T/image.tar"
+	calls=$(grep -c 'mkdirat(' "$T/calls")
+	printf '%s calls of mkdirat\n' "$calls"
+	[ "$calls" -lt 2000 ]
+	tree_of prism
+	has_entry - "${deep}f\$"
+	has_entry - "t/${deep}g\$"
+	canary_lives
+}
+
 # ---- by an ordinary user --------------------------------------------------------
 
 @test "by an ordinary user, who could write to the canary" {
