@@ -9,6 +9,7 @@
 
 #define MANIFEST_MAX   MIB(4)  /* distribution-spec: both sides support 4 MiB */
 #define CONFIG_MAX     MIB(8)  /* image configs carry history; 8 MiB is ample */
+#define WORDS_MAX      10000   /* variables, labels... of a config: see oci.c */
 #define TOKEN_MAX      KIB(64) /* a bearer token answer; JWTs are 2 to 10 KiB */
 #define JSON_DEPTH_MAX 64      /* real documents stay below 10 */
 #define LAYERS_MAX     500     /* OVL_MAX_STACK of the kernel */

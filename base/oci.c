@@ -353,6 +353,23 @@ void oci_manifest_free(struct oci_manifest *m)
 
 /* ---- image config -------------------------------------------------------- */
 
+/* A set or list that nobody would write: callers search it for each word. */
+static int check_words(const struct jval *v, size_t n, struct err *e)
+{
+	return n <= WORDS_MAX ? 0
+			      : err_set(e, ERR_TOOBIG,
+					"%s: %zu entries; at most %d are taken",
+					v->path, n, WORDS_MAX);
+}
+
+/* As a set of Go's, {"80/tcp": {}}, and labels are. */
+static int check_object(const struct jval *v, struct err *e)
+{
+	if (!json_is_object(v->v))
+		return err_set(e, ERR_INVALID, "%s: not an object", v->path);
+	return check_words(v, json_object_size(v->v), e);
+}
+
 static int strings_of(const struct jval *o, const char *key, struct strv *ret,
 		      struct err *e)
 {
@@ -367,7 +384,7 @@ static int strings_of(const struct jval *o, const char *key, struct strv *ret,
 		return 0;
 	}
 	const int64_t n = jlen(&a, e);
-	if (n < 0)
+	if (n < 0 || check_words(&a, (size_t)n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < (size_t)n; i++) {
 		if (jat_str(&a, i, &s, e) < 0)
@@ -377,7 +394,7 @@ static int strings_of(const struct jval *o, const char *key, struct strv *ret,
 	return 0;
 }
 
-/* Go's sets: {"80/tcp": {}}. The names are what counts. */
+/* The names are what counts. */
 static int keys_of(const struct jval *o, const char *key, struct strv *ret,
 		   struct err *e)
 {
@@ -387,8 +404,8 @@ static int keys_of(const struct jval *o, const char *key, struct strv *ret,
 		return -1;
 	if (!jval_present(&set))
 		return 0;
-	if (!json_is_object(set.v))
-		return err_set(e, ERR_INVALID, "%s: not an object", set.path);
+	if (check_object(&set, e) < 0)
+		return -1;
 
 	for (void *it = json_object_iter((json_t *)(uintptr_t)set.v); it;
 	     it = json_object_iter_next((json_t *)(uintptr_t)set.v, it))
@@ -406,8 +423,8 @@ static int labels_of(const struct jval *o, const char *key, struct strv *ret,
 		return -1;
 	if (!jval_present(&set))
 		return 0;
-	if (!json_is_object(set.v))
-		return err_set(e, ERR_INVALID, "%s: not an object", set.path);
+	if (check_object(&set, e) < 0)
+		return -1;
 
 	for (void *it = json_object_iter((json_t *)(uintptr_t)set.v); it;
 	     it = json_object_iter_next((json_t *)(uintptr_t)set.v, it)) {

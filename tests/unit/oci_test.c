@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/oci.h"
+#include "base/own.h"
 
 #define HEX64  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define DIGEST "\"sha256:" HEX64 "\""
@@ -453,6 +454,33 @@ static void bad_configs_are_refused(void **state)
 	}
 }
 
+/* {"config":{KEY:[WORD,...]}} or {KEY:{"0WORD",...}}: 10,001 of them. */
+static void too_many_refused(const char *key, bool set, const char *word)
+{
+	autobuf struct buf b = buf_make(1 << 20);
+	autofree char *want = xasprintf("config.config.%s: 10001 entries", key);
+	struct oci_image c;
+	struct err e = {0};
+
+	buf_addf(&b, "{\"config\":{\"%s\":%s", key, set ? "{" : "[");
+	for (int i = 0; i < 10001; i++)
+		buf_addf(&b, "%s\"%d%s", i ? "," : "", i, word);
+	buf_addf(&b, "%s},\"rootfs\":{}}", set ? "}" : "]");
+	assert_int_equal(oci_image_parse(buf_str(&b), b.len, &c, &e), -1);
+	assert_int_equal(e.kind, ERR_TOOBIG);
+	assert_non_null(strstr(e.text, want));
+}
+
+static void words_of_a_config_are_bounded(void **state)
+{
+	(void)state;
+	too_many_refused("Env", false, "=x\"");
+	too_many_refused("Cmd", false, "\"");
+	too_many_refused("Labels", true, "\":\"\"");
+	too_many_refused("Volumes", true, "\":{}");
+	too_many_refused("ExposedPorts", true, "\":{}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +498,7 @@ int main(void)
 		cmocka_unit_test(what_an_artifact_is_made_of_can_be_read),
 		cmocka_unit_test(a_config_is_read),
 		cmocka_unit_test(bad_configs_are_refused),
+		cmocka_unit_test(words_of_a_config_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
