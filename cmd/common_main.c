@@ -329,17 +329,26 @@ static int dispatch(const struct command *const *table, const struct globals *g,
 
 /*
  * A caller may have closed some of 0, 1, 2. What we open would take their
- * place, and go into a container as its stdin.
+ * place, and go into a container as its stdin. One of O_PATH counts as closed:
+ * nothing can be read from it or written to it.
  */
-static void fill_stdio(void)
+static int fill_stdio(struct err *e)
 {
 	struct pollfd p[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
 
 	(void)poll(p, ARRAY_LEN(p), 0);
-	for (size_t i = 0; i < ARRAY_LEN(p); i++)
-		if ((p[i].revents & POLLNVAL) &&
-		    open("/dev/null", O_RDWR) != (int)i)
-			_exit(125);
+	for (int i = 0; i < (int)ARRAY_LEN(p); i++) {
+		int fd;
+
+		if (!(p[i].revents & POLLNVAL))
+			continue;
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0 || (fd != i && dup2(fd, i) < 0))
+			return err_sys(e, "open", "/dev/null as %d", i);
+		if (fd != i)
+			(void)close(fd);
+	}
+	return 0;
 }
 
 /* For the shells: what can stand at the end of argv (common_complete.h). */
@@ -365,7 +374,8 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 	bool help = false;
 	int n = 0;
 
-	fill_stdio();
+	if (fill_stdio(&e) < 0)
+		return fail(NULL, 125, &e);
 	/*
 	 * A file beyond RLIMIT_FSIZE is an error to tell, and no death. What
 	 * runs in a container gets it back (runtime/signals.h).

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ struct side {
 
 	int in;      /* -1: nothing more to read */
 	bool in_eof; /* to be told */
+	int in_why;  /* errno of the read that failed */
 	size_t in_len;
 	unsigned char in_buf[ATTACH_DATA_MAX];
 
@@ -175,6 +177,14 @@ static void send_in(struct side *s)
 		s->in_eof = false;
 }
 
+/* A terminal that hung up is an end, and no error. */
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && !S_ISCHR(st.st_mode);
+}
+
 static void read_in(struct side *s)
 {
 	unsigned char raw[ATTACH_DATA_MAX - DETACH_KEYS_MAX];
@@ -183,6 +193,10 @@ static void read_in(struct side *s)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
+		const int why = n < 0 ? errno : 0;
+
+		if (is_file(s->in))
+			s->in_why = why;
 		s->in = -1;
 		s->in_eof = true;
 		send_in(s);
@@ -335,6 +349,8 @@ int attach_client_run(const struct attach_client *c, enum attach_end *ret,
 	if (rc == 0 && (ownfd_lost(&s->out[0], "stdout", e) < 0 ||
 			ownfd_lost(&s->out[1], "stderr", e) < 0))
 		rc = -1;
+	if (rc == 0 && s->in_why)
+		rc = err_sysno(e, s->in_why, "read", "stdin");
 	tty_raw_restore(&s->raw);
 	own_close(&s->signals);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);

@@ -228,6 +228,22 @@ directories()
 	start_target
 	no_dir exec -i c
 	end_target
+	must_work "${runner[@]}" "$PRISM_BIN" create -i --name c busybox cat
+	target=c
+	canary
+	capture shell '"$0" start -ai c <dir'
+	judge '<dir' before 1
+	says 'prism: start: .*read stdin: EISDIR'
+	end_target
+	must_work "${runner[@]}" "$PRISM_BIN" run -d -i --name c busybox \
+		sh -c 'read -r line || exit 3; exit 4'
+	target=c
+	canary
+	shell '"$0" attach c <dir' 2>"$T/e" &
+	attached=$!
+	must_work "${runner[@]}" "$PRISM_BIN" kill c
+	must_exit 1 wait "$attached"
+	end_target
 }
 
 @test "a directory as stdin stays the caller's" {
@@ -455,4 +471,35 @@ full()
 	must_work bash -c '"$0" exec -i c sh -c "cat; echo x" <&- >&- 2>&-' \
 		"$PRISM_BIN"
 	end_target
+}
+
+# An fd of O_PATH leads to a file and cannot be read: it counts as closed.
+by_path()
+{
+	local code='import os, sys
+for fd in map(int, sys.argv[2]):
+    os.dup2(os.open(sys.argv[1], os.O_PATH), fd)
+os.execvp(sys.argv[3], sys.argv[3:])'
+	local name
+
+	canary
+	shell 'mkfifo -m 0600 fifo'
+	"${runner[@]}" python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$T/mine/sock"
+	for name in c dir fifo sock; do
+		before=$(look "$name")
+		must_work "${runner[@]}" python3 -c "$code" "$T/mine/$name" 0 \
+			"$PRISM_BIN" run -i --rm busybox sh -c "$attack; cat"
+		prints out
+		must_work "${runner[@]}" python3 -c "$code" "$T/mine/$name" 012 \
+			"$PRISM_BIN" run -i --rm busybox sh -c "$attack"
+		prints ''
+		[ "$(look "$name")" = "$before" ] ||
+			explain "it was $before and is $(look "$name")"
+	done
+	[ "$(cat "$T/mine/c")" = before ]
+}
+
+@test "fds of O_PATH are as good as closed" {
+	each_user by_path
 }
