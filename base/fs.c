@@ -149,7 +149,7 @@ int fs_names(int fd, const char *what, struct strv *ret, struct err *e)
 	return 0;
 }
 
-/* Others may add, move or exchange what is removed: so often we begin anew. */
+/* Rounds of a removal, since others may add or move entries meanwhile. */
 #define REMOVE_ROUNDS 16
 
 /* 1: a directory that is not empty. */
@@ -187,7 +187,7 @@ static int remove_walked(struct walk *w, const struct walk_at *at,
 		return 1;
 	case EACCES:
 	case EPERM:
-		/* The directory says more about it than its name. */
+		/* Continue: entering the directory gives the better error. */
 		if (event == WALK_DOWN)
 			return 0;
 		break;

@@ -10,10 +10,10 @@
 struct inode_name {
 	dev_t dev;
 	ino_t ino;
-	char *path; /* NULL: a free place */
+	char *path; /* NULL: a free slot */
 };
 
-/* Where it is, or the free place where it belongs. cap is a power of two. */
+/* The slot of this inode, or the free slot for it. cap is a power of two. */
 static struct inode_name *place(struct inode_name *v, size_t cap, dev_t dev,
 				ino_t ino)
 {

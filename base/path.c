@@ -16,7 +16,7 @@
 
 #include "own.h"
 
-/* As many links on a path as the kernel itself follows. */
+/* The kernel's own limit of links in a path (path_resolution(7)). */
 #define LINKS_MAX 40
 
 /* ---- lookup ---------------------------------------------------------------- */
@@ -32,7 +32,7 @@ static uint64_t resolve_of(unsigned int way)
 
 	return RESOLVE_NO_MAGICLINKS |
 	       (way & PATH_NO_XDEV ? RESOLVE_NO_XDEV : 0) |
-	       /* A way that is none of the three gets the narrowest. */
+	       /* An invalid way becomes the strictest one. */
 	       ways[i < ARRAY_LEN(ways) ? i : PATH_NO_LINKS];
 }
 
@@ -46,7 +46,7 @@ static int open2(int root, const char *path, unsigned int way, int flags,
 	};
 	int fd;
 
-	/* EAGAIN: a rename raced with "..", the kernel asks to try again. */
+	/* EAGAIN: a rename raced with ".."; openat2(2) asks to retry. */
 	do {
 		fd = (int)syscall(SYS_openat2, root, *path ? path : ".", &how,
 				  sizeof(how));
@@ -68,13 +68,13 @@ static bool is_name(const char *path)
 int path_open(int root, const char *path, unsigned int way, int flags,
 	      mode_t mode)
 {
-	/* What must not be there yet is no link, and is nothing mounted. */
+	/* An entry created with O_EXCL cannot be a link or a mount point. */
 	if ((flags & O_CREAT) && (flags & O_EXCL) && is_name(path))
 		return openat(root, path, flags | O_CLOEXEC, mode & 07777);
 	return open2(root, path, way, flags, mode);
 }
 
-/* The directory of an entry: root itself, or one that is to be closed. */
+/* An entry's directory: the borrowed root, or an fd to close. */
 struct parent {
 	int fd;
 	bool opened;
@@ -165,7 +165,9 @@ int path_open_type(int root, const char *path, unsigned int way, mode_t type,
 		errno = EBADF;
 		return -1;
 	}
-	/* A descriptor of O_PATH is reopened only through procfs: look again. */
+	/*
+	 * An O_PATH fd can be reopened only through procfs, so look up again.
+	 */
 	fd = open2(root, path, way,
 		   flags | O_NONBLOCK | O_NOCTTY |
 			   (S_ISDIR(type) ? O_DIRECTORY : 0),
@@ -275,7 +277,7 @@ int path_unlink(int root, const char *path, unsigned int way, int flags)
 
 /* ---- attributes ---------------------------------------------------------------- */
 
-/* The root itself has no entry that we know of: it is changed through its fd. */
+/* The root has no known entry, so change it through its fd. */
 static int find_object(int root, const char *path, unsigned int way,
 		       struct parent *ret)
 {
@@ -317,7 +319,7 @@ int path_chmod(int root, const char *path, unsigned int way, mode_t mode)
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	/* Deletable with 6.5. Glibc asks /proc where there is one. */
+	/* Deletable with 6.6. glibc uses /proc if it is mounted. */
 	return fchmodat(p.fd, p.name, mode, AT_SYMLINK_NOFOLLOW) < 0 &&
 			       errno == EOPNOTSUPP
 		       ? fchmodat(p.fd, p.name, mode, 0)
@@ -343,7 +345,7 @@ struct xattr_value {
 	uint32_t flags;
 };
 
-/* One of the three calls, with what it is given. */
+/* One of the three xattr calls and its arguments. */
 struct xattr_call {
 	long nr;
 	const char *name;
@@ -377,7 +379,7 @@ static ssize_t call_here(const struct xattr_call *c, const char *leaf)
 	}
 }
 
-/* Deletable with 6.13. A name alone, from its directory: nothing to follow. */
+/* Deletable with 6.13. A plain name in its directory: no link to follow. */
 static ssize_t call_from(const struct xattr_call *c, int dirfd,
 			 const char *leaf)
 {
@@ -389,7 +391,7 @@ static ssize_t call_from(const struct xattr_call *c, int dirfd,
 		return -1;
 	n = call_here(c, leaf);
 	why = errno;
-	/* Every later name would mean another file. */
+	/* In a wrong cwd every later path would mean another file. */
 	if (fchdir(here) < 0)
 		abort();
 	errno = why;
@@ -449,17 +451,17 @@ int path_setxattr(int root, const char *path, unsigned int way,
 /* ---- mkdir -p ------------------------------------------------------------------ */
 
 /*
- * One component at a time, with "at" the directory reached: what is a
- * directory, or a link to one, is entered by openat2 below the root, so that
- * ".." and absolute links mean what they mean for the kernel. A link without
- * an end is replaced by what it says.
+ * Walk one component at a time; "at" is the directory reached. A directory, or
+ * a link to one, is entered by openat2 below the root, so ".." and absolute
+ * links mean what they mean to the kernel. A dangling link is replaced by its
+ * target.
  */
 struct maker {
 	int root;
 	unsigned int way;
 	mode_t mode;
 	int links;
-	char *done; /* the path walked so far, "" or "a/b"; may hold links */
+	char *done; /* the path walked so far, "" or "a/b", links included */
 	char *rest;
 };
 
@@ -500,7 +502,7 @@ static int make_step(struct maker *m, const char *name)
 	if (fd < 0 && errno == ENOENT) {
 		if (strcmp(name, "..") != 0 &&
 		    path_mkdir(m->root, path, m->way, m->mode) < 0) {
-			/* There, and yet not: a link that ends nowhere. */
+			/* It exists but cannot be opened: a dangling link. */
 			return errno == EEXIST ? follow_broken(m, path) : -1;
 		}
 	} else if (fd < 0) {

@@ -11,10 +11,10 @@
 #include "base/str.h"
 #include "base/whoami.h"
 
-/* Where a service or a cron job has none, the passwd's is theirs. */
+/* Services and cron jobs may have no HOME: take it from /etc/passwd. */
 static char *home_of_passwd(void)
 {
-	/* As whom we were started, also in a user namespace. */
+	/* The real uid at exec, valid in a user namespace too. */
 	const struct passwd *const p = getpwuid((uid_t)getauxval(AT_UID));
 
 	if (p && p->pw_dir && *p->pw_dir == '/')

@@ -14,11 +14,12 @@
 #include "str.h"
 #include "whoami.h"
 
-#define OVERFLOW_UID 65534 /* who has no id in this user namespace */
+#define OVERFLOW_UID 65534 /* owners without an id in this user namespace */
 
 /*
- * Root may do everything anyway. In a user namespace of ours the machine's root
- * has no id, as others have none: they cannot be told apart there.
+ * Root can do everything anyway. In our user namespace the host's root appears
+ * as the overflow uid, like every user without an id, and is indistinguishable
+ * from them.
  */
 static bool is_ours_or_roots(uid_t uid)
 {
@@ -28,7 +29,7 @@ static bool is_ours_or_roots(uid_t uid)
 	       (me == 0 && !whoami()->root && uid == OVERFLOW_UID);
 }
 
-/* what: below the directory, or "" for itself; cure: what root may chown. */
+/* what: an entry of the directory, "" for itself; cure: the path to chown. */
 static int belongs(const char *what, const char *cure, uid_t uid, struct err *e)
 {
 	(void)err_set(e, ERR_INVALID,
@@ -52,7 +53,7 @@ int privdir_is_ours(int fd, const char *what, struct err *e)
 	return st.st_uid == geteuid() ? 0 : belongs(what, what, st.st_uid, e);
 }
 
-/* Others could write here: what they left must not be taken for ours. */
+/* Others could write here: do not trust entries that they may have left. */
 static int check_content(int fd, const char *path, unsigned mode, struct err *e)
 {
 	const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -85,7 +86,7 @@ static int check_content(int fd, const char *path, unsigned mode, struct err *e)
 	return 0;
 }
 
-/* A tmpfs made for a store has such a mode too, so its name decides. */
+/* A tmpfs made for a store has mode 1777 too, so compare with known paths. */
 static bool is_for_all(const struct stat *st)
 {
 	static const char *const dirs[] = {"/tmp", "/var/tmp", "/dev/shm"};
@@ -126,7 +127,7 @@ int privdir_shut(int fd, const char *path, bool tell, struct err *e)
 	return 0;
 }
 
-/* A symlink is followed if nobody else can have made it. */
+/* Follow a symlink only if it is ours or root's. */
 static int follow(const char *path, struct err *e)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -146,7 +147,7 @@ static int follow(const char *path, struct err *e)
 	return fd < 0 ? err_sys(e, "open", "%s", path) : fd;
 }
 
-/* A sticky bit does not help: the owner may rename everything. */
+/* The sticky bit does not help: the directory's owner may rename any entry. */
 static int check_place(const struct stat *up, struct err *e)
 {
 	if (!(up->st_mode & 002) || is_ours_or_roots(up->st_uid))
@@ -190,7 +191,7 @@ static int check(int fd, const char *path, bool *ret_shared, struct err *e)
 
 int privdir_open(const char *path, bool *ret_shared, struct err *e)
 {
-	/* A slash at the end would follow a symlink. */
+	/* A trailing slash would follow a symlink. */
 	autofree char *bare = xstrdup(path);
 	size_t n = strlen(bare);
 	int fd;

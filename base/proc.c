@@ -52,8 +52,8 @@ static void close_from_to(unsigned int first, unsigned int last)
 }
 
 /*
- * Close everything from 3 on but keep[] and report (-1: none). fds has room for
- * one more than keep[].
+ * Close every fd from 3 on except keep[] and report (-1: none). fds has room
+ * for one entry more than keep[].
  */
 static void close_but(const int *keep, size_t n_keep, int report, int *fds)
 {
@@ -85,7 +85,7 @@ void proc_keep_only(const int *keep, size_t n)
 	close_but(keep, n, -1, fds);
 }
 
-/* Apart: the stack of proc_keep_only's callers may be small. */
+/* Separate, since the callers of proc_keep_only may have a small stack. */
 static void close_all_but(const int *keep, size_t n, int report)
 {
 	int fds[PROC_ALONE_MAX + 1];

@@ -284,9 +284,9 @@ static const char *name_and_rest(const struct ref *r, const char *registry,
 }
 
 /*
- * The parts that people write. What they leave out, ref_parse must add: else a
- * name of Docker Hub would be shown as one of another registry ("x.docker.io/a"
- * for docker.io/x.docker.io/a), or as an image's id.
+ * The parts that the short form shows. It omits only what ref_parse adds again:
+ * otherwise a name on Docker Hub could look like one on another registry
+ * ("x.docker.io/a" for docker.io/x.docker.io/a) or like an image id.
  */
 struct familiar {
 	const char *registry; /* "" if left out */

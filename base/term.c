@@ -8,18 +8,18 @@
 #include "own.h"
 #include "str.h"
 
-#define ESCAPE_MAX 16 /* two units of UTF-16, as JSON has them */
+#define ESCAPE_MAX 16 /* two UTF-16 units, as in JSON */
 
-/* Characters that are not shown, or not where they stand. In order. */
+/* Ranges of invisible or reordering characters, in ascending order. */
 static const struct {
 	uint32_t first;
 	uint32_t last;
 } hidden[] = {
 	{0x7f, 0x9f},       /* DEL, C1 */
-	{0x61c, 0x61c},     /* Arabic letter mark: direction */
-	{0x180e, 0x180e},   /* Mongolian vowel separator: no width */
+	{0x61c, 0x61c},     /* Arabic letter mark: bidirectional */
+	{0x180e, 0x180e},   /* Mongolian vowel separator: zero width */
 	{0x200b, 0x200b},   /* zero width space */
-	{0x200e, 0x200f},   /* marks of direction */
+	{0x200e, 0x200f},   /* bidirectional marks */
 	{0x2028, 0x202e},   /* separators; embeddings and overrides */
 	{0x2060, 0x206f},   /* word joiner, invisible signs, isolates */
 	{0xfeff, 0xfeff},   /* zero width no-break space */
@@ -46,8 +46,8 @@ static void put_json(uint32_t c, char text[ESCAPE_MAX])
 }
 
 /*
- * The character or broken byte at p: how many bytes it is of, and in text what
- * is shown instead, or "".
+ * Decode the character or invalid byte at p: returns its length in bytes; text
+ * gets its escaped form, or "" if it needs none.
  */
 static size_t next(const char *p, size_t n, enum term_how how,
 		   char text[ESCAPE_MAX])

@@ -230,7 +230,7 @@ void trace_print(FILE *out)
 		print_span(out, &ring->spans[i % RING_SPANS]);
 }
 
-/* What JSON may not hold is escaped for a terminal first, where it ends. */
+/* term_line escapes every byte that JSON cannot contain. */
 static void json_text(FILE *out, const char *s)
 {
 	char safe[TERM_LINE_SIZE(sizeof(((struct span *)0)->text))];

@@ -14,22 +14,22 @@
 #include "own.h"
 #include "path.h"
 
-/* Read at a time. A level has its own buffer while its directory is open. */
+/* Bytes per read. A level has its own buffer while its directory is open. */
 #define PIECE KIB(8)
 
-/* Sorted names of closed levels that are kept; more are read again. */
+/* Bytes of sorted names kept for closed levels; the rest is read again. */
 #define NAMES_KEPT MIB(1)
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
 
 struct piece {
 	_Alignas(struct dirent) char p[PIECE];
-	size_t depth; /* of the level whose it is */
+	size_t depth; /* of the level that uses it */
 	size_t n;
 	size_t at;
 };
 
-/* All names of a directory: a byte for the type, the name, a NUL. */
+/* All names of a directory, each as a type byte, the name and a NUL. */
 struct names {
 	char *text;
 	size_t len;
@@ -40,11 +40,11 @@ struct names {
 };
 
 struct level {
-	size_t path_len;     /* of the directory; names below begin behind it */
-	int64_t off;         /* unsorted: where the next entry is read */
+	size_t path_len;     /* of the directory, without the names below it */
+	int64_t off;         /* unsorted: the read position of the next entry */
 	struct names *names; /* sorted: NULL until it is read */
 	bool started;
-	bool broken; /* it cannot be read any further */
+	bool broken; /* reading it failed */
 };
 
 enum pending {
@@ -66,7 +66,7 @@ struct walk {
 	size_t kept;                       /* bytes of names in closed levels */
 	enum pending pending;
 	int into;  /* the directory to enter, or -1 */
-	bool lost; /* the way back up */
+	bool lost; /* the way back up failed */
 	bool denied;
 	size_t name_at; /* in path, of the entry that was given */
 };
@@ -99,7 +99,7 @@ static void cut_path(struct walk *w, size_t len)
 	w->path[len] = '\0';
 }
 
-/* Where the names in a directory with a path of this length begin. */
+/* Where a name starts in the path, below a directory path of this length. */
 static size_t below_path(const struct walk *w, size_t len)
 {
 	return len > 0 && w->path[len - 1] != '/' ? len + 1 : len;
@@ -144,7 +144,7 @@ static size_t names_size(const struct names *n)
 	return sizeof(*n) + n->cap + n->n * sizeof(*n->at);
 }
 
-/* Its directory was closed: its names may have to go as well. */
+/* The level was closed: free its names if too many are kept. */
 static void put_aside(struct walk *w, struct level *l)
 {
 	const size_t size = l->names ? names_size(l->names) : 0;
@@ -193,7 +193,7 @@ static bool is_dots(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-/* The number of bytes; 0 at the end, and of a directory that was removed. */
+/* The number of bytes; 0 at the end or in a removed directory. */
 static ssize_t read_piece(const struct walk *w, struct piece *p, struct err *e)
 {
 	const long n = syscall(SYS_getdents64, ladder_fd(&w->dirs), p->p,
@@ -216,8 +216,8 @@ static struct piece *piece_of(struct walk *w, size_t depth)
 }
 
 /*
- * A deeper level has used the buffer since. What is being removed is read
- * from the beginning: what was given before is gone.
+ * A deeper level has used the buffer since. With WALK_REMOVES read from the
+ * beginning, because the caller removed the entries that were returned before.
  */
 static int seek(struct walk *w, struct piece *p, struct err *e)
 {
@@ -302,7 +302,7 @@ static void sort_names(struct names *names)
 			names->text);
 }
 
-/* Those behind "after", the last one that was given; NULL: all. */
+/* Read the names that sort after `after`, the last one returned; NULL: all. */
 static int read_names(struct walk *w, const char *after, struct err *e)
 {
 	struct piece *const p = piece_of(w, 0);
@@ -328,7 +328,7 @@ static int read_names(struct walk *w, const char *after, struct err *e)
 			    (!after || strcmp(de->d_name, after) > 0))
 				add_name(names, de);
 		}
-		/* An offset has 32 bits; no file system gets there. */
+		/* at[] holds 32-bit offsets; no directory is that large. */
 		if (names->len > UINT32_MAX - KIB(64))
 			return err_set(e, ERR_TOOBIG, "%s: too many entries",
 				       walk_tail(w->path));
@@ -344,7 +344,7 @@ static int next_sorted(struct walk *w, unsigned char *ret_type,
 	struct names *names;
 	const char *x;
 
-	/* The name that was given last still stands in the path. */
+	/* The path still ends in the name that was returned last. */
 	if (!l->names &&
 	    read_names(w, l->started ? w->path + w->name_at : NULL, e) < 0)
 		return -1;
@@ -377,7 +377,7 @@ static int open_below(const struct walk *w, int dir, const char *name)
 			 OPEN_DIR, 0);
 }
 
-/* Its owner must be able to look into it and to remove what is there. */
+/* Open a directory for removal: its owner needs mode 0700 for that. */
 static int open_to_remove(const struct walk *w, int dir, const char *name)
 {
 	autoclose int fd = open_below(w, dir, name);
@@ -406,7 +406,7 @@ static int enter(struct walk *w, struct err *e)
 		w->denied = true;
 		return 0;
 	}
-	/* Gone, another thing by now, or a mount point. */
+	/* It vanished, was replaced, or is a mount point. */
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
 		       errno == EXDEV))
 		return 0;
@@ -447,7 +447,7 @@ static int lose(struct walk *w, struct err *e)
 	return fail(w, "openat ..", e);
 }
 
-/* The content of the lowest directory has been given. */
+/* All entries of the lowest directory were returned. */
 static int end_of_dir(struct walk *w, struct walk_at *ret, struct err *e)
 {
 	const size_t depth = w->dirs.n;
@@ -476,7 +476,7 @@ static int end_of_dir(struct walk *w, struct walk_at *ret, struct err *e)
 	return WALK_UP;
 }
 
-/* 1: it is gone, or hidden from us. */
+/* 1: it vanished, or is unreadable. */
 static int look(struct walk *w, unsigned char type, struct walk_at *ret,
 		struct err *e)
 {

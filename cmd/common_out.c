@@ -15,7 +15,7 @@ bool out_escapes(void)
 	return isatty(STDOUT_FILENO);
 }
 
-/* Most text is plain, and then nobody has to know where it goes. */
+/* Most text is plain: then nothing needs to know where it goes. */
 static void put(const char *p, size_t n, enum term_how how)
 {
 	struct buf b;

@@ -47,7 +47,7 @@ struct facts {
 	int images;
 	int cgroup;               /* 1 or 2; 0: none */
 	unsigned int forwards;    /* ROUTING_V4, ROUTING_V6 */
-	unsigned int forwards_us; /* of them, only for our networks */
+	unsigned int forwards_us; /* those only for our networks */
 	bool rootless;
 	bool apparmor;
 };
@@ -204,7 +204,7 @@ static const char *forwarding(const struct facts *f, unsigned int family)
 	return f->forwards & family ? "on" : "off";
 }
 
-/* Docker knows on and off alone. */
+/* Docker has only on and off. */
 static void add_forwarding(const struct facts *f, json_t *o)
 {
 	(void)json_object_set_new(o, "IPv4Forwarding",

@@ -1,6 +1,6 @@
 /*
- * network reload - the rules of the firewall, again: of the containers that
- * run, and those that need none (routing.h)
+ * network reload - restore the firewall rules of running containers, and those
+ * that need no container (routing.h)
  */
 #include <string.h>
 

@@ -22,7 +22,7 @@ struct count {
 	bool denied; /* something could not be read */
 };
 
-/* A container may change its files meanwhile: what was seen is counted. */
+/* The container may change its files meanwhile: sum up what was seen. */
 static uint64_t bytes_below(int fd, bool *ret_denied)
 {
 	struct err ignored = {0};

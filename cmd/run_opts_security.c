@@ -109,7 +109,9 @@ static int set_apparmor(const char *value, struct run_spec *s, struct err *e)
 	return 0;
 }
 
-/* prism sets no labels: to switch them off is granted, to ask for one is not. */
+/*
+ * prism sets no labels: accept the options that turn them off, refuse others.
+ */
 static int set_label(const char *value, struct err *e)
 {
 	if (!strcmp(value, "disable") || !strcmp(value, "nested") ||

@@ -18,7 +18,7 @@ static void add_declared(struct run_spec *spec, const char *path)
 	if (place_clean(path, &clean, &ignored) < 0 ||
 	    spec_mount_at(spec, clean))
 		return;
-	/* Images for systemd have /sys/fs/cgroup; others mean no good. */
+	/* Images for systemd declare /sys/fs/cgroup; warn about any other. */
 	if (place_is_kernels(clean)) {
 		log_warn("ignoring VOLUME %s of the image: nothing of an image "
 			 "is mounted on /proc or /sys",

@@ -33,7 +33,7 @@ static void put_heads(struct top *t)
 	buf_addc(&t->text, '\n');
 }
 
-/* A program chooses its name and words: as ps, never raw. */
+/* A program chooses its name and arguments: escape them, as ps does. */
 static int put_one(void *ctx, pid_t pid)
 {
 	struct top *const t = ctx;

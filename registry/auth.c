@@ -279,11 +279,11 @@ static char *refresh_form(const struct creds *c, const char *service,
 	return buf_take(&b);
 }
 
-/* What we are sent to for a token, and by whom. */
+/* The token server that a registry named, and that registry. */
 struct realm {
 	struct url url;
 	bool only_public;
-	char peer[64]; /* of the registry; "": a proxy's */
+	char peer[64]; /* the registry's address; "": behind a proxy */
 };
 
 static int ask_token(const struct auth_target *target, const struct realm *r,

@@ -316,8 +316,8 @@ static curl_socket_t on_socket(void *ctx, curlsocktype why,
 }
 
 /*
- * And before the request: a connection that somebody else made may serve again,
- * and was not looked at for this one.
+ * Called before each request too: curl may reuse a connection that another
+ * exchange opened and that was not checked for this one.
  */
 static int on_request(void *ctx, char *peer, char *own, int peer_port,
 		      int own_port)

@@ -12,7 +12,7 @@
 
 /* ---- what an address is ---------------------------------------------------------- */
 
-/* Clouds' own services that are not link-local; all of it, or its first bytes. */
+/* Metadata services outside link-local ranges: whole addresses or prefixes. */
 static const struct {
 	unsigned char n;
 	unsigned char b[16];
@@ -31,7 +31,7 @@ static const char *class4(const unsigned char a[4])
 {
 	if (a[0] == 169 && a[1] == 254)
 		return link_local;
-	/* 0.0.0.0 is a way to write loopback. */
+	/* Connecting to 0.0.0.0 reaches loopback. */
 	if (a[0] == 127 || a[0] == 0)
 		return loopback;
 	if ((a[0] & 0xf0) == 224)
@@ -39,7 +39,7 @@ static const char *class4(const unsigned char a[4])
 	return (a[0] & 0xf0) == 240 ? "broadcast, or nobody's" : NULL;
 }
 
-/* An IPv4 address that a translator or tunnel would take out of this one. */
+/* The IPv4 address that a translator or tunnel would extract from this one. */
 static const unsigned char *embedded(const unsigned char a[16])
 {
 	static const unsigned char zero[12];
@@ -51,7 +51,10 @@ static const unsigned char *embedded(const unsigned char a[16])
 	if (!memcmp(a, nat64, sizeof(nat64)) ||
 	    !memcmp(a, nat64_local, sizeof(nat64_local)))
 		return a + 12;
-	/* Old "compatible" ones; :: and ::1 are none. */
+	/*
+	 * Deprecated "IPv4-compatible" addresses; :: and ::1 are not among
+	 * them.
+	 */
 	return !memcmp(a, zero, sizeof(zero)) && (a[12] || a[13]) ? a + 12
 								  : NULL;
 }
@@ -144,7 +147,7 @@ static bool is_at(const char *proxy, const char *number, uint16_t port)
 
 bool reach_is_proxy(const char *number, uint16_t port)
 {
-	/* Those that libcurl looks at. */
+	/* The variables that libcurl reads. */
 	static const char *const names[] = {"http_proxy", "https_proxy",
 					    "HTTPS_PROXY", "all_proxy",
 					    "ALL_PROXY"};

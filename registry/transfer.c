@@ -1,8 +1,8 @@
 /*
  * How it works: READY -> RUNNING -> (DONE | FAILED | READY again, for a
  * redirect, a new token or a consumer's wish | WAITING -> READY, for a retry).
- * A retry starts at the first URL again: signed URLs of redirects expire, and an
- * upload that was begun may hold some of the bytes.
+ * A retry starts at the first URL again: signed URLs of redirects expire, and
+ * an upload that was begun may hold some of the bytes.
  */
 #include "transfer.h"
 
@@ -206,7 +206,7 @@ static void say_where(const struct transfer *t, struct err *e)
 		(void)err_append(e, " (redirected to %s)", t->at.host);
 }
 
-/* there: the number, where host is a name. */
+/* there: the address that the name `host` resolved to. */
 static int refuse_place(struct transfer *t, const char *host, const char *there,
 			const char *why)
 {
@@ -219,7 +219,7 @@ static int refuse_place(struct transfer *t, const char *host, const char *there,
 		       named ? ")" : "", why);
 }
 
-/* Where the user said, it is his choice. */
+/* Did a registry choose this URL? The user chose the origin. */
 static bool is_sent(const struct transfer *t, const struct url *to)
 {
 	return t->sent || !url_same_place(to, &t->origin);
@@ -372,7 +372,7 @@ static void redirected(struct transfer *t)
 		fail(t, FAILURE_ANSWER);
 		return;
 	}
-	/* Known from an answer of its own, if no proxy was between. */
+	/* The registry's address is known once it answered without a proxy. */
 	if (!*t->home && !is_sent(t, &t->at) &&
 	    (t->direct || !reach_is_proxy(t->x.peer, t->x.peer_port)))
 		memcpy(t->home, t->x.peer, sizeof(t->home));

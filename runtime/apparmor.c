@@ -14,7 +14,7 @@
 #include "runtime/mnt.h"
 
 #define MODULE   "/sys/module/apparmor"
-#define NAME_LEN 512 /* a name, or a stack of some: "a//&b" */
+#define NAME_LEN 512 /* a name, or a stack of names: "a//&b" */
 
 static const unsigned char policy[] = {
 #include "runtime/apparmor/policy.inc"
@@ -85,7 +85,7 @@ static int load_hint(struct err *e)
 			   " starts the container without a profile");
 }
 
-/* Nobody has to have it mounted at /sys/kernel/security. */
+/* Works without a securityfs at /sys/kernel/security. */
 static int open_securityfs(const char *name, struct err *e)
 {
 	autoclose int dir = mnt_fs("securityfs", NULL, 0, e);
@@ -99,7 +99,7 @@ static int open_securityfs(const char *name, struct err *e)
 	return fd < 0 ? err_sys(e, "openat", "securityfs %s", name) : fd;
 }
 
-/* EEXIST: another start was faster. */
+/* EEXIST: another start loaded it first. */
 static int load_default(struct err *e)
 {
 	autoclose int fd = -1;
@@ -116,9 +116,9 @@ static int load_default(struct err *e)
 }
 
 /*
- * A query about the label, as libapparmor's aa_query_label() asks it; only
- * whether there is one counts, not what it allows. The byte at the end is a
- * class of rules.
+ * Query the label as aa_query_label() of libapparmor does. The answer counts
+ * only as to whether the label exists, not as to what it allows. The last byte
+ * is a class of rules.
  */
 static int is_loaded(const char *name, struct err *e)
 {
@@ -185,7 +185,7 @@ static int change(const char *name, bool may_load, struct err *e)
 
 	if (ask(name, &why, e) == 0)
 		return 1;
-	/* It is in the kernel, but was not switched on at boot. */
+	/* AppArmor is built in but was not enabled at boot. */
 	if (why == EINVAL) {
 		err_clear(e);
 		return 0;

@@ -39,7 +39,7 @@ static int space_of(const char *file, struct idrange *ret, struct err *e)
 	return 0;
 }
 
-/* Whoever holds these locks says which ids a container gets. */
+/* The owner of these locks decides which ids a container gets. */
 static int open_locks(const char *run_dir, struct err *e)
 {
 	autofree char *dir = xasprintf("%s/userns", run_dir);

@@ -140,7 +140,7 @@ static int copy_node(const struct walk_at *at, struct err *e)
 {
 	if (path_mknod(at->other, at->name, PATH_NO_LINKS, at->st.st_mode,
 		       at->st.st_rdev) < 0) {
-		/* Devices, in a user namespace. */
+		/* Devices in a user namespace. */
 		if (errno == EPERM)
 			return 0;
 		return err_sys(e, "mknodat", "%s", walk_tail(at->path));
@@ -163,7 +163,7 @@ static int copy_link(struct copy *c, const struct walk_at *at, struct err *e)
 		return 0;
 	if (path_link(c->root, path, at->other, at->name, PATH_NO_LINKS) == 0)
 		return 1;
-	/* A name that is too long for link(2): then a file of its own. */
+	/* A path too long for link(2): make a separate file. */
 	if (errno == ENAMETOOLONG || errno == EMLINK)
 		return 0;
 	return err_sys(e, "linkat", "%s", walk_tail(at->path));
@@ -185,7 +185,7 @@ static int copy_entry(struct copy *c, const struct walk_at *at, struct err *e)
 	}
 }
 
-/* An image may have one: then it is no part of a volume. */
+/* An image may contain such a file too: it does not belong to the volume. */
 static bool is_marker(const struct walk_at *at)
 {
 	return at->depth == 1 && !strcmp(at->name, MARKER);
@@ -194,7 +194,7 @@ static bool is_marker(const struct walk_at *at)
 static int copy_walked(struct copy *c, const struct walk_at *at, int event,
 		       struct err *e)
 {
-	/* Another container has the volume as well, and moved what we made. */
+	/* Another container uses the volume and moved what we made. */
 	if (at->other < 0 || (event == WALK_UP && at->other_fd < 0))
 		return err_set(e, ERR_GONE,
 			       "%s: the volume was changed while it was filled",
@@ -235,7 +235,7 @@ static int copy_tree(struct copy *c, int from, struct err *e)
 
 /* ---- the volume ------------------------------------------------------------ */
 
-/* A copy of the fd, to be read from its beginning. */
+/* A second fd, to read from the beginning. */
 static DIR *open_entries(int fd)
 {
 	const int copy =

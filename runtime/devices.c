@@ -144,8 +144,8 @@ void devices_fds(const struct devices *d, struct fd_list *ret)
 }
 
 /*
- * A target below /dev is one in the tmpfs that prism mounted there, and has no
- * links; another is one in the root.
+ * A target below /dev is made in the tmpfs that prism mounted there, which has
+ * no links; any other target is made in the root.
  */
 struct spot {
 	int root;

@@ -283,7 +283,7 @@ struct front {
 	struct caught signals;
 	struct stdfds stdio;
 	struct hub *hub; /* NULL: nothing to copy */
-	bool hurry;      /* asked to end while output is brought out */
+	bool hurry;      /* a signal came while output is drained */
 };
 
 static void take_signals(struct front *f)
@@ -302,7 +302,7 @@ static void take_signals(struct front *f)
 	}
 }
 
-/* One turn of the loop; 1 when the program has ended. */
+/* One turn of the loop; 1 if the program has ended. */
 static int front_turn(struct front *f, int timeout_ms, struct err *e)
 {
 	struct pollfd p[2 + HUB_FDS_MAX] = {
@@ -321,7 +321,7 @@ static int front_turn(struct front *f, int timeout_ms, struct err *e)
 	return p[0].revents != 0;
 }
 
-/* All that the program wrote is written before its end is told. */
+/* Deliver all output before the end is reported. */
 static int front_drain(struct front *f, struct err *e)
 {
 	if (!f->hub)

@@ -283,7 +283,7 @@ static int join(const struct join_args *a, struct err *e)
 	return tie(r, e);
 }
 
-/* Nothing of the host stays open while paths of the container are used. */
+/* Keep nothing of the host open while paths of the container are used. */
 static int close_host(const struct join_args *a, struct err *e)
 {
 	int only[] = {a->sync};
@@ -302,8 +302,8 @@ static int own_stdio(const struct exec_request *r, int i)
 }
 
 /*
- * Before the join: none of the caller's files is 0, 1 or 2 when the first path
- * of the container is used, but for pipes and sockets that are the program's.
+ * Before the join: fds 0, 1 and 2 must be none of the caller's files, except
+ * pipes and sockets of the program, when the first container path is used.
  */
 static int leave_stdio(const struct exec_request *r, struct err *e)
 {
@@ -332,9 +332,9 @@ static int leave_stdio(const struct exec_request *r, struct err *e)
 }
 
 /*
- * The container's null device, since the mode and owner of the host's can be
- * changed through an fd. Where it is gone or another file, stdin is an empty
- * pipe.
+ * Use the container's null device: with an fd of the host's, a program could
+ * change the host node's mode and owner. If it is missing or another file,
+ * stdin is an empty pipe.
  */
 static int open_null(int i, struct err *e)
 {

@@ -22,13 +22,13 @@ struct source {
 	int fd; /* -1: at its end, or there is none */
 	size_t len;
 	size_t own_at;
-	size_t left; /* what may still be read */
+	size_t left; /* bytes that may still be read */
 	char buf[SOURCE_MAX];
 };
 
 struct input {
-	int fd;     /* the write end, or the master (then it is not ours) */
-	int theirs; /* the read end, to see what is left in it; -1: none */
+	int fd;     /* the write end, or the master (not ours to close) */
+	int theirs; /* the read end, to see what remains in it; -1: none */
 	size_t at, len;
 	bool eof_wanted;
 	bool line_start;
@@ -61,7 +61,7 @@ struct hub {
 	int listen_fd;
 	int own_in;
 	bool own_in_is_file;
-	int own_in_why; /* errno of the read that failed */
+	int own_in_why; /* errno of the failed read */
 	struct ownfd own[LOG_STREAMS];
 	bool tty;
 	bool ended;
@@ -78,7 +78,7 @@ static const unsigned int wants[LOG_STREAMS] = {ATTACH_WANT_OUT,
 
 /* ---- making ------------------------------------------------------------------ */
 
-/* Neither a stream nor a terminal; a directory is one that cannot be read. */
+/* Neither a stream nor a terminal. Reading a directory fails later. */
 static bool is_file(int fd)
 {
 	struct stat st;
@@ -178,7 +178,10 @@ int hub_connect(struct hub *h, const struct hub_ends *ends, struct err *e)
 	h->sources[LOG_STREAM_ERR].fd = h->tty ? -1 : ends->err;
 	h->in.fd = h->tty ? ends->master : ends->in;
 	h->in.theirs = ends->in_theirs;
-	/* While it is held here a program that closes its stdin is not seen. */
+	/*
+	 * While we hold the read end we do not notice that the program closed
+	 * it.
+	 */
 	if (!h->own_in_is_file)
 		own_close(&h->in.theirs);
 	h->in.len = 0;
@@ -272,7 +275,7 @@ static void read_own_in(struct hub *h)
 	input_write(h);
 }
 
-/* What the program did not read is there for whoever reads the file next. */
+/* The next reader of the file gets what the program did not read. */
 static void give_back(struct hub *h)
 {
 	int n = 0;
@@ -329,7 +332,10 @@ static void client_message(struct hub *h, struct client *c,
 		client_greet(h, c, p, n);
 		return;
 	case ATTACH_IN:
-		/* What the pipe holds is no longer the file's alone. */
+		/*
+		 * A client wrote to the pipe, so its content is not only the
+		 * file's.
+		 */
 		own_close(&h->in.theirs);
 		if ((c->wish & ATTACH_WANT_IN) && !h->ended)
 			input_put(h, n);
@@ -435,7 +441,7 @@ static void source_close(struct hub *h, int s)
 		log_writer_end(h->conf.log, (enum log_stream)s);
 }
 
-/* Neither a log nor a client will ever read what the caller's fd does not. */
+/* Is the caller's fd the only reader, now and later? */
 static bool is_own_alone(const struct hub *h)
 {
 	return !h->tty && !h->conf.log && h->listen_fd < 0 && h->n_clients == 0;
@@ -454,12 +460,12 @@ static void own_write(struct hub *h, int s, bool polled)
 		src->own_at += (size_t)n;
 		moved(h);
 	}
-	/* SIGPIPE for the program, as from a pipe of the caller's. */
+	/* The program gets SIGPIPE, as from a pipe of the caller's. */
 	if (n < 0 && is_own_alone(h) && h->own[s].why != EIO)
 		source_close(h, s);
 }
 
-/* A piece that nobody else wants goes to the caller's file without a copy. */
+/* Splice output that has no other reader into the caller's file. */
 static bool went_straight(struct hub *h, int s)
 {
 	struct source *const src = &h->sources[s];
@@ -632,7 +638,7 @@ void hub_handle(struct hub *h, const struct pollfd *fds, int n,
 
 /* ---- the end ------------------------------------------------------------------- */
 
-/* The program's last byte is in the pipe; others may go on writing to it. */
+/* The pipe holds the program's last byte; other processes may write more. */
 static void limit_source(struct source *src)
 {
 	int n = 0;

@@ -158,8 +158,8 @@ static int stdio_tty(const struct init_args *a, const struct inside *in,
 }
 
 /*
- * Before the first path of the image is used: none of the caller's files is 0,
- * 1 or 2 any more, but for pipes and sockets that are the program's.
+ * Before the first path of the image is used: fds 0, 1 and 2 must be none of
+ * the caller's files, except pipes and sockets of the program.
  */
 static int leave_stdio(const struct init_args *a, struct err *e)
 {

@@ -22,17 +22,17 @@ extern int mount(const char *source, const char *target, const char *type,
 #define SAFE_ATTR (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /*
- * How it works. The cwd is the root of the container's procfs, so that the
- * targets in it are plain names, and every fd of ours has the name self/fd/N:
- * no path leads through the root of the container.
+ * How it works: the cwd is the root of the container's procfs, so targets in it
+ * are plain names, and every fd of ours has the name self/fd/N. No path leads
+ * through the root of the container.
  *
- * One empty tmpfs is mounted on the first directory that is masked; the others
- * show it as well: a machine with many processors masks one for each of them.
+ * One empty tmpfs covers all masked directories, because a machine with many
+ * processors has a directory to mask for each of them.
  */
 struct cover {
 	const struct masks_at *at;
 	int empty;
-	bool mounted; /* empty has its place */
+	bool mounted; /* empty is attached */
 };
 
 /* "/proc/acpi" -> proc and "acpi" */
@@ -45,7 +45,7 @@ static int base_of(const struct cover *c, const char *path, const char **ret)
 	return proc ? c->at->proc : c->at->sys;
 }
 
-/* This kernel has no such file. */
+/* This kernel does not have the file. */
 static bool is_absent(const struct cover *c, const char *path)
 {
 	const char *name;
@@ -186,7 +186,7 @@ static int readonly_paths(const struct run_spec *s, const struct cover *c,
 	return 0;
 }
 
-/* O_PATH of what is to be masked, wherever it lies; -1 and errno. */
+/* An O_PATH fd of the file to mask, on any mount; -1 and errno. */
 static int open_more(const struct cover *c, const char *path)
 {
 	const char *name;
@@ -227,7 +227,7 @@ static int mask_more(const struct run_spec *s, struct cover *c, struct err *e)
 		autofree char *path = NULL;
 		autoclose int fd = -1;
 
-		/* Words that are no path ("ALL") name nothing. */
+		/* Words that are not paths ("ALL") name no file. */
 		if (s->mask.v[i][0] != '/')
 			continue;
 		if (place_clean(s->mask.v[i], &path, e) < 0)

@@ -252,7 +252,7 @@ int mnt_fs(const char *type, const char *data, uint64_t attr, struct err *e)
 
 	if (fs < 0)
 		return err_sys(e, "fsopen", "%s", type);
-	/* As mount(8) names it; without one it is "none" in /proc/mounts. */
+	/* The source, as mount(8) sets it; else /proc/mounts shows "none". */
 	if (set_string(fs, "source", type, e) < 0 ||
 	    set_options(fs, data, e) < 0)
 		return -1;

@@ -42,7 +42,7 @@
 
 /* ---- stdio ------------------------------------------------------------------ */
 
-/* The log, clients or a -a that leaves one out want stdout and stderr apart. */
+/* Separate stdout and stderr for a log, clients, or a -a that omits one. */
 static bool needs_pipes(const struct monitor *m)
 {
 	const struct run_spec *const s = m->spec;
@@ -543,7 +543,7 @@ int container_run(const struct container_job *j, int *ret_code, struct err *e)
 		rc = see_through(&m, e);
 	if (rc == 0 && m.hub)
 		rc = hub_lost(m.hub, &lost);
-	/* The end of the program is recorded as it was. */
+	/* Record the program's own end, even if output was lost. */
 	finish(&m, e);
 	if (err_is(&lost))
 		*e = lost;

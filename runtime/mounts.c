@@ -127,7 +127,7 @@ void mounts_take_lent(const struct run_spec *s, int *trees, const int *lent,
 static int fill_volume(const struct mount_spec *m, int tree, bool first,
 		       struct err *e)
 {
-	/* What lies on another mount is not the image's. */
+	/* Do not copy from another mount: its files are not the image's. */
 	autoclose int from =
 		path_open_type(AT_FDCWD, m->target, PATH_IN_ROOT | PATH_NO_XDEV,
 			       S_IFDIR, O_RDONLY);
@@ -169,7 +169,7 @@ static int attach_tmpfs(const struct run_spec *s, const struct mount_spec *m,
 	return place_attach(root, *tree, m->target, PATH_IN_ROOT, true, e);
 }
 
-/* What covers it now, in place of *tree. */
+/* Replace *tree by the mount that now covers it. */
 static int take_cover(const struct mount_spec *m, int root, int *tree,
 		      struct err *e)
 {
@@ -222,8 +222,8 @@ static int cover_from_here(const struct run_spec *s, int tree, struct err *e)
 }
 
 /*
- * Writes go into memory: an overlay over the mount, whose upper directory is a
- * tmpfs that nothing else leads to.
+ * Keep writes in memory: an overlay over the mount, whose upper directory is in
+ * a tmpfs that nothing else can reach.
  */
 static int cover(const struct run_spec *s, const struct mount_spec *m, int dev,
 		 int *tree, struct err *e)
@@ -354,8 +354,8 @@ int mounts_give_root(const struct run_spec *s, const struct mount_spec *m,
 }
 
 /*
- * By the fd of the mount: the way to it leads through directories that other
- * containers may be writing.
+ * Use the fd of the mount, because other containers may be changing the
+ * directories on its path.
  */
 int mounts_chown(const struct run_spec *s, const int *trees, uint32_t uid,
 		 uint32_t gid, struct err *e)

@@ -98,8 +98,8 @@ static int enter(int pidfd, int flags, const char *what, struct err *e)
 }
 
 /*
- * In the other's mount namespace. Its program may have links at these names,
- * magic ones of procfs too: none is followed.
+ * In the other container's mount namespace. Its program may have put links at
+ * these names, even magic links of procfs; none is followed.
  */
 static int clone_mount(const char *path)
 {

@@ -61,7 +61,9 @@ size_t ownfd_splice(struct ownfd *o, int from, size_t n)
 	if (o->fd < 0 || !o->is_file || o->no_splice)
 		return 0;
 	rc = splice(from, NULL, o->fd, NULL, n, SPLICE_F_NONBLOCK);
-	/* With O_APPEND; and some file systems cannot. */
+	/*
+	 * Files opened with O_APPEND and some file systems do not support it.
+	 */
 	o->no_splice = rc < 0 && errno == EINVAL;
 	return rc > 0 ? (size_t)rc : 0;
 }

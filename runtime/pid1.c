@@ -401,12 +401,12 @@ static bool filters_before_fork(const struct pid1_conf *c)
 }
 
 /*
- * The joiner of an exec is out of the container's sight, its child is not: from
- * its birth on that must not have more than the program has, or a container
- * with CAP_SYS_PTRACE would take it. So the joiner becomes what the program is
- * to be; it alone keeps CAP_KILL. prism's own filter lets pass what a joiner
- * does. One of the user's may not, and is loaded by the child: without
- * no_new_privs that takes CAP_SYS_ADMIN until then.
+ * The joiner of an exec is invisible to the container, but its child is not:
+ * from its birth the child must have no more privileges than the program, or a
+ * container with CAP_SYS_PTRACE would take them over. So the joiner takes on
+ * the program's ids and capabilities and adds only CAP_KILL. prism's own filter
+ * permits what a joiner does. A user's filter may not, so the child loads that
+ * one; without no_new_privs this takes CAP_SYS_ADMIN until then.
  */
 static void join_as_program(const struct given *g)
 {
@@ -442,7 +442,7 @@ static void take_session(const struct pid1_conf *c)
 		die_sys("ioctl", "TIOCSCTTY on the terminal");
 }
 
-/* The filter may refuse what waiting takes, so it comes after. */
+/* Last, since the filter may refuse what waiting needs. */
 static void filter_when_locked(const struct given *g)
 {
 	if (!(g->conf.flags & PID1_EXEC_ONLY) && pid1_lock_wait() < 0)
@@ -577,7 +577,7 @@ static void read_conf(struct given *g)
 		die_sys("pread", "the conf of PID 1");
 }
 
-/* A copy: clone3(2) is what prism's filter refuses. */
+/* clone(2), because prism's filter refuses clone3(2). */
 static pid_t fork_program(const struct birth *b)
 {
 	const long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
@@ -600,7 +600,10 @@ int main(int argc, char **argv, char **env)
 	if (pid1_hide(g.conf.flags & PID1_JOINED) < 0)
 		die_sys("prctl", "PR_SET_DUMPABLE");
 	(void)prctl(PR_SET_NAME, "prism-init", 0, 0, 0);
-	/* The kernel clears it where an execve changes the AppArmor profile. */
+	/*
+	 * The kernel clears PDEATHSIG if an execve changes the AppArmor
+	 * profile.
+	 */
 	if (g.conf.flags & PID1_TIE_AGAIN)
 		tie();
 	/* The bounding set needs CAP_SETPCAP, so it goes first. */

@@ -29,7 +29,7 @@
 #error "which AUDIT_ARCH is this?"
 #endif
 
-/* The half of a first argument that the kernel takes a pid from. */
+/* The half of the first argument that contains the pid. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define PID_ARG offsetof(struct seccomp_data, args[0])
 #else
@@ -42,7 +42,7 @@
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), (yes), (no))
 #define ALWAYS(yes) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0, (yes), 0)
 
-/* The numbers of x32 have a bit more, so that they are refused here. */
+/* System call numbers of x32 have an extra bit, so they are refused too. */
 static int load_filter(pid_t program, bool all_children)
 {
 	struct sock_filter code[] = {
@@ -71,7 +71,7 @@ static int load_filter(pid_t program, bool all_children)
 		code[11] = any_pid;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0)
 		return 0;
-	/* A kernel without seccomp: then no program has a filter either. */
+	/* A kernel without seccomp: the program has no filter either. */
 	return errno == ENOSYS || errno == EINVAL ? 0 : -1;
 }
 
@@ -89,8 +89,8 @@ static int lock_call(int op)
 int pid1_hide(bool joiner)
 {
 	/*
-	 * The joiner is nobody's to look at. PID 1 has more than any process
-	 * that sees it until it is locked.
+	 * No process needs to inspect the joiner. PID 1 has more privileges
+	 * than any process that sees it until it is locked.
 	 */
 	return joiner || (caps_apply_permitted() & CAP_BIT(CAP_SYS_PTRACE))
 		       ? prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -107,7 +107,9 @@ int pid1_lock_wait(void)
 	return lock_call(F_SETLKW);
 }
 
-/* The lowest of these that the program cannot get, where we are to be seen. */
+/*
+ * If we stay dumpable: the lowest of our capabilities that the program lacks.
+ */
 static uint64_t unused_one(uint64_t ours, uint64_t program_may)
 {
 	const uint64_t more = ours & ~program_may;

@@ -15,10 +15,10 @@
 #include "base/path.h"
 #include "base/str.h"
 
-/* Of all procfs, since ever. */
+/* The inode number of the root of every procfs. */
 #define PROC_ROOT_INO 1
 
-/* As many links on a path as the kernel itself follows. */
+/* The kernel's own limit of links in a path (path_resolution(7)). */
 #define LINKS_MAX 40
 
 /* ---- words ------------------------------------------------------------------ */
@@ -65,7 +65,7 @@ bool place_is_kernels(const char *path)
 	return is_below(path, "/proc") || is_below(path, "/sys");
 }
 
-/* What runc lets pass, for lxcfs. */
+/* The files that runc allows, for lxcfs. */
 static bool is_lxcfs(const char *path)
 {
 	static const char *const files[] = {
@@ -118,7 +118,7 @@ int place_check(const struct mount_spec *m, struct err *e)
 		return -1;
 	if (!place_is_kernels(clean))
 		return 0;
-	/* One that has words to clean is nobody's honest wish. */
+	/* An exception must be written as a clean path. */
 	if (m->type == MOUNT_BIND && !m->throw_away &&
 	    !strcmp(clean, m->target) &&
 	    (is_lxcfs(clean) ||
@@ -171,9 +171,8 @@ int place_proc(struct err *e)
 }
 
 /*
- * A mask on a file of procfs is a mount of another file system, so the path
- * counts as well. It is asked of our own procfs; what does not answer is taken
- * for the kernel's.
+ * A mask on a file of procfs is a mount of another file system, so check the
+ * path too. Our own procfs tells it; if that fails, assume a kernel file.
  */
 static bool is_on_kernels(int root, int fd)
 {
@@ -185,7 +184,7 @@ static bool is_on_kernels(int root, int fd)
 
 	if (is_kernel_magic(magic_of(fd)))
 		return true;
-	/* A part of the root that prism made, or one without a procfs. */
+	/* Below a directory that prism made, or without a procfs. */
 	if (root != AT_FDCWD)
 		return false;
 	proc = place_proc(&ignored);
@@ -208,7 +207,7 @@ static int refuse_found(const char *target, struct err *e)
 
 /* ---- /proc, /sys, /dev ---------------------------------------------------------- */
 
-/* Why the directory cannot be opened; errno says it. */
+/* Word the reason, in errno, why the directory cannot be opened. */
 static int no_directory(const char *name, const char *where, struct err *e)
 {
 	const int why = errno;
@@ -247,8 +246,8 @@ static int open_own(const char *name, const char *where, struct err *e)
 }
 
 /*
- * The owner of a --rootfs directory may exchange things in it at any time: what
- * the program sees at this name must be what was mounted.
+ * The owner of a --rootfs directory may replace entries at any time: check that
+ * the program sees at this name what was mounted.
  */
 static int check_own(int tree, const char *name, long magic, struct err *e)
 {
@@ -306,8 +305,8 @@ int place_parent(int root, const char *target, unsigned int way,
 }
 
 /*
- * An empty file. Where a link stands whose end is missing, the file is made at
- * its end. *at: malloced, may be replaced by another.
+ * Make an empty file; for a dangling link, at its target. *at: malloced, may be
+ * replaced by another path.
  */
 static int make_file(int root, char **at, unsigned int way, struct err *e)
 {
@@ -360,7 +359,7 @@ static int open_target(int root, const char *target, unsigned int way,
 	return fd < 0 ? err_sys(e, "openat2", "%s", target) : fd;
 }
 
-/* The exceptions: nothing is made, and only what is meant is covered. */
+/* The exceptions: create nothing, and cover only the file that was meant. */
 static int open_kernels(int root, int tree, const char *target, struct err *e)
 {
 	autoclose int fd = path_open(root, target + 1, PATH_BENEATH, O_PATH, 0);
@@ -382,7 +381,7 @@ int place_attach(int root, int tree, const char *target, unsigned int way,
 		 bool is_dir, struct err *e)
 {
 	const bool kernels = place_is_kernels(target);
-	/* The usual case: it is there, in the root's own file system. */
+	/* The usual case: it exists in the root's own file system. */
 	autoclose int to = kernels ? open_kernels(root, tree, target, e)
 				   : path_open(root, target, way | PATH_NO_XDEV,
 					       O_PATH, 0);

@@ -255,9 +255,9 @@ static void add_fds(struct fd_list *l, const int *fds, size_t n)
 }
 
 /*
- * The table: 0 to 2, which are nothing of the caller's by now but pipes, the
- * socket to the monitor, the namespace that is made meanwhile, and what is to be
- * mounted.
+ * The table: fds 0 to 2, which by now are none of the caller's files except
+ * pipes; the socket to the monitor; the network namespace still being made; and
+ * everything to be mounted.
  */
 static int keep_only(const struct run_spec *s, const struct host_trees *t,
 		     const struct host *h, struct err *e)
@@ -303,7 +303,7 @@ static int mount_proc(const struct run_spec *s, const struct host *h,
 	return -1;
 }
 
-/* A fresh view of the container's own cgroup; v1 hosts have none. */
+/* A new cgroup mount of the container's own; v1 hosts have none. */
 static int mount_cgroup(int sys, unsigned long flags, struct err *e)
 {
 	if (fchdir(sys) < 0)
@@ -313,9 +313,9 @@ static int mount_cgroup(int sys, unsigned long flags, struct err *e)
 }
 
 /*
- * An outer container masks parts of its own sysfs, so that the kernel refuses a
- * fresh one: that one then, whose network is not ours. ".." of the new root is
- * what is mounted over it, the old root.
+ * If an outer container masks parts of its own sysfs, the kernel refuses a new
+ * one. Then mount the outer one, which shows another network namespace. ".." of
+ * the new root is the mount below it, the old root.
  */
 static int outer_sys(const struct run_spec *s, struct err *e)
 {
@@ -454,7 +454,7 @@ static int open_null(int dev, struct err *e)
 	return take_fd(&fd);
 }
 
-/* Names below /dev are looked up in the tmpfs itself, by the cwd or its fd. */
+/* Look up names below /dev in the tmpfs itself, by the cwd or its fd. */
 static int mount_dev(const struct run_spec *s, const struct host *h,
 		     struct inside *in, struct err *e)
 {
@@ -505,7 +505,7 @@ int rootfs_console(int slave_fd, struct err *e)
 			    e);
 }
 
-/* A /sys of the host's, over the container's, is masked like that one. */
+/* Mask a /sys of the host, mounted over the container's, like that one. */
 static int attach_mounts(const struct run_spec *s, const struct inside *in,
 			 struct err *e)
 {
@@ -531,9 +531,9 @@ static int build_inside(const struct run_spec *s, const struct host_trees *t,
 	struct masks_at at;
 
 	/*
-	 * A user namespace may mount proc and sysfs only while others are in
-	 * sight, unmasked: the host's. A sysfs shows one network namespace, so
-	 * where that is made beside us it comes as late as it can.
+	 * A user namespace may mount proc and sysfs only while unmasked ones,
+	 * the host's, are visible. A sysfs shows one network namespace; if that
+	 * is made by a thread, mount the sysfs as late as possible.
 	 */
 	if (mount_proc(s, h, in, e) < 0 ||
 	    (!late && mount_sys(s, h, &at.sys, e) < 0) ||

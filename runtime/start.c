@@ -219,7 +219,7 @@ static int take_tty(struct monitor *m, struct err *e)
 	return tty_raw_enter(STDIN_FILENO, &m->raw, e);
 }
 
-/* GO, and then end of file when the program was executed. */
+/* Send GO, then wait for end of file: the program was executed. */
 static int let_go(struct monitor *m, struct err *e)
 {
 	STEP(e, "start", "start the program");

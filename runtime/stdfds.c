@@ -14,7 +14,7 @@
 
 #define IS_OWN(fd) ((fd) > 2)
 
-/* Half as fast again as the usual 64 KiB when the machine is busy. */
+/* Half as fast again as the default 64 KiB on a busy machine. */
 #define PIPE_SIZE (256 * 1024)
 
 static bool is_null_device(const struct stat *st)
@@ -48,8 +48,8 @@ static int judge(int fd)
 }
 
 /*
- * One file, opened once or twice: with different offsets or modes each writer
- * would have a place of its own in it.
+ * Is it one file, opened once or twice? With different offsets or modes each
+ * writer would have a position of its own.
  */
 static bool is_one_file(int a, int b)
 {
@@ -89,7 +89,10 @@ int stdfds_make(const int own[3], struct stdfds *ret, struct err *e)
 			stdfds_close(&s);
 			return -1;
 		}
-		/* A log cannot keep up anyway, and an ordinary user has few. */
+		/*
+		 * A log is slower anyway, and an ordinary user's pipe memory is
+		 * limited.
+		 */
 		if (i < 2 && own[i] >= 0)
 			(void)fcntl(s.ours[i], F_SETPIPE_SZ, PIPE_SIZE);
 	}
@@ -146,7 +149,7 @@ int stdfds_open_null(struct err *e)
 		return err_set(e, ERR_INVALID,
 			       "/dev/null of the container is not the null "
 			       "device");
-	/* It was opened with O_NONBLOCK. */
+	/* Clear the O_NONBLOCK of the open. */
 	if (fcntl(fd, F_SETFL, 0) < 0)
 		return err_sys(e, "fcntl", "F_SETFL of /dev/null");
 	return take_fd(&fd);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
@@ -13,16 +14,13 @@
 /* A pipe that polls writable takes this much without blocking. */
 #define WRITE_MAX 4096
 
-/* Of <linux/devpts_fs.h>, which has no number. */
-#define DEVPTS_MAGIC 0x1cd1
-
 int tty_open_pts(int own, struct err *e)
 {
 	autoclose int fd = path_open(AT_FDCWD, "dev/pts", PATH_NO_LINKS,
 				     O_PATH | O_DIRECTORY, 0);
 	struct statfs fs;
 
-	if (fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == DEVPTS_MAGIC)
+	if (fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == DEVPTS_SUPER_MAGIC)
 		return take_fd(&fd);
 	own = fcntl(own, F_DUPFD_CLOEXEC, 3);
 	return own < 0 ? err_set(e, ERR_NOTFOUND,

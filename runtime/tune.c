@@ -19,8 +19,8 @@
 /* ---- sysctls ------------------------------------------------------------------ */
 
 /*
- * proc: the root of a procfs. Closed at once: what is open for writing cannot
- * be made read-only.
+ * proc: the root of a procfs. Close the file at once: a mount with a file open
+ * for writing cannot be made read-only.
  */
 static int write_file(int proc, const char *name, const char *text,
 		      struct err *e)

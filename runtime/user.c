@@ -323,8 +323,8 @@ int user_resolve_text(const struct user_files *f, const struct user_wish *w,
 /* ---- files ------------------------------------------------------------- */
 
 /*
- * A FIFO, a device or a file of procfs (the caller's environment stands in one)
- * in place of the file is not opened: there is no such file then.
+ * Do not open a FIFO, a device or a file of procfs (which may contain the
+ * caller's environment): treat it as a missing file.
  */
 static int read_file(int root_fd, const char *path, struct buf *b,
 		     struct err *e)

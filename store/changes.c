@@ -20,12 +20,12 @@ struct find {
 	void *ctx;
 	int image; /* its root */
 	bool userxattr;
-	size_t told; /* the directories down to this depth were given */
+	size_t told; /* the parents down to this depth are reported */
 };
 
 /* ---- telling ------------------------------------------------------------------- */
 
-/* The directories above a change are changes: those not yet given come first. */
+/* Report the parents of a change as changed, unless they were reported. */
 static int tell_above(struct find *f, const char *path, size_t depth,
 		      struct err *e)
 {
@@ -162,7 +162,7 @@ static int directory(struct find *f, struct walk *w, const struct walk_at *at,
 	return 0;
 }
 
-/* 'A', 'C', or '\0': as it was. */
+/* 'A', 'C', or '\0' for no change. */
 static int kind_of(const struct find *f, const struct walk_at *at,
 		   bool *ret_was, struct err *e)
 {
@@ -175,7 +175,7 @@ static int kind_of(const struct find *f, const struct walk_at *at,
 		return 'A';
 	if (!same(&at->st, &before))
 		return 'C';
-	/* setcap(8) and setfacl(1) change nothing else. */
+	/* setcap(8) and setfacl(1) change only xattrs. */
 	rc = change_of_xattrs(at->dir, at->other, at->name, f->userxattr, e);
 	return rc < 0 ? -1 : rc ? 'C' : '\0';
 }

@@ -197,8 +197,8 @@ static int make_empty_root(struct err *e)
 }
 
 /*
- * The directory dirfd (AT_FDCWD: our cwd) as a mount that hangs nowhere; how:
- * AT_RECURSIVE with what is mounted below it.
+ * The directory dirfd (AT_FDCWD: our cwd) as a detached mount; how:
+ * AT_RECURSIVE to include the mounts below it.
  */
 static int clone_dir(int dirfd, unsigned int how, uint64_t attrs, struct err *e)
 {
@@ -229,10 +229,10 @@ static int move_mount_to(int mnt, int dirfd, const char *name, struct err *e)
 }
 
 /*
- * The tmpfs is mounted over "/" (it must be attached before something can be
- * mounted in it), and becomes the root by chroot. What lies below it is out of
- * reach: no path leads there, and the capability to mount or to chroot is gone
- * before the first byte.
+ * The tmpfs is mounted over "/" (a mount must be attached before another can be
+ * mounted in it) and becomes the root by chroot. The old root below is out of
+ * reach: no path leads there, and the capabilities to mount and chroot are
+ * dropped before the first untrusted byte.
  */
 static int enter_root(int root, struct err *e)
 {
@@ -283,7 +283,7 @@ static int chroot_only(int dir_fd, struct err *e)
 	return err_sys(e, "chroot", "layer directory");
 }
 
-/* A mount namespace of our own; nothing of what follows is seen outside. */
+/* Our own mount namespace; later mounts stay invisible outside. */
 static int leave_mounts(void)
 {
 	const struct mount_attr private = {.propagation = MS_PRIVATE};
@@ -307,7 +307,7 @@ int confine_root(int dir_fd, struct err *e)
 	return 0;
 }
 
-/* Before the mount namespace is left: mounts of another cannot be cloned. */
+/* Clone before leaving the mount namespace: later it is not permitted. */
 static int cut_loose(int fd, uint64_t attrs, struct err *e)
 {
 	autoclose int tree = clone_dir(fd, AT_RECURSIVE, attrs, e);

@@ -19,7 +19,7 @@
 
 /* ---- tmp ----------------------------------------------------------------- */
 
-/* What cannot be removed must not stop every command that sweeps. */
+/* An entry that cannot be removed must not fail every command that sweeps. */
 static bool drop(int tmp, const char *name)
 {
 	struct err e = {0};

@@ -367,7 +367,7 @@ int skeleton_fill(const struct skeleton_layer *layers, size_t n, bool userxattr,
 	return rc;
 }
 
-/* What skeleton_fill calls. */
+/* The system calls of skeleton_fill. */
 static const int FILL_CALLS[] = {
 	PATH_CALLS_WRITE,    SYS_getdents64, SYS_statx,     SYS_fchown,
 	SYS_fchmod,          SYS_fgetxattr,  SYS_fsetxattr, SYS_flistxattr,
@@ -382,7 +382,7 @@ static int confine(const struct job *j, struct err *e)
 			CONFINE_CAP(CAP_FOWNER) | CONFINE_CAP(CAP_FSETID) |
 			CONFINE_CAP(CAP_MKNOD) | CONFINE_CAP(CAP_SETFCAP);
 
-	/* For xattrs of trusted.*, overlayfs's marks among them. */
+	/* Needed for trusted.* xattrs, among them overlayfs's marks. */
 	if (!j->userxattr)
 		caps |= CONFINE_CAP(CAP_SYS_ADMIN);
 	for (size_t i = 0; i < j->n; i++)

@@ -16,7 +16,7 @@
 #include "base/path.h"
 #include "untar_xattr.h"
 
-/* The skeleton is ours alone: whoever put a link there was us, for the image. */
+/* Only we write the skeleton; any link in it comes from the image. */
 #define OUR_WAY (PATH_NO_LINKS | PATH_NO_XDEV)
 
 /* A directory that was made, and the times it is to have. */
@@ -93,7 +93,7 @@ static int two_things(const char *path, struct err *e)
 		       path);
 }
 
-/* ELOOP, ENOTDIR: a directory on the way was made as something else. */
+/* ELOOP, ENOTDIR: a parent was made as something else. */
 static int not_made(const char *call, const char *path, struct err *e)
 {
 	if (errno == ELOOP || errno == ENOTDIR)
@@ -114,7 +114,7 @@ int maker_type(const struct maker *m, const char *path, mode_t *ret,
 	return 0;
 }
 
-/* What was made at path before goes; a directory stays. */
+/* Remove what was made at path before; keep a directory. */
 static int make_room(struct maker *m, const char *path, bool *ret_gone,
 		     struct err *e)
 {
@@ -208,7 +208,7 @@ static int copy_dir_attrs(struct maker *m, int from, const char *path,
 	return copy_attrs(m, from, to, path, opaque, e);
 }
 
-/* Of a link or a device, which cannot be opened. */
+/* For links and devices, which cannot be opened. */
 static int copy_xattrs_by_name(const struct maker *m, const char *path,
 			       int dirfd, const char *name, struct err *e)
 {
@@ -270,7 +270,10 @@ static int make_one(struct maker *m, const char *path, struct err *e)
 	if (*path && path_mkdir(m->fd, path, OUR_WAY, 0700) < 0) {
 		if (errno != EEXIST)
 			return not_made("mkdirat", path, e);
-		/* It may be anything, a link that leads out as well. */
+		/*
+		 * The existing entry may be anything, even a link that leads
+		 * out.
+		 */
 		if (maker_type(m, path, &type, e) < 0)
 			return -1;
 		return type == S_IFDIR ? 0 : two_things(path, e);
@@ -359,7 +362,7 @@ static int entry_dir(struct maker *m, const char *path, int from, struct err *e)
 	return copy_attrs(m, from, to, path, true, e);
 }
 
-/* The data alone: the holes of a sparse file may be larger than the disk. */
+/* Copy data only: a sparse file with its holes filled may exceed the disk. */
 static int copy_data(int from, int to, off_t at, off_t end, const char *what,
 		     struct err *e)
 {
@@ -436,7 +439,7 @@ static int entry_link(struct maker *m, const char *path, int dirfd,
 	return 0;
 }
 
-/* A link, a device or a fifo: they have names only. */
+/* For a link, device or fifo, which have no content. */
 static int entry_other(struct maker *m, const char *path, int dirfd,
 		       const char *name, struct err *e)
 {

@@ -12,7 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 
-/* Directories of the layer whose content still has to be moved. */
+/* The layer's directories still to be moved. */
 struct todo {
 	struct pair {
 		char *src; /* in the layer */
@@ -59,8 +59,8 @@ static int is_dir_above(const struct skeleton_move *mv, const char *path,
 }
 
 /*
- * Where the content of the directory that has no entry at src belongs, if the
- * layers below have a directory at dst or a symlink to one; else NULL.
+ * The place for the entries of src, a directory without an entry of its own, if
+ * the layers below have a directory or a symlink to one at dst; else NULL.
  */
 static int find_place(const struct skeleton_move *mv, const char *dst,
 		      char **ret, struct err *e)
@@ -84,9 +84,9 @@ static int find_place(const struct skeleton_move *mv, const char *dst,
 }
 
 /*
- * A directory inside the tree that is moved. With an entry of its own it comes
- * as it is; without, it is whatever the view has there, and a symlink there is
- * written through again.
+ * A directory inside the moved tree. If it has an entry of its own it is
+ * copied. If not, it is what the view shows there; a symlink there is followed
+ * again.
  */
 static int move_dir(const struct skeleton_move *mv, struct todo *t, int dirfd,
 		    const struct pair *p, struct err *e)
@@ -119,7 +119,7 @@ static int move_one(const struct skeleton_move *mv, struct todo *t, int dirfd,
 	return maker_whiteout(mv->patch, p->dst, e);
 }
 
-/* In the order of the names: it decides where two of them mean one place. */
+/* In name order, which decides if two names mean one place. */
 static int move_content(const struct skeleton_move *mv, struct todo *t,
 			const struct pair *dir, struct err *e)
 {
@@ -132,7 +132,7 @@ static int move_content(const struct skeleton_move *mv, struct todo *t,
 		return err_sys(e, "openat2", "%s", dir->src);
 	if (fs_names(fd, dir->src, &names, e) < 0)
 		return -1;
-	/* What the image has at dst is made as the view shows it. */
+	/* Make dst as the view shows it. */
 	if (is_dir_above(mv, dir->dst, &there, e) < 0 ||
 	    (there && maker_dir(mv->patch, dir->dst, e) < 0))
 		return -1;
@@ -164,8 +164,8 @@ static int move_all(const struct skeleton_move *mv, const char *src,
 }
 
 /*
- * The same symlink again, above the directory that hides it. *ret_made false:
- * the layer has an entry for this place by another name, and that counts.
+ * Restore the symlink above the directory that hides it. *ret_made is false if
+ * the layer has an entry for this place by another name; that entry wins.
  */
 static int copy_link(const struct skeleton_move *mv, const char *path,
 		     bool *ret_made, struct err *e)

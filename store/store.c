@@ -122,7 +122,7 @@ static int write_version(int root_fd, struct err *e)
 			     e);
 }
 
-/* What others made is no version of ours. */
+/* Write the version only into a directory that is new and ours. */
 static int new_store(const struct store *s, bool shared, struct err *e)
 {
 	if (check_new(s->dir[STORE_ROOT], e) ||

@@ -19,14 +19,14 @@
 /* A directory that the tar has an entry for. */
 struct known {
 	dev_t dev;
-	ino_t ino; /* 0: a free place */
+	ino_t ino; /* 0: a free slot */
 	mode_t mode;
 	struct timespec mtime;
 };
 
 struct level {
 	size_t path_len;
-	size_t known; /* its place in the table and 1; 0: not of the tar */
+	size_t known; /* its index in the table plus 1; 0: no entry in the tar */
 };
 
 struct tardirs {
@@ -71,7 +71,7 @@ static size_t find_known(const struct tardirs *d, const struct stat *st)
 	return d->known[i].ino ? i + 1 : 0;
 }
 
-/* The levels know places in the table: they change with it. */
+/* Levels hold table indices, so update them with the table. */
 static void grow(struct tardirs *d)
 {
 	const size_t cap = d->cap_known ? 2 * d->cap_known : 64;
@@ -141,7 +141,7 @@ static int push(struct tardirs *d, const char *name, int fd, size_t known,
 }
 
 /*
- * Through a link of the container's, as tarin.h promises: by the whole path,
+ * Follow a link of the container's, as tarin.h promises: look up the whole path
  * from its root.
  */
 static int open_through_link(const struct tardirs *d, const char *name)
@@ -156,7 +156,7 @@ static int open_through_link(const struct tardirs *d, const char *name)
 	return path_open(d->o->root_fd, whole, PATH_IN_ROOT, OPEN_DIR, 0);
 }
 
-/* One that was left with the mode of its entry, and is closed by that to us. */
+/* Reopen a finished directory whose mode locks us out. */
 static int open_closed(const struct tardirs *d, int dir, const char *name)
 {
 	struct stat st;
@@ -188,7 +188,7 @@ static int open_next(const struct tardirs *d, const char *name, bool make)
 	return path_open(dir, name, PATH_NO_LINKS, OPEN_DIR, 0);
 }
 
-/* path: below the present one. */
+/* path: relative to the current directory. */
 static int descend(struct tardirs *d, const char *path, bool make,
 		   struct err *e)
 {
@@ -238,7 +238,7 @@ static int begin_at_root(struct tardirs *d, struct err *e)
 	return fd < 0 ? fail("openat2", "", e) : push(d, NULL, fd, 0, e);
 }
 
-/* The lowest directory is left; the one above it is the lowest then. */
+/* Leave the lowest directory for the one above it. */
 static int leave(struct tardirs *d, struct err *e)
 {
 	const size_t above = d->levels[d->dirs.n - 2].path_len;
@@ -251,14 +251,16 @@ static int leave(struct tardirs *d, struct err *e)
 		d->path[above] = '\0';
 		return 0;
 	}
-	/* We came through a link, or it was moved: then by name. */
+	/*
+	 * We entered through a link, or it was moved: go by name from the root.
+	 */
 	path = xstrndup(d->path, above);
 	return begin_at_root(d, e) < 0 ? -1 : descend(d, path, false, e);
 }
 
 /* ---- the calls -------------------------------------------------------------------- */
 
-/* How many levels are on the way to path. */
+/* How many open levels lead to path. */
 static size_t shared_levels(const struct tardirs *d, const char *path)
 {
 	size_t at = 0;
@@ -291,7 +293,7 @@ int tardirs_at(struct tardirs *d, const char *path, struct err *e)
 	return ladder_fd(&d->dirs);
 }
 
-/* In steps that fit into a system call. */
+/* Open in steps that fit into PATH_MAX. */
 static int open_long(int root, const char *path)
 {
 	autoclose int at = path_open(root, ".", PATH_NO_LINKS, OPEN_DIR, 0);
@@ -319,7 +321,7 @@ int tardirs_find(struct tardirs *d, const char *path, struct err *e)
 {
 	int fd = open_long(d->root, path);
 
-	/* Through links, or into what is closed: the long way. */
+	/* A link, or a locked directory, on the path: take the slow way. */
 	if (fd < 0 && (errno == ELOOP || errno == EACCES)) {
 		if (tardirs_at(d, path, e) < 0)
 			return -1;

@@ -24,8 +24,8 @@ struct tarin {
 	const struct tarin_opts *o;
 	struct archive *a;
 	struct archive_entry *ae;
-	char *name;        /* of the entry, clean */
-	const char *shown; /* in errors: its end, if it is long */
+	char *name;        /* the entry's, clean */
+	const char *shown; /* for errors: its end, if it is long */
 	struct tardirs *dirs;
 };
 
@@ -63,7 +63,7 @@ static char *clean_name(const char *name, struct err *e)
 	return take_ptr(&out);
 }
 
-/* What stands before the last component, which is *leaf. */
+/* The part before the last component, which becomes *leaf. */
 static char *dir_of(const char *name, const char **leaf)
 {
 	const char *const slash = strrchr(name, '/');
@@ -72,7 +72,7 @@ static char *dir_of(const char *name, const char **leaf)
 	return slash ? xstrndup(name, (size_t)(slash - name)) : xstrdup("");
 }
 
-/* The parent of a clean name: borrowed fd. */
+/* The parent directory of a clean name; the fd is borrowed. */
 static int parent_of(struct tarin *t, const char *name, const char **leaf,
 		     struct err *e)
 {
@@ -309,7 +309,7 @@ static int put_hardlink(struct tarin *t, int dirfd, const char *leaf,
 
 	if (to_dir < 0)
 		return -1;
-	/* A look aside may have left the directory. */
+	/* tardirs_find may have left the directory. */
 	dirfd = parent_of(t, t->name, &leaf, e);
 	if (dirfd < 0)
 		return -1;

@@ -31,7 +31,7 @@ struct tarout {
 	void *ctx;
 	struct archive *a;
 	struct err cause; /* of the sink */
-	const char *path; /* of the entry, in the tar */
+	const char *path; /* the entry's path in the tar */
 	struct inodes links;
 	char *data;
 	char *xattr_names;
@@ -369,8 +369,8 @@ static int put_entry(struct tarout *t, struct entry *x, struct err *e)
 /* ---- the walk ------------------------------------------------------------------ */
 
 /*
- * Open what has content. What has become a FIFO or a device since it was looked
- * at is not waited for, and not read. 1: it is gone.
+ * Open the content of an entry. Neither waits for nor reads a FIFO or a device
+ * that replaced the file since it was checked. 1: it is gone.
  */
 static int open_entry(struct entry *x, const char *what, struct err *e)
 {
@@ -394,8 +394,8 @@ static int open_entry(struct entry *x, const char *what, struct err *e)
 }
 
 /*
- * silent: the directory itself is not written, only what is in it. ret_dir: a
- * directory whose content comes next, or -1.
+ * silent: write the directory's entries without the directory itself. ret_dir:
+ * a directory whose entries come next, or -1.
  */
 static int put_name(struct tarout *t, int dirfd, const char *leaf, bool silent,
 		    int *ret_dir, struct err *e)
@@ -451,7 +451,7 @@ static int put_below(struct tarout *t, int dir, const char *as, struct err *e)
 		if (event <= 0)
 			break;
 	}
-	/* The path was the walk's. */
+	/* The path belonged to the walk. */
 	t->path = "";
 	return event;
 }

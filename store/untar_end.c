@@ -143,7 +143,7 @@ static int make_whiteouts(struct untar *u, struct err *e)
 		char *const name = w->v[i];
 		const int rc = hides_by_itself(u, name, e);
 
-		/* Each name is in one place only, also when this ends early. */
+		/* Each name has one owner, also after an early return. */
 		w->v[i] = NULL;
 		if (rc == 0)
 			w->v[kept++] = name;

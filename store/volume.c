@@ -395,7 +395,7 @@ int volume_size(const struct volume *v, uint64_t *ret, struct err *e)
 		return err_sys(e, "open", "%s", v->source);
 	w = walk_open(fd, "", WALK_NO_XDEV, e);
 	while ((event = w ? walk_next(w, &at, e) : -1) > 0)
-		/* Of n names each gives its share. */
+		/* Each of n hardlinks counts for one n-th of the size. */
 		if (S_ISREG(at.st.st_mode))
 			sum += (uint64_t)at.st.st_size / at.st.st_nlink;
 	if (event == 0)

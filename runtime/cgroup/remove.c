@@ -62,7 +62,7 @@ static bool has_processes(int fd)
 	return fs_read_at(fd, "cgroup.procs", &b, &ignored) == 0 && b.len > 0;
 }
 
-/* Those that the container made below, of any depth, as far as they are idle. */
+/* Remove the idle cgroups that the container made below, of any depth. */
 static void remove_below(int fd)
 {
 	struct err ignored = {0};
@@ -93,7 +93,7 @@ static void remove_below(int fd)
 	}
 }
 
-/* It and what is below: 0, or an errno. */
+/* The cgroup and those below it: 0, or an errno. */
 static int remove_dir(const char *path)
 {
 	autoclose int fd = -1;

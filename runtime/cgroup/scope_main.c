@@ -53,7 +53,7 @@ static int open_private(const char *dir, sd_bus **bus)
 	return r < 0 ? r : sd_bus_start(*bus);
 }
 
-/* Whoever answers on another's socket is not our systemd. */
+/* A socket in another user's directory is not our systemd's. */
 static bool is_ours(const char *dir)
 {
 	struct stat st;
@@ -68,7 +68,7 @@ static int open_bus(sd_bus **bus)
 	char dir[64];
 	int r;
 
-	/* After su and sudo it is not set, or it is another user's. */
+	/* After su and sudo XDG_RUNTIME_DIR is unset or another user's. */
 	(void)snprintf(dir, sizeof(dir), "/run/user/%u", (unsigned)geteuid());
 	if (!ours && setenv("XDG_RUNTIME_DIR", dir, 1) < 0)
 		return fail("setenv XDG_RUNTIME_DIR", -errno, NULL);

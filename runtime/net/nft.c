@@ -656,7 +656,7 @@ static int clear(const struct look *l, bool table, struct err *e)
 	if (l->network)
 		del_network(&tx, &l->net);
 	if (table) {
-		/* Refused where a network came meanwhile. */
+		/* The kernel refuses this if a network was added meanwhile. */
 		nft_chain_del(&tx, "inuse");
 		nft_table_del(&tx);
 	}
@@ -731,6 +731,6 @@ int nft_down(const struct nft_endpoint *p, struct err *e)
 		return 0;
 	if (close_foreign(p->net.bridge, chain, e) < 0)
 		return -1;
-	/* After a flush nothing of the table was there. */
+	/* After a flush the whole table was missing. */
 	return routing_hold(e);
 }

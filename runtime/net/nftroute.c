@@ -13,7 +13,7 @@
 
 /* Bits of the mark that no program known to us uses. */
 #define FOREIGN  (1U << 28)
-#define BORROWED (1U << 29) /* its source address */
+#define BORROWED (1U << 29) /* its source address is borrowed */
 
 static const struct nft_table ours = {NFPROTO_INET, "prism"};
 
@@ -35,7 +35,7 @@ static void accept_network(struct nft_tx *tx, enum nft_meta_keys link)
 	nft_rule_put(tx, IN, r, false);
 }
 
-/* Where forwarding of one family was on before us, the rules are for the other. */
+/* Accept all of a family that was forwarded before prism. */
 static void spare_family(struct nft_tx *tx, unsigned char family)
 {
 	struct nftnl_rule *const r = nft_rule_make();
@@ -48,7 +48,7 @@ static void spare_family(struct nft_tx *tx, unsigned char family)
 
 static void put_in(struct nft_tx *tx, unsigned int families)
 {
-	/* Behind the chains that drop for good, prism's own too. */
+	/* After the chains whose drops are final, prism's own too. */
 	const struct nft_base base = {"filter", NF_INET_FORWARD, 10};
 	struct nftnl_rule *r;
 
@@ -81,7 +81,7 @@ static void accept_unmarked(struct nft_tx *tx, struct nftnl_rule *r)
 
 static void put_out(struct nft_tx *tx)
 {
-	/* Behind all translation of sources (100). */
+	/* After all source translation (priority 100). */
 	const struct nft_base base = {"filter", NF_INET_POST_ROUTING, 200};
 	const uint32_t none = 0;
 	struct nftnl_rule *r = nft_rule_make();
@@ -90,7 +90,9 @@ static void put_out(struct nft_tx *tx)
 	nft_mark_is(r, FOREIGN, false);
 	nft_verdict(r, NF_ACCEPT, NULL);
 	nft_rule_put(tx, OUT, r, false);
-	/* From a port to a port of a bridge: what is routed came by a link. */
+	/*
+	 * Bridged traffic has no input interface here; routed packets have one.
+	 */
 	r = nft_rule_make();
 	nft_meta(r, NFT_META_IIF, NFT_REG_1);
 	nft_cmp(r, NFT_REG_1, NFT_CMP_EQ, &none, sizeof(none));

@@ -76,7 +76,7 @@ void nft_ifname(struct nftnl_rule *r, enum nft_meta_keys key,
 	nft_cmp(r, NFT_REG_1, op, whole, sizeof(whole));
 }
 
-/* Register 1: what of it the mask leaves, with these bits turned over. */
+/* Register 1 = (register 1 & mask) ^ turned. */
 static void bitwise(struct nftnl_rule *r, uint32_t mask, uint32_t turned)
 {
 	struct nftnl_expr *const x = add(r, "bitwise");

@@ -18,7 +18,7 @@
 _Static_assert(ROUTING_V4 == (int)NFTROUTE_V4 && ROUTING_V6 == (int)NFTROUTE_V6,
 	       "one set of bits");
 
-/* "pris": nobody else's. */
+/* "pris", which no other program uses. */
 #define TAG "1886546291"
 
 static const struct family {
@@ -83,7 +83,7 @@ static bool forwards(const struct family *f, const char *link)
 	return holds(path, "1");
 }
 
-/* Some interface forwards though not all do: so somebody wanted it. */
+/* One interface forwards although not all do: the administrator set it. */
 static bool is_router(const struct family *f)
 {
 	autodir DIR *d = opendir(f->conf);
@@ -98,9 +98,9 @@ static bool is_router(const struct family *f)
 }
 
 /*
- * A line of /proc/net/ipv6_route: nine columns and the interface. The ninth has
- * the flags as eight hexadecimal digits; RTF_ADDRCONF, 0x40000, says that a
- * router announced the route.
+ * A line of /proc/net/ipv6_route has nine columns and the interface. The ninth
+ * column holds the flags as eight hexadecimal digits; RTF_ADDRCONF, 0x40000,
+ * means that a router announced the route.
  */
 static bool is_announced(const char *flags)
 {
@@ -149,8 +149,8 @@ static void keep_listening(void)
 /* ---- on ------------------------------------------------------------------------------ */
 
 /*
- * Another process may be switching on the other family: whoever writes the
- * chains last has seen both numbers.
+ * Another process may switch on the other family at the same time: the last
+ * process to write the chains has seen both numbers.
  */
 static int put_chains(struct err *e)
 {
