@@ -256,7 +256,7 @@ int fs_remove_tree_at(int dirfd, const char *name, struct err *e)
 	}
 	return rc < 0 ? -1
 		      : err_set(e, ERR_BUSY,
-				"others keep putting files into it");
+				"another process keeps adding files to it");
 }
 
 int fs_lock_at(int dirfd, const char *name, enum fs_lock mode, bool wait,

@@ -37,11 +37,12 @@ static int belongs(const char *what, const char *cure, uid_t uid, struct err *e)
 		      *what ? " " : "", (unsigned)uid, (unsigned)geteuid());
 	return whoami()->root
 		       ? err_hint(e,
-				  "chown root: %.120s, if nobody else has "
-				  "written there, or name another directory",
+				  "if no other user wrote there, run chown "
+				  "root: %.120s; else name another "
+				  "directory",
 				  cure)
-		       : err_hint(e, "name a directory of your own, for "
-				     "instance a new one below it");
+		       : err_hint(e, "name a directory of your own, such as "
+				     "a new one below it");
 }
 
 int privdir_is_ours(int fd, const char *what, struct err *e)
@@ -78,8 +79,8 @@ static int check_content(int fd, const char *path, unsigned mode, struct err *e)
 		    (S_ISLNK(st.st_mode) || !(st.st_mode & 022)))
 			continue;
 		(void)err_set(e, ERR_INVALID,
-			      "others could write to it (mode %04o), and '%s' "
-			      "in it may be theirs",
+			      "other users could write to it (mode %04o) and "
+			      "may have left '%s' there",
 			      mode, ent->d_name);
 		return err_hint(e, "name another directory");
 	}
@@ -109,20 +110,20 @@ int privdir_shut(int fd, const char *path, bool tell, struct err *e)
 	mode = st.st_mode & 07777;
 	if (is_for_all(&st)) {
 		(void)err_set(e, ERR_INVALID,
-			      "is a directory for all (mode %04o)", mode);
+			      "is a shared directory (mode %04o)", mode);
 		return err_hint(e, "name a new directory below it");
 	}
 	if ((mode & 022) && check_content(fd, path, mode, e) < 0)
 		return -1;
 	if (fchmod(fd, 0700) < 0) {
 		(void)err_sys(e, "fchmod", "%s", path);
-		(void)err_prefix(e, "others have access to it (mode %04o)",
+		(void)err_prefix(e, "other users have access to it (mode %04o)",
 				 mode);
 		return err_hint(e, "chmod 0700 %.150s", path);
 	}
 	if (tell)
-		log_note("the mode of %s was %04o, and other users could come "
-			 "to the files of containers; it is 0700 now",
+		log_note("changed the mode of %s from %04o to 0700, because "
+			 "other users could access the files of containers",
 			 path, mode);
 	return 0;
 }
@@ -138,8 +139,7 @@ static int follow(const char *path, struct err *e)
 		return err_sys(e, "fstatat", "%s", path);
 	if (S_ISLNK(st.st_mode) && !is_ours_or_roots(st.st_uid)) {
 		(void)err_set(e, ERR_INVALID,
-			      "is a symlink of user %u, who can lead it "
-			      "elsewhere",
+			      "is a symlink of user %u, who can redirect it",
 			      (unsigned)st.st_uid);
 		return err_hint(e, "name the directory itself");
 	}
@@ -153,7 +153,7 @@ static int check_place(const struct stat *up, struct err *e)
 	if (!(up->st_mode & 002) || is_ours_or_roots(up->st_uid))
 		return 0;
 	(void)err_set(e, ERR_INVALID,
-		      "lies in a directory of user %u to which all may write",
+		      "is in a world-writable directory of user %u",
 		      (unsigned)up->st_uid);
 	return err_hint(e, "name a directory elsewhere");
 }
@@ -201,7 +201,7 @@ int privdir_open(const char *path, bool *ret_shared, struct err *e)
 	fd = openat(AT_FDCWD, bare,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		return err_set(e, ERR_NOTFOUND, "%s is not there", path);
+		return err_set(e, ERR_NOTFOUND, "%s does not exist", path);
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
 		fd = follow(bare, e);
 	else if (fd < 0)

@@ -88,7 +88,9 @@ static int fail(const struct walk *w, const char *call, struct err *e)
 	const bool moved = errno == ESTALE;
 
 	(void)err_sys(e, call, "%s", *shown ? shown : ".");
-	return moved ? err_hint(e, "it was moved while it was being read") : -1;
+	return moved ? err_hint(e, "another process moved the directory; "
+				   "try again")
+		     : -1;
 }
 
 /* ---- the path ---------------------------------------------------------------- */

@@ -118,7 +118,7 @@ static int set_label(const char *value, struct err *e)
 	    !strcmp(value, "unconfined"))
 		return 0;
 	(void)err_set(e, ERR_UNSUPPORTED, "prism sets no SELinux labels");
-	return err_hint(e, "label=disable is accepted: it is so already");
+	return err_hint(e, "label=disable is accepted: labels are always off");
 }
 
 static int security_opt(const char *text, struct run_spec *s, struct err *e)

@@ -20,8 +20,8 @@ static void add_declared(struct run_spec *spec, const char *path)
 		return;
 	/* Images for systemd declare /sys/fs/cgroup; warn about any other. */
 	if (place_is_kernels(clean)) {
-		log_warn("ignoring VOLUME %s of the image: nothing of an image "
-			 "is mounted on /proc or /sys",
+		log_warn("ignoring VOLUME %s of the image: an image may not "
+			 "mount on /proc or /sys",
 			 path);
 		return;
 	}

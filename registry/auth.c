@@ -163,8 +163,8 @@ int auth_check_realm(const struct regconf *conf, const struct url *origin,
 					    : reach_refuses(realm->host, peer);
 	if (why)
 		return err_set(e, ERR_AUTH,
-			       "its token server %s is refused, for that "
-			       "address is %s",
+			       "refused its token server %s: that address is "
+			       "%s",
 			       realm->shown, why);
 	*ret_only_public = !inside;
 	return 0;

@@ -36,7 +36,7 @@ static const char *class4(const unsigned char a[4])
 		return loopback;
 	if ((a[0] & 0xf0) == 224)
 		return "multicast";
-	return (a[0] & 0xf0) == 240 ? "broadcast, or nobody's" : NULL;
+	return (a[0] & 0xf0) == 240 ? "broadcast or reserved" : NULL;
 }
 
 /* The IPv4 address that a translator or tunnel would extract from this one. */
@@ -80,7 +80,7 @@ static const char *class_of(const char *host)
 
 	for (size_t i = 0; n && i < ARRAY_LEN(metadata); i++)
 		if (metadata[i].n == n && !memcmp(metadata[i].b, a, n))
-			return "a metadata service of clouds";
+			return "a cloud metadata service";
 	if (n == 4)
 		return class4(a);
 	if (n == 16)

@@ -213,8 +213,8 @@ static int refuse_place(struct transfer *t, const char *host, const char *there,
 	const bool named = *there && strcmp(host, there) != 0;
 
 	return err_set(&t->err, ERR_NET,
-		       "%s: it sends us to %s%s%s%s: refused, for that address "
-		       "is %s",
+		       "%s: refused to follow it to %s%s%s%s: that address is "
+		       "%s",
 		       t->server, host, named ? " (" : "", named ? there : "",
 		       named ? ")" : "", why);
 }

@@ -162,7 +162,8 @@ static int ask(const char *name, int *ret_why, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "open", "%s", file);
 	if (n >= (int)sizeof(text))
-		return err_set(e, ERR_TOOBIG, "a name of %d bytes", n);
+		return err_set(e, ERR_TOOBIG, "the name is too long (%d bytes)",
+			       n);
 	if (write(fd, text, (size_t)n) == n)
 		return 0;
 	*ret_why = errno;

@@ -197,7 +197,8 @@ static int copy_walked(struct copy *c, const struct walk_at *at, int event,
 	/* Another container uses the volume and moved what we made. */
 	if (at->other < 0 || (event == WALK_UP && at->other_fd < 0))
 		return err_set(e, ERR_GONE,
-			       "%s: the volume was changed while it was filled",
+			       "%s: another container changed the volume while "
+			       "prism filled it",
 			       walk_tail(at->path));
 	switch (event) {
 	case WALK_DOWN:

@@ -180,7 +180,8 @@ static int take_cover(const struct mount_spec *m, int root, int *tree,
 	if (top < 0)
 		return err_sys(e, "openat2", "%s", m->target);
 	if (fstatfs(top, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC)
-		return err_set(e, ERR_INVALID, "%s: the overlay is not there",
+		return err_set(e, ERR_INVALID,
+			       "%s is no longer the overlay that prism mounted",
 			       m->target);
 	own_close(tree);
 	*tree = take_fd(&top);
@@ -235,7 +236,7 @@ static int cover(const struct run_spec *s, const struct mount_spec *m, int dev,
 	if (fstat(*tree, &st) < 0)
 		return err_sys(e, "fstat", "%s", m->target);
 	if (!S_ISDIR(st.st_mode))
-		return err_set(e, ERR_USAGE, "O: %s is not a directory",
+		return err_set(e, ERR_USAGE, "option O: %s is not a directory",
 			       m->source);
 	if (fchdir(dev) < 0)
 		return err_sys(e, "fchdir", "/dev");

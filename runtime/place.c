@@ -91,14 +91,15 @@ static bool is_lxcfs(const char *path)
 static int refuse(const char *target, struct err *e)
 {
 	(void)err_set(e, ERR_USAGE,
-		      "nothing may be mounted on %s: it is the kernel's",
+		      "nothing may be mounted on %s: it belongs to the kernel",
 		      target);
 	if (is_below(target, "/sys"))
-		return err_hint(e, "only a part of the host's own /sys may: "
+		return err_hint(e, "only a part of the host's own /sys may be "
+				   "mounted there, as in "
 				   "-v /sys/fs/cgroup:/sys/fs/cgroup:ro");
-	return err_hint(e, "choose another target, such as /host/proc; only "
-			   "/proc/cpuinfo, meminfo, stat, uptime and their "
-			   "like may be covered by a file (lxcfs)");
+	return err_hint(e, "choose another target, such as /host/proc; a file "
+			   "may cover only /proc/cpuinfo, meminfo, stat, "
+			   "uptime and the other files of lxcfs");
 }
 
 int place_check_path(const char *target, struct err *e)
@@ -166,7 +167,7 @@ int place_proc(struct err *e)
 	if (fstat(fd, &st) < 0 || st.st_ino != PROC_ROOT_INO ||
 	    magic_of(fd) != PROC_SUPER_MAGIC)
 		return err_set(e, ERR_INVALID,
-			       "/proc in the container is no procfs");
+			       "/proc in the container is not a procfs");
 	return take_fd(&fd);
 }
 
@@ -198,10 +199,10 @@ static bool is_on_kernels(int root, int fd)
 static int refuse_found(const char *target, struct err *e)
 {
 	(void)err_set(e, ERR_USAGE,
-		      "%s leads into /proc or /sys here, where nothing may be "
+		      "%s leads into /proc or /sys, where nothing may be "
 		      "mounted",
 		      target);
-	return err_hint(e, "a link in the image leads there; choose another "
+	return err_hint(e, "a link in the image leads there: choose another "
 			   "target");
 }
 
@@ -263,7 +264,7 @@ static int check_own(int tree, const char *name, long magic, struct err *e)
 	    (magic && magic_of(seen) != magic) ||
 	    (magic == PROC_SUPER_MAGIC && have.st_ino != PROC_ROOT_INO))
 		return err_set(e, ERR_INVALID,
-			       "/%s is not what prism mounted there", name);
+			       "/%s was replaced while prism mounted it", name);
 	return 0;
 }
 
@@ -399,10 +400,11 @@ int place_attach(int root, int tree, const char *target, unsigned int way,
 	if (move_to(tree, to) == 0)
 		return 0;
 	if (fstat(to, &st) == 0 && S_ISDIR(st.st_mode) != is_dir)
-		return err_set(e, ERR_USAGE,
-			       "%s is %sa directory in the image, the source "
-			       "is %s",
-			       target, is_dir ? "not " : "",
-			       is_dir ? "one" : "a file");
+		return err_set(
+			e, ERR_USAGE,
+			"%s is %sa directory in the image, but the source "
+			"is %s",
+			target, is_dir ? "not " : "",
+			is_dir ? "one" : "a file");
 	return err_sys(e, "move_mount", "on %s", target);
 }

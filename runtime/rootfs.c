@@ -450,7 +450,8 @@ static int open_null(int dev, struct err *e)
 		return err_sys(e, "openat2", "/dev/null");
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
 	    st.st_rdev != makedev(1, 3))
-		return err_set(e, ERR_INVALID, "/dev/null is no null device");
+		return err_set(e, ERR_INVALID,
+			       "/dev/null is not the null device");
 	return take_fd(&fd);
 }
 

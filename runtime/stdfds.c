@@ -147,7 +147,7 @@ int stdfds_open_null(struct err *e)
 		return err_sys(e, "openat2", "/dev/null");
 	if (fstat(fd, &st) < 0 || !is_null_device(&st))
 		return err_set(e, ERR_INVALID,
-			       "/dev/null of the container is not the null "
+			       "/dev/null in the container is not the null "
 			       "device");
 	/* Clear the O_NONBLOCK of the open. */
 	if (fcntl(fd, F_SETFL, 0) < 0)

@@ -24,8 +24,8 @@ int tty_open_pts(int own, struct err *e)
 		return take_fd(&fd);
 	own = fcntl(own, F_DUPFD_CLOEXEC, 3);
 	return own < 0 ? err_set(e, ERR_NOTFOUND,
-				 "/dev/pts in the container is no devpts: "
-				 "there are no terminals")
+				 "/dev/pts in the container is not a devpts: "
+				 "cannot make a terminal")
 		       : own;
 }
 

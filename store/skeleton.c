@@ -413,7 +413,7 @@ static int has_own(int out_fd, const char *name, struct err *e)
 		return errno == ENOENT ? 0 : err_sys(e, "fstatat", "%s", name);
 	return S_ISDIR(st.st_mode) ? 1
 				   : err_set(e, ERR_INVALID,
-					     "%s of the skeleton is no "
+					     "%s of the skeleton is not a "
 					     "directory",
 					     name);
 }

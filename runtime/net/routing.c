@@ -126,8 +126,8 @@ static void listen_on(const char *line, size_t n)
 		return;
 	path = xasprintf("/proc/sys/net/ipv6/conf/%s/accept_ra", link);
 	if (holds(path, "1") && put(path, "2"))
-		log_note("IPv6 routers announce themselves on %s: accept_ra "
-			 "is 2 there now, so that this host goes on listening",
+		log_note("set accept_ra to 2 on %s, so that this host still "
+			 "listens to the IPv6 routers there",
 			 link);
 }
 
@@ -186,12 +186,11 @@ static int switch_on(const struct family *f, int fd, struct err *e)
 	if (pwrite(fd, "1", 1, 0) != 1)
 		return err_sys(e, "write", "%s", f->forwarding);
 	if (router)
-		log_note("%s forwarding was off on this host for all but some "
-			 "interfaces: switched on for all",
+		log_note("switched %s forwarding on for all interfaces; "
+			 "it was on for some",
 			 f->name);
 	else
-		log_note("%s forwarding was off on this host: switched on, for "
-			 "prism's networks only",
+		log_note("switched %s forwarding on, for prism's networks only",
 			 f->name);
 	return 0;
 }
@@ -206,7 +205,7 @@ static int need_one(const struct family *f, struct err *e)
 		if (fd >= 0 && pread(fd, &now, 1, 0) == 1 && now != '0')
 			return 0;
 		log_warn("%s forwarding is off and %s cannot be written: "
-			 "containers reach the host alone",
+			 "containers reach only this host",
 			 f->name, f->forwarding);
 		return 0;
 	}

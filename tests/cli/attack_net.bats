@@ -77,7 +77,7 @@ chains()
 @test "a host that prism made forward is no router for its neighbours" {
 	no_answer 4
 	up web -p 8080:80 -v "$FT/bin/netpeer:/netpeer"
-	says 'IPv4 forwarding was off on this host: switched on, for prism.s networks only'
+	says 'switched IPv4 forwarding on, for prism.s networks only'
 	must_work in_host cat /proc/sys/net/ipv4/ip_forward
 	prints 1
 	no_answer 4
@@ -128,7 +128,7 @@ chains()
 	no_answer 6
 	[ "$(in_host cat /proc/sys/net/ipv6/conf/all/forwarding)" = 0 ]
 	up both --network six
-	says 'IPv6 forwarding was off on this host: switched on, for'
+	says 'switched IPv6 forwarding on, for prism.s networks only'
 	no_answer 6
 	no_answer 4
 	must_work hprism exec both ping -6 -c1 -w30 2001:db8:1::1
@@ -306,7 +306,7 @@ other_network()
 	}
 	wait_for announced
 	up both --network six
-	says 'accept_ra is 2'
+	says 'set accept_ra to 2 on up0'
 	[ "$(in_host cat /proc/sys/net/ipv6/conf/all/forwarding)" = 1 ]
 	announced || explain "$(in_host ip -6 route)"
 	must_work in_out "$PRISM_TEST_SITE/netpeer" announce out0

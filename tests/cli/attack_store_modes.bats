@@ -72,7 +72,7 @@ make_setuid()
 	chmod 0755 "$T/root"
 	plain test -x "$SETUID"
 	must_work prism ps -a
-	says "note: the mode of $T/root was 0755, .* it is 0700 now"
+	says "note: changed the mode of $T/root from 0755 to 0700, "
 	[ "$(mode_of "$T/root")" = 700 ]
 	must_not plain test -e "$SETUID"
 	must_work prism ps -a
@@ -163,7 +163,7 @@ make_setuid()
 	cp -a "$FT/root" "$T/shared/root"
 	chmod 0777 "$T/shared/root"
 	plain mkdir "$T/shared/root/volumes"
-	refused "others could write to .*, and 'volumes' in it may be theirs" \
+	refused "other users could write to .* and may have left 'volumes' there" \
 		prism --root "$T/shared/root" images
 	chmod 0700 "$T/shared/root"
 	# Who made it private by hand did not look inside.
@@ -206,7 +206,7 @@ make_setuid()
 	install -d -m 0777 -o "$TEST_USER_PLAIN" "$T/shared/his"
 	mkdir -m 0700 "$T/shared/his/root"
 	install -d -m 0700 -o "$TEST_USER" "$T/shared/his/user"
-	refused "lies in a directory of user $PLAIN_ID to which all may write" \
+	refused "is in a world-writable directory of user $PLAIN_ID" \
 		prism --root "$T/shared/his/root" images
 	refused "lies in a directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
 		--root "$T/shared/his/user" images
@@ -273,11 +273,11 @@ homeless()
 
 @test "XDG_DATA_HOME of somebody else" {
 	install -d -m 0777 -o "$TEST_USER_PLAIN" "$T/shared/data"
-	refused "user $PLAIN_ID to which all may write" as_user env \
+	refused "in a world-writable directory of user $PLAIN_ID" as_user env \
 		XDG_DATA_HOME="$T/shared/data" "$PRISM_BIN" images
-	refused "user $PLAIN_ID to which all may write" as_user env \
+	refused "in a world-writable directory of user $PLAIN_ID" as_user env \
 		XDG_DATA_HOME="$T/shared/data/x/y" "$PRISM_BIN" images
-	refused "user $PLAIN_ID to which all may write" \
+	refused "in a world-writable directory of user $PLAIN_ID" \
 		prism --root "$T/shared/data/root" images
 	plain mkdir -m 0777 "$T/shared/data/prism"
 	refused "belongs to user $PLAIN_ID" as_user env \

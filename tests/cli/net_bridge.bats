@@ -129,7 +129,7 @@ resolving()
 @test "forwarding is switched on, and this is said once" {
 	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 	must_work prism run --rm busybox true
-	says 'IPv4 forwarding was off on this host: switched on, for prism.s networks only'
+	says 'switched IPv4 forwarding on, for prism.s networks only'
 	prints ''
 	[ "$(in_host cat /proc/sys/net/ipv4/ip_forward)" = 1 ]
 	must_work prism run --rm busybox true
@@ -138,7 +138,7 @@ resolving()
 	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 	prism run -d --name apart busybox sleep 300 2>&1 >/dev/null |
 		cat >"$T/said"
-	grep -q 'note: IPv4 forwarding was off' "$T/said"
+	grep -q 'note: switched IPv4 forwarding on' "$T/said"
 	must_work prism rm -f apart
 }
 

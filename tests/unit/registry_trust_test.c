@@ -461,9 +461,9 @@ static void no_registry_sends_us_everywhere(void **state)
 				  places[i]);
 
 		rig_set(rig, rule);
-		(void)fails(&ref, ERR_NET, "refused, for that address is ");
+		(void)fails(&ref, ERR_NET, ": that address is ");
 		rig_set(rig, realm);
-		(void)fails(&ref, ERR_AUTH, "refused, for that address is ");
+		(void)fails(&ref, ERR_AUTH, ": that address is ");
 	}
 	rig_set(rig, "{\"rules\":[{\"path\":\"/manifests/\",\"times\":1,"
 		     "\"redirect\":\"{other}{path}\"}]}");
