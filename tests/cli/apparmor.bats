@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# AppArmor where the kernel may be without it; tests/vm/apparmor.bats is for
-# a kernel that has it.
+# AppArmor on a kernel that may lack it; tests/vm/apparmor.bats needs a kernel
+# that has it.
 load ../lib/common
 
 setup_file()
@@ -14,7 +14,7 @@ enabled()
 	grep -q Y /sys/module/apparmor/parameters/enabled 2>/dev/null
 }
 
-@test "the compiled profile is that of the text" {
+@test "the compiled profile matches its text" {
 	need TOOL_apparmor_parser
 	local dir=$BATS_TEST_DIRNAME/../../runtime/apparmor
 
@@ -31,7 +31,7 @@ enabled()
 		"$repo/runtime/apparmor/prism-default"
 }
 
-@test "a word that can be no profile, and a profile where there is no AppArmor" {
+@test "an invalid profile name, and a profile without AppArmor, are errors" {
 	local name
 
 	for name in '' 'a b' $'a\nb'; do
@@ -47,7 +47,7 @@ enabled()
 	prints ''
 }
 
-@test "inspect and info say what holds" {
+@test "inspect and info show the profile in force" {
 	local profile='' options='name=seccomp,profile=default'
 
 	need ROOT OVERLAY
@@ -68,7 +68,7 @@ enabled()
 	prints "$(enabled && echo true || echo false)"
 }
 
-@test "without AppArmor a start looks once and exec once" {
+@test "without AppArmor a start and an exec check for it once each" {
 	need ROOT OVERLAY TOOL_strace
 	! enabled || return 0
 

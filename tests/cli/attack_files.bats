@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# While prism uses files of a root, it may have directories of the host open, and
-# it has its caller's environment: no file of an image, a volume or a container
-# gets at them.
+# While prism uses files of a root it may have host directories open, and its
+# environment is the caller's: no file of an image, a volume or a container may
+# reach either.
 load ../lib/common
 load ../lib/hostile
 
@@ -11,7 +11,7 @@ setup()
 	need ROOT OVERLAY USER USERNS
 	export PRISM_ROOT=$T/root
 	canary_new
-	# A descriptor of the caller's, besides those of prism's own.
+	# An fd of the caller's, besides those that prism opens itself.
 	exec 17<"$T/canary/a/b"
 }
 
@@ -23,8 +23,8 @@ teardown()
 
 FDS=$(seq 3 24)
 
-# nothing_planted: no directory of that name where prism or we have one open; what
-# the container's own layer or directory holds is fine.
+# nothing_planted: no such directory was made in any host directory that is open;
+# one in the container's own layer or directory is fine.
 nothing_planted()
 {
 	local found
@@ -54,7 +54,7 @@ null_is_null()
 	canary_same
 }
 
-@test "a link at dev/null is not the program's stdin" {
+@test "a link at dev/null does not become the program's stdin" {
 	mkdir "$T/checkout"
 	chmod 0755 "$T/checkout"
 	tree_new
@@ -64,7 +64,7 @@ null_is_null()
 	each_who loads null_is_null -v "$T/checkout/null:/dev/null"
 }
 
-@test "nor is that of an image, whose /dev is covered" {
+@test "nor does a link in an image, whose /dev is covered" {
 	mkdir "$T/checkout"
 	tree_new
 	mkdir "$T/tree/dev"
@@ -131,7 +131,7 @@ all_users()
 	canary_same
 }
 
-@test "nor do those of a volume, or of an etc that is a link itself" {
+@test "nor do etc/passwd of a volume, or below an etc that is a link" {
 	export TOKEN=SECRET1234
 	mkdir "$T/checkout"
 	chmod 0755 "$T/checkout"
@@ -154,7 +154,7 @@ of_volume()
 {
 	no_secret -v "$T/checkout:/etc" -u 1234
 	no_secret -v "$T/checkout:/etc:ro" -u 1234:5 --group-add x
-	# Whoever joins reads them again.
+	# An exec reads them again.
 	p run -d --name c -v "$T/checkout:/etc" hostile /bin/busybox sleep 1000 >/dev/null
 	capture p exec -u 1234 c /bin/busybox cat /etc/passwd
 	has_not SECRET
@@ -172,7 +172,7 @@ kinds_of_passwd()
 	says 'unable to find user nobody|/etc/passwd'
 }
 
-@test "etc/passwd as a FIFO, a device or a directory is no file" {
+@test "etc/passwd as a FIFO, device or directory counts as missing" {
 	for kind in p 'c 10 130' 'b 1 0' d; do
 		tree_new
 		mkdir -p "$T/tree/etc"
@@ -190,7 +190,7 @@ kinds_of_passwd()
 
 plants_nothing()
 {
-	# What it ends with is its own matter.
+	# The exit code does not matter.
 	capture start "$@" -- /bin/busybox true
 	[ "$status" != 139 ] || explain crashed
 }
@@ -216,7 +216,7 @@ links_for_fds()
 	done
 }
 
-@test "a working directory is made in the container alone" {
+@test "a working directory is made inside the container only" {
 	tree_new
 	links_for_fds
 	each_way workdirs
@@ -229,7 +229,7 @@ config_workdir()
 	nothing_planted
 }
 
-@test "also one that the image's config names" {
+@test "so is one that the image's config names" {
 	for n in 3 4 5 6 7 17; do
 		tree_new
 		CONFIG='{"WorkingDir":"/missing/../proc/self/fd/'$n'/../../planted"}'
@@ -252,7 +252,7 @@ targets()
 	nothing_planted
 }
 
-@test "what mounts and nodes are put on is made in the container alone" {
+@test "targets of mounts and nodes are made inside the container only" {
 	mkdir "$T/v"
 	: >"$T/v/file"
 	chmod 0755 "$T/v"
@@ -267,7 +267,7 @@ own_files()
 	nothing_planted
 }
 
-@test "so are hosts, hostname and resolv.conf, whatever stands there" {
+@test "so are hosts, hostname and resolv.conf, whatever the image has there" {
 	for n in 3 4 5 6 7 8 17; do
 		tree_new
 		mkdir "$T/tree/etc"
@@ -357,7 +357,7 @@ in_running()
 	nothing_planted
 }
 
-@test "exec and cp into a container that has made links of its own" {
+@test "exec and cp into a container that made hostile links" {
 	mkdir "$T/v"
 	echo SECRET >"$T/v/file"
 	chmod 0755 "$T/v"
@@ -382,7 +382,7 @@ in_stopped()
 	must_work p rm c
 }
 
-@test "cp into one that stopped" {
+@test "cp into a stopped container" {
 	mkdir "$T/v"
 	echo SECRET >"$T/v/file"
 	chmod 0755 "$T/v"
@@ -392,7 +392,7 @@ in_stopped()
 	each_who loads in_stopped
 }
 
-@test "U gives away what was mounted, not what a link says meanwhile" {
+@test "U chowns the mount, not the target of a link swapped in meanwhile" {
 	mkdir -p "$T/a/in" "$T/b" "$T/other"
 	: >"$T/b/file"
 	: >"$T/other/file"
@@ -400,7 +400,7 @@ in_stopped()
 	tree_done
 	way=load who=root
 	must_work p load -i "$T/tree-load.tar"
-	# As a neighbour does who has /a too, in a loop.
+	# A neighbour that shares /a does this in a loop.
 	(while [ ! -e "$T/stop" ]; do
 		mv -T "$T/a/in" "$T/a/was" 2>/dev/null && ln -s /other "$T/a/in"
 		rm -f "$T/a/in"

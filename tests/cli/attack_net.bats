@@ -1,11 +1,10 @@
 #!/usr/bin/env bats
-# What the network can make of a host that runs containers: a router for its
-# neighbours.
+# Neighbours on the network try to use a host that runs containers as a router.
 #
 #	left  192.0.2.2 -- lan0 [ host ] up0 -- out 198.51.100.1
 #
-# Left and out know each other's route through the host, which forwards nothing
-# before prism comes. (The addresses of the other ends: world.bash.)
+# left and out have routes to each other through the host, which forwards nothing
+# before prism starts. (world.bash lists the other addresses.)
 load ../lib/common
 load ../lib/world
 
@@ -44,7 +43,7 @@ hprism()
 	in_host "$PRISM_BIN" "$@"
 }
 
-# up NAME OPTION...: one that stays.
+# up NAME OPTION...: start a container that stays.
 up()
 {
 	local name=$1
@@ -58,7 +57,7 @@ forwarded4()
 	must_work in_left "$FT/bin/netpeer" ask tcp 198.51.100.1 80
 }
 
-# What goes through for containers, from them and to them.
+# Containers can be reached and can reach out.
 container_talks()
 {
 	must_work hprism exec "$1" ping -c1 -w30 198.51.100.1
@@ -74,7 +73,7 @@ chains()
 
 # ---- only for its own networks --------------------------------------------------
 
-@test "a host that prism made forward is no router for its neighbours" {
+@test "a host whose forwarding prism switched on does not route for neighbours" {
 	no_answer 4
 	up web -p 8080:80 -v "$FT/bin/netpeer:/netpeer"
 	says 'switched IPv4 forwarding on, for prism.s networks only'
@@ -92,7 +91,7 @@ chains()
 	prints "true for prism's networks only"
 }
 
-@test "it is none when the last container has ended, or the networks are gone" {
+@test "nor does it after the last container or network is gone" {
 	must_work hprism network create --subnet 10.79.0.0/24 own
 	up one
 	up two --network own
@@ -100,7 +99,7 @@ chains()
 	no_answer 4
 	container_talks two
 	must_work hprism rm -f two
-	# Forwarding is on yet; and nothing else is left of prism's rules.
+	# Forwarding is still on; no other rule of prism's is left.
 	[ "$(in_host cat /proc/sys/net/ipv4/ip_forward)" = 1 ]
 	[ "$(chains)" = 'inuse routed routed_out ' ] || explain "$(chains)"
 	no_answer 4
@@ -111,7 +110,7 @@ chains()
 	no_answer 4
 	container_talks again
 	must_work hprism rm -f again
-	# Forwarding that somebody switched off takes them along.
+	# When forwarding is switched off, the chains go too.
 	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 	up last
 	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
@@ -120,7 +119,7 @@ chains()
 	[ "$(in_host cat /proc/sys/net/ipv4/conf/all/tag)" = 0 ]
 }
 
-@test "IPv6 is forwarded for networks that have it, and for nobody else" {
+@test "IPv6 is forwarded only for networks that have it" {
 	must_work hprism network create --ipv6 --subnet 10.79.1.0/24 \
 		--subnet fd00:79::/64 six
 	no_answer 6
@@ -140,7 +139,7 @@ chains()
 	no_answer 4
 }
 
-@test "where forwarding was on before, the host is a router on purpose" {
+@test "a host that forwarded before stays a router" {
 	in_host sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 	forwarded4
 	up one
@@ -151,7 +150,7 @@ chains()
 	must_work hprism rm -f one
 	forwarded4
 	[ -z "$(chains)" ]
-	# Of one family only.
+	# One family only.
 	must_work hprism network create --ipv6 --subnet 10.79.1.0/24 \
 		--subnet fd00:79::/64 six
 	up both --network six
@@ -164,7 +163,7 @@ chains()
 	no_answer 6
 }
 
-@test "interfaces that forwarded before go on forwarding" {
+@test "interfaces that forwarded before still do" {
 	in_host sh -c 'echo 1 >/proc/sys/net/ipv4/conf/lan0/forwarding
 		echo 1 >/proc/sys/net/ipv4/conf/up0/forwarding'
 	forwarded4
@@ -173,7 +172,7 @@ chains()
 	forwarded4
 }
 
-@test "an administrator who wants a router afterwards says so" {
+@test "an administrator can make the host a router afterwards" {
 	up one
 	no_answer 4
 	in_host sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/tag'
@@ -191,7 +190,7 @@ chains()
 
 # ---- and still so --------------------------------------------------------------------
 
-@test "after a flush of all rules the next command of prism puts them back" {
+@test "after a flush of all rules the next prism command restores them" {
 	up one
 	in_host nft flush ruleset
 	must_work hprism network reload
@@ -209,7 +208,7 @@ chains()
 	container_talks two
 }
 
-@test "starts at the same time leave no router" {
+@test "concurrent starts do not leave a router" {
 	local i
 
 	must_work hprism network create --ipv6 --subnet 10.79.1.0/24 \
@@ -228,8 +227,8 @@ chains()
 
 # ---- others -------------------------------------------------------------------------
 
-# A network as docker, podman and libvirt have one: a bridge whose traffic is
-# translated; made by rules alone, after prism.
+# A network like those of docker, podman and libvirt, a bridge whose traffic is
+# translated, made with plain rules after prism.
 other_network()
 {
 	ip netns add "$WORLD_LEFT-vm"
@@ -256,7 +255,7 @@ other_network()
 	END
 }
 
-@test "networks of other programs work, also when they come later" {
+@test "networks of other programs work, even if they are made later" {
 	local server
 
 	up one
@@ -273,7 +272,7 @@ other_network()
 	must_work in_left "$FT/bin/netpeer" ask tcp 192.0.2.1 8099
 	prints 'vm 192.0.2.2'
 	no_answer 4
-	# A source that is not where it says, to be translated like theirs or ours.
+	# Forged sources, to be translated like their network or ours.
 	for address in 172.31.9.7 10.88.0.77; do
 		ip -n "$WORLD_LEFT" address add "$address/32" dev left0
 		in_host nft add table ip seen
@@ -293,12 +292,12 @@ other_network()
 	ip -n "$WORLD_HOST" link delete other0
 }
 
-# A host that forwards does not listen to routers, unless it is told to.
-@test "a default route that a router announced outlives the switch" {
+# A host that forwards ignores router advertisements unless accept_ra is 2.
+@test "a default route that a router announced survives the switch" {
 	must_work hprism network create --ipv6 --subnet 10.79.1.0/24 \
 		--subnet fd00:79::/64 six
 	in_host sh -c 'echo 1 >/proc/sys/net/ipv6/conf/up0/accept_ra'
-	# As the kernel notes one that was announced (RTPROT_RA, expires).
+	# The kernel marks an announced route: RTPROT_RA, with an expiry.
 	must_work in_out "$PRISM_TEST_SITE/netpeer" announce out0
 	announced()
 	{

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# What a registry can make a puller ask, from where the puller is: a metadata
-# service, and what listens on loopback.
+# A registry tries to make prism contact services that only the puller can reach:
+# a metadata service, and services on loopback.
 #
-# The fake registry is out at 198.51.100.1; the host has a metadata service at
-# 169.254.169.254 and a service on loopback, and its firewall counts who begins
-# to talk to either: nobody may.
+# The fake registry is at 198.51.100.1, outside. The host has a metadata service
+# at 169.254.169.254 and a service on loopback; its firewall counts connections
+# to both, of which there must be none.
 load ../lib/common
 load ../lib/world
 
@@ -57,7 +57,7 @@ teardown()
 	test_teardown
 }
 
-# In the host, with the names of this file.
+# Run in the host's namespace, with this file's host names.
 here()
 {
 	# shellcheck disable=SC2016 # the inner shell's
@@ -66,7 +66,7 @@ here()
 		exec "$@"' "$FT/hosts" "$@"
 }
 
-# fake JSON: how the fake registry is from now on.
+# fake JSON: set how the fake registry behaves from now on.
 fake()
 {
 	in_out curl -fsS -o /dev/null --data "$1" "http://$FAKE/_ctl"
@@ -78,7 +78,7 @@ untouched()
 		explain "somebody was asked: $(in_host nft list table inet watch)"
 }
 
-# Where it may not send anybody, in some spellings.
+# Places that it must not send prism to, in several spellings.
 PLACES='169.254.169.254 0xa9fea9fe 0251.0376.0251.0376 [::ffff:169.254.169.254]
 	[fd00:ec2::254] metadata.example metadata6.example 127.0.0.1:8099
 	[::1]:8099 0.0.0.0:8099 localhost:8099 inner.example:8099'
@@ -100,7 +100,7 @@ refused()
 		fake "{\"rules\":[{\"path\":\"/blobs/\",\"redirect\":\"http://$to/latest/meta-data/\"}]}"
 		refused here "$PRISM_BIN" pull -q "$FAKE/repo/x"
 	done
-	# Behind one that is allowed.
+	# After an allowed redirect.
 	fake '{"rules":[{"path":"main /v2/repo/x/manifests/","redirect":"{other}{path}"},
 		{"path":"other ","redirect":"http://metadata.example/"}]}'
 	refused here "$PRISM_BIN" pull -q "$FAKE/repo/x"
@@ -111,7 +111,7 @@ refused()
 	untouched
 }
 
-@test "by an ordinary user" {
+@test "the same for an ordinary user" {
 	local to
 
 	for to in 169.254.169.254 127.0.0.1:8099; do
@@ -136,7 +136,7 @@ refused()
 	done
 }
 
-@test "the way on of an upload" {
+@test "the Location of an upload" {
 	local to
 
 	for to in 169.254.169.254 metadata.example 127.0.0.1:8099; do
@@ -147,8 +147,8 @@ refused()
 	done
 }
 
-@test "what the user names is asked, and a proxy of his, wherever it is" {
-	# It answers with other than HTTP, but is asked.
+@test "hosts and proxies that the user names may have any address" {
+	# It does not answer in HTTP, but it is contacted.
 	printf '{"insecure-registries": ["169.254.169.254:80"]}' >"$T/prism.json"
 	PRISM_CONFIG=$T/prism.json must_exit 1 here "$PRISM_BIN" pull -q \
 		169.254.169.254:80/repo/x
@@ -157,7 +157,7 @@ refused()
 	must_exit 1 here env http_proxy=http://127.0.0.1:8099 \
 		"$PRISM_BIN" pull -q "$FAKE/repo/x"
 	says_not ': that address is'
-	# A proxy on loopback does not make loopback the registry's home.
+	# A proxy on loopback does not make loopback the registry's own address.
 	fake '{"rules":[{"path":"/manifests/","redirect":"http://127.0.0.1:8098/"}]}'
 	must_exit 1 here env no_proxy=198.51.100.1 \
 		http_proxy=http://127.0.0.1:8099 "$PRISM_BIN" pull -q "$FAKE/repo/x"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# An image, a --rootfs directory or a volume says where /proc, /sys and /dev are,
-# what is masked, and where mounts land: none of it is believed.
+# An image, a --rootfs directory or a volume tries to redirect /proc, /sys and
+# /dev, the masks, and mounts.
 load ../lib/common
 load ../lib/hostile
 
@@ -12,7 +12,7 @@ setup()
 	canary_new
 }
 
-# Everything that masks.h hides is hidden, in each procfs that can be seen.
+# Everything that masks.h hides is hidden in every visible procfs.
 # shellcheck disable=SC2016 # the container's shell
 LOOK='for p in $(busybox sed -n "s/^[^ ]* \([^ ]*\) proc .*/\1/p" /proc/mounts); do
 	for f in kcore keys timer_list interrupts; do
@@ -34,7 +34,7 @@ sysfs
 tmpfs'
 }
 
-@test "what is missing of /proc, /sys and /dev is made, and masked" {
+@test "a missing /proc, /sys or /dev is made and masked" {
 	tree_new
 	each_way is_whole
 	mkdir -p "$T/tree/proc" "$T/tree/sys" "$T/tree/dev"
@@ -49,7 +49,7 @@ refuses_link()
 	says '^hint: .*directory, or missing'
 }
 
-# link NAME TARGET: with a place for procfs at /q and below /q/deep.
+# link NAME TARGET: with directories for a procfs at /q and /q/deep.
 try_link()
 {
 	tree_new
@@ -83,7 +83,7 @@ refuses_kind()
 	says "'/$1' in .* is not a directory"
 }
 
-@test "an image whose /proc, /sys or /dev is no directory is refused by name" {
+@test "an image whose /proc, /sys or /dev is not a directory is refused by name" {
 	for d in proc sys dev; do
 		tree_new
 		: >"$T/tree/$d"
@@ -94,7 +94,7 @@ refuses_kind()
 	done
 }
 
-@test "the owner of a --rootfs directory exchanges /proc while it is mounted" {
+@test "the owner of a --rootfs directory replaces /proc during the mount" {
 	tree_new
 	mkdir "$T/tree/q" "$T/tree/proc"
 	(while [ ! -e "$T/stop" ]; do
@@ -199,7 +199,7 @@ refuses_found()
 	ln -s proc/self "$T/tree/z"
 	ln -s /proc/irq "$T/tree/abs"
 	ln -s x "$T/tree/chain"
-	# What is masked lies on another file system.
+	# A masked file is on another file system.
 	ln -s ../../../sys/firmware "$T/tree/up"
 	each_way refuses_found
 	must_fail 125 start --tmpfs /x -- /bin/busybox true
@@ -216,7 +216,7 @@ refuses_volume_link()
 	done
 }
 
-@test "no link in somebody else's checkout leads a mount to /proc or /sys" {
+@test "no link in a checkout from elsewhere leads a mount to /proc or /sys" {
 	mkdir "$T/v" "$T/checkout"
 	chmod 0755 "$T/v" "$T/checkout"
 	ln -s /proc "$T/checkout/proc"
@@ -250,7 +250,7 @@ refuses_volumes()
 	says 'leads into /proc or /sys'
 }
 
-@test "nor through a link, with ../ in it or not" {
+@test "nor through a link, with or without ../ in it" {
 	tree_new
 	ln -s proc/irq "$T/tree/l"
 	CONFIG='{"Volumes":{"/a/../l":{}}}'
@@ -269,7 +269,7 @@ excepts()
 	must_fail 125 start -v "$T/v:/proc/cpuinfo" -- /bin/busybox true
 	must_fail 125 start -v "$T/v/file:/proc/version" -- /bin/busybox true
 	must_fail 125 start --tmpfs /proc/uptime -- /bin/busybox true
-	# A part of the host's own /sys, and what is masked stays so.
+	# A part of the host's own /sys; masked files stay masked.
 	must_work start -v /sys/fs/cgroup:/sys/fs/cgroup:ro -- \
 		/bin/busybox ls -d /sys/fs/cgroup
 	must_work start -v /sys:/sys:ro -- /bin/busybox sh -c 'busybox ls -A /sys/firmware
@@ -278,7 +278,7 @@ excepts()
 	must_fail 125 start -v "$T/v:/sys/kernel" -- /bin/busybox true
 }
 
-@test "lxcfs and the host's own /sys are excepted, by the user alone" {
+@test "a user, but no image, can mount lxcfs files and the host's own /sys" {
 	mkdir "$T/v"
 	chmod 0755 "$T/v"
 	echo 'of lxcfs' >"$T/v/file"
@@ -309,7 +309,7 @@ covers_dev()
 		-v "$T/checkout:/dev" hostile /bin/busybox true
 }
 
-@test "--ipc container:X takes no link of X's for its /dev/shm" {
+@test "--ipc container:X does not follow a link at X's /dev/shm" {
 	tree_new
 	tree_done
 	way=load who=root

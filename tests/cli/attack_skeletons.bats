@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# Images whose layers name one place in two ways, so that a link of one name
-# lies where a directory of the other is expected. Nothing of it may reach the
-# machine when they are pulled or loaded, and what can be made of them is what
-# a program that unpacks one layer after the other behind a chroot would make.
+# The layers of these images name one place by two paths, so that one path has a
+# link where the other expects a directory. Pulling or loading them must not
+# touch the host, and the result must be the tree that unpacking one layer after
+# the other in a chroot would make.
 load ../lib/common
 
 setup_file()
@@ -94,7 +94,7 @@ layers()
 	chmod 0644 "$T/image.tar"
 }
 
-# What a container of the image would find, by name and type: $T/tree.
+# $T/tree: the names and types that a container of the image sees.
 tree_of()
 {
 	must_work "$@" create --name looker attack /nothing
@@ -118,13 +118,13 @@ has_no_entry()
 	! grep -E "^. (\./)?$1( |\$)" "$T/tree"
 }
 
-# Loaded, or refused with an error; never a canary that changed.
+# Loading may fail with an error, but the canary must not change.
 load_does_no_harm()
 {
 	capture "$@" load -i "$T/image.tar"
 	canary_lives
 	[ "$status" = 0 ] || must_fail 1 "$@" load -i "$T/image.tar"
-	# What was fetched is kept for the next try.
+	# A failed pull keeps what it fetched for the next try.
 	[ "$status" = 0 ] || MAY_LEAVE_TMP=1
 }
 
@@ -140,7 +140,7 @@ setuid z/l/evil'
 
 # ---- by root ------------------------------------------------------------------
 
-@test "a directory over the link that another name of it goes through" {
+@test "a directory over a link that its other path goes through" {
 	need ROOT OVERLAY
 	layers "$DOWN" "$THROUGH"
 	must_work prism load -i "$T/image.tar"
@@ -220,7 +220,7 @@ setuid z/l/evil'
 	done
 }
 
-@test "a link over the directory that another name of it goes into" {
+@test "a link over a directory that its other path goes into" {
 	need ROOT OVERLAY
 	layers 'dir x/
 		dir x/k/
@@ -276,7 +276,7 @@ setuid z/l/evil'
 	printf 'chroot\ncapset\nseccomp\n' | diff - "$T/first"
 }
 
-@test "an image that is added to by commit keeps to itself" {
+@test "a commit on top of such an image does not escape either" {
 	need ROOT OVERLAY
 	layers "$DOWN" "$THROUGH"
 	must_work prism load -i "$T/image.tar"
@@ -324,7 +324,7 @@ chain()
 
 # ---- by an ordinary user --------------------------------------------------------
 
-@test "by an ordinary user, who could write to the canary" {
+@test "the same for an ordinary user, who could write to the canary" {
 	need ROOT USER USERNS OVERLAY
 	chown -R "$TEST_USER:" "$CANARY"
 	touch -d '2001-02-03 04:05:06' "$CANARY/keep" "$CANARY"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# What the caller has open as stdin, stdout and stderr is not the container's:
-# neither its mode and owner nor what was in it before. And the bytes arrive:
-# all of them, in order, where the caller's file stood.
+# A container tries to change the caller's stdin, stdout and stderr: their mode,
+# owner and earlier content. All bytes must arrive, in order, at the offset that
+# the caller's file had.
 load ../lib/common
 
 setup_file()
@@ -44,7 +44,7 @@ each_user()
 	"$@"
 }
 
-# start_target: the container c of $runner, which sleeps.
+# start_target: start $runner's container c, which sleeps.
 start_target()
 {
 	must_work "${runner[@]}" "$PRISM_BIN" run -d --rm --name c busybox \
@@ -58,7 +58,7 @@ end_target()
 	target=
 }
 
-# shell TEXT ARG...: by a shell of $runner in $T/mine, with $0 a prism.
+# shell TEXT ARG...: run TEXT in a shell as $runner, in $T/mine; $0 is prism.
 shell()
 {
 	local text=$1
@@ -67,8 +67,8 @@ shell()
 	"${runner[@]}" bash -c "cd '$T/mine' && { $text; }" "$PRISM_BIN" "$@"
 }
 
-# With every one of the three: change mode and owner, and unless it is a stream
-# read it, append to it and cut it off. 40 + n: fd n was a file.
+# For each of the three fds: change mode and owner; if it is no stream, also read
+# it, append to it and truncate it. Exit code 40 + n: fd n was a file.
 # shellcheck disable=SC2016 # the inner shell's
 attack='bad=0
 for n in 0 1 2; do
@@ -101,8 +101,8 @@ canary()
 	before=$(look c)
 }
 
-# attacks REDIRECTION WANT PRISM-ARG...: the attack behind these arguments, with
-# this redirection; the file holds WANT afterwards.
+# attacks REDIRECTION WANT PRISM-ARG...: run the attack with these arguments and
+# this redirection; afterwards the file must contain WANT.
 attacks()
 {
 	local how=$1 want=$2
@@ -150,7 +150,7 @@ runs()
 {
 	all_redirections run --rm busybox
 	all_inputs run --rm -i busybox
-	# One that is kept has a log, or a hub without one.
+	# A container without --rm has a log, or a hub without one.
 	attacks '<c >>c' $'before\nout' run -i --name kept busybox
 	must_work "${runner[@]}" "$PRISM_BIN" rm kept
 	attacks '<c >>c 2>&1' $'before\nout\nerr' run -i --name kept \
@@ -174,7 +174,7 @@ execs()
 	each_user execs
 }
 
-@test "exec at a terminal: what is not the terminal stays the caller's" {
+@test "exec at a terminal: other redirected fds stay the caller's" {
 	need ROOT OVERLAY
 	start_target
 	canary
@@ -213,7 +213,7 @@ starts()
 	each_user starts
 }
 
-# no_dir WORD...: a directory cannot be read, and prism says so.
+# no_dir WORD...: prism reports that a directory cannot be read.
 no_dir()
 {
 	canary
@@ -250,7 +250,7 @@ directories()
 	each_user directories
 }
 
-# node NAME REDIRECTION WORD...: a node of $T/mine and not the host's own.
+# node NAME REDIRECTION WORD...: with a node in $T/mine, not the host's own.
 node()
 {
 	local name=$1 how=$2
@@ -305,7 +305,7 @@ all_nodes()
 	wait_for prism exec c test -e /tmp/done
 	must_work prism exec c cat /tmp/null
 	[ "$output" != "$host" ]
-	# One that has lost it still has an empty stdin.
+	# A container that removed it still gets an empty stdin.
 	must_work prism exec --privileged c \
 		sh -c 'mount -t tmpfs none /dev; echo no >/dev/null'
 	must_work prism exec c cat
@@ -341,7 +341,7 @@ orders()
 	each_user orders
 }
 
-@test "the caller's offset goes on where the program's output ends" {
+@test "the caller's offset ends where the program's output ends" {
 	need ROOT OVERLAY
 	start_target
 	{
@@ -358,7 +358,7 @@ orders()
 	end_target
 }
 
-@test "of a file as stdin only what the program read is used up" {
+@test "the program leaves the unread rest of a file on stdin" {
 	need ROOT OVERLAY
 	seq 1 1000 >"$T/in"
 	start_target
@@ -419,7 +419,7 @@ full()
 	full 125 run --rm busybox yes
 	full 125 run --rm busybox sh -c 'yes | head -c 70000; exit 0'
 	full 125 exec c yes
-	# What is kept has a log: it goes on, and its own code is recorded.
+	# Without --rm there is a log: the program continues and its code is recorded.
 	full 125 run --name kept busybox sh -c 'yes | head -c 100000; exit 3'
 	must_work prism inspect -f '{{.State.ExitCode}}' kept
 	prints 3
@@ -429,7 +429,7 @@ full()
 	end_target
 }
 
-@test "a limit of the size of files ends neither prism nor the container" {
+@test "RLIMIT_FSIZE kills neither prism nor the container" {
 	need ROOT OVERLAY
 	start_target
 	for words in 'run --rm busybox' 'exec c'; do
@@ -452,7 +452,7 @@ full()
 	[ "$(cat "$T/o")" = y ]
 }
 
-@test "what an exec leaves running is not waited for" {
+@test "an exec does not wait for processes that its program left running" {
 	need ROOT OVERLAY
 	start_target
 	must_exit 3 prism exec c sh -c 'sleep 1000 & echo said; exit 3'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# A store belongs to one user: nobody else comes to the set-user-id files of
-# its containers, and nobody else's directory is taken for one.
+# A store belongs to one user: other users must not reach the set-user-id files of
+# its containers, and a directory of another user is not accepted as a store.
 load ../lib/common
 
 setup_file()
@@ -21,13 +21,13 @@ setup()
 	chmod 0755 "$T" "$T/shared"
 }
 
-# look PATH...: what must not change: type, mode, owner, names, times.
+# look PATH...: print what must not change: type, mode, owner, names, times.
 look()
 {
 	find "$@" -printf '%y %m %U %p %T@ %l\n' | sort
 }
 
-# refused WHY CMD...: with that error and a hint, and $T/shared is as before.
+# refused WHY CMD...: fails with this error and a hint; $T/shared is unchanged.
 refused()
 {
 	local why=$1
@@ -93,7 +93,7 @@ make_setuid()
 	must_work as_user "$PRISM_BIN" ps -a
 	[ "$(mode_of "$root")" = 700 ]
 	must_not plain test -e "$SETUID"
-	# prism-image comes to it in a user namespace.
+	# prism-image opens it in a user namespace.
 	chmod 0755 "$root"
 	must_work as_user "$PRISM_BIN" diff c
 	[ "$(mode_of "$root")" = 700 ]
@@ -112,7 +112,7 @@ make_setuid()
 	[ "$(mode_of "$T/own")" = 700 ]
 }
 
-@test "a directory of somebody else is no store" {
+@test "a directory of another user is not accepted as a store" {
 	tar -C / -cf "$T/empty.tar" -T /dev/null
 	chmod 0644 "$T/empty.tar"
 	install -d -m 0755 -o "$TEST_USER_PLAIN" "$T/shared/his"
@@ -130,7 +130,7 @@ make_setuid()
 		run --rm busybox true
 }
 
-@test "a whole store that somebody else prepared" {
+@test "a store that another user prepared is not accepted" {
 	as_plain_user "$PRISM_BIN" --root "$FT/plain/home/store" images
 	chmod 0777 "$FT/plain/home/store"
 	mv "$FT/plain/home/store" "$T/shared/store"
@@ -139,7 +139,7 @@ make_setuid()
 		"$PRISM_BIN" pull busybox
 }
 
-@test "directories that are for all are left alone" {
+@test "shared directories are left alone" {
 	mkdir -m 0755 "$T/shared/etc"
 	touch "$T/shared/etc/passwd"
 	refused 'not a prism store' prism --root "$T/shared/etc" images
@@ -159,14 +159,14 @@ make_setuid()
 	says_not .
 }
 
-@test "what others laid into a store that they could write to" {
+@test "files of other users in a store that they could write to" {
 	cp -a "$FT/root" "$T/shared/root"
 	chmod 0777 "$T/shared/root"
 	plain mkdir "$T/shared/root/volumes"
 	refused "other users could write to .* and may have left 'volumes' there" \
 		prism --root "$T/shared/root" images
 	chmod 0700 "$T/shared/root"
-	# Who made it private by hand did not look inside.
+	# chmod by hand does not check the content.
 	refused "volumes belongs to user $PLAIN_ID" prism --root "$T/shared/root" \
 		volume ls
 	rmdir "$T/shared/root/volumes"
@@ -183,7 +183,7 @@ make_setuid()
 	refused "'version' in it may be theirs" prism --root "$T/shared/new" ps
 }
 
-@test "symlinks of somebody else" {
+@test "symlinks of another user" {
 	chmod 1777 "$T/shared"
 	mkdir -m 0700 "$T/store" "$T/shared/real"
 	plain ln -s "$T/store" "$T/shared/his"
@@ -202,7 +202,7 @@ make_setuid()
 	[ -e "$T/own/version" ]
 }
 
-@test "a directory of somebody else's in which all may write" {
+@test "a world-writable directory of another user" {
 	install -d -m 0777 -o "$TEST_USER_PLAIN" "$T/shared/his"
 	mkdir -m 0700 "$T/shared/his/root"
 	install -d -m 0700 -o "$TEST_USER" "$T/shared/his/user"
@@ -219,8 +219,8 @@ make_setuid()
 	must_work prism --root "$T/shared/his/root" images
 }
 
-# In a mount namespace of its own: /var/tmp with what another user made there,
-# and a passwd in which the caller's home is $HIS_HOME.
+# Run in a mount namespace with another user's files in /var/tmp, and a passwd
+# that makes $HIS_HOME the caller's home.
 no_home_world()
 {
 	grep -v "^$TEST_USER:" /etc/passwd >"$T/passwd" || true
@@ -245,9 +245,9 @@ homeless()
 	RUN_IN=$T/in run_as "$USER_ID" "$FT/user" env -u HOME "$@"
 }
 
-@test "without HOME the store is in the passwd's home, never in /var/tmp" {
+@test "without HOME the store is in the home of /etc/passwd, never in /var/tmp" {
 	install -d -o "$TEST_USER" "$T/home2"
-	# setpriv looks into the passwd too
+	# setpriv reads passwd too
 	no_home_world "$T/home2"
 	must_work homeless "$PRISM_BIN" images
 	[ -e "$T/home2/.local/share/prism/version" ]
@@ -256,12 +256,12 @@ homeless()
 	prints "$T/home2/.local/share/prism"
 	must_work homeless sh -c "'$PRISM_BIN' ps -a; ls -A /var/tmp/prism-$USER_ID"
 	has_not version
-	# Relative is as good as none.
+	# A relative HOME counts as none.
 	must_work homeless env HOME=. "$PRISM_BIN" info -f '{{.DockerRootDir}}'
 	prints "$T/home2/.local/share/prism"
 }
 
-@test "without HOME and passwd nothing is taken" {
+@test "without HOME and passwd entry prism refuses to choose a store" {
 	must_fail 1 setpriv --reuid=54321 --regid=54321 --clear-groups -- env -i \
 		"$PRISM_BIN" images
 	says 'HOME is not set, and user 54321 has no home directory'
@@ -271,7 +271,7 @@ homeless()
 		HOME="$FT/plain/home" "$PRISM_BIN" images
 }
 
-@test "XDG_DATA_HOME of somebody else" {
+@test "XDG_DATA_HOME of another user" {
 	install -d -m 0777 -o "$TEST_USER_PLAIN" "$T/shared/data"
 	refused "in a world-writable directory of user $PLAIN_ID" as_user env \
 		XDG_DATA_HOME="$T/shared/data" "$PRISM_BIN" images
@@ -284,7 +284,7 @@ homeless()
 		XDG_DATA_HOME="$T/shared/data" "$PRISM_BIN" images
 }
 
-@test "credentials in a runtime directory of somebody else" {
+@test "credentials in another user's runtime directory" {
 	local auth
 
 	auth=$(printf 'mallory:x' | base64)
@@ -305,7 +305,7 @@ homeless()
 	says "ignoring .*: XDG_RUNTIME_DIR belongs to user $USER_ID"
 }
 
-@test "a run directory of somebody else" {
+@test "another user's run directory" {
 	install -d -m 0755 -o "$TEST_USER_PLAIN" "$T/shared/run" "$T/shared/run/userns"
 	CODE=125 refused "userns belongs to user $PLAIN_ID" \
 		prism --run-dir "$T/shared/run" run --rm --userns auto busybox true

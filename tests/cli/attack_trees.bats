@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
-# Trees that are deeper than a stack, a table of descriptors or PATH_MAX, made by
-# a container, a volume, an archive or a layer: every command ends as it should,
-# in little memory, and nothing stays behind.
+# A container, a volume, an archive or a layer makes trees deeper than a stack, the
+# fd limit or PATH_MAX: every command must still work, in little memory, and
+# leave nothing behind.
 load ../lib/common
 
 DEEP=10000
 
 setup_file()
 {
-	# A disk needs a minute for 10,000 directories in one another.
+	# 10,000 nested directories take a minute on a disk.
 	FILE_DIR=/dev/shm file_setup
 	file_stores busybox
 	"${MUSL_CC:-musl-gcc}" -D_GNU_SOURCE -static -Os -o "$FT/bin/trees" \
@@ -38,7 +38,7 @@ teardown()
 		p rm -f c d >/dev/null 2>&1 || true
 		p volume rm -f vol >/dev/null 2>&1 || true
 	done
-	# What was packed of an image that came to nothing.
+	# The part of a failed image that was packed.
 	rm -f "$PRISM_ROOT"/tmp/part-* \
 		"$FT/user/home/.local/share/prism/tmp"/part-*
 	[ "$(look_at_canary)" = "$canary" ] || {
@@ -54,7 +54,7 @@ look_at_canary()
 	cat "$FT/canary/file"
 }
 
-# p ARG...: prism, as $who.
+# p ARG...: run prism as $who.
 p()
 {
 	if [ "$who" = root ]; then
@@ -70,7 +70,7 @@ run_c()
 	p run --network none --name c -v "$FT/bin/trees:/trees:ro" "$@"
 }
 
-# peak_of ARG...: like p; $peak is the most memory it had, in KiB.
+# peak_of ARG...: like p; sets $peak to its maximum memory in KiB.
 peak_of()
 {
 	if [ "$who" = root ]; then
@@ -80,8 +80,8 @@ peak_of()
 	fi
 }
 
-# little_memory ARG...: it works, and needs no 8 MiB more than `version` of the
-# same program, whose libraries are most of it.
+# little_memory ARG...: succeeds with less than 8 MiB more than `version` of the
+# same program, most of whose memory is libraries.
 little_memory()
 {
 	local base
@@ -121,7 +121,7 @@ every_command()
 	little_memory images
 	little_memory inspect -s c
 	little_memory fsck
-	# A layer cannot have such a path: one error, and nothing stays.
+	# A layer cannot contain such a path: one error, nothing is left behind.
 	must_fail 1 p commit c deep
 	[[ $stderr == *ENAMETOOLONG* ]] || explain 'commit'
 	little_memory rm c
@@ -158,7 +158,7 @@ killed()
 		"/trees dig / $DEEP; touch /ready; sleep 1000"
 	wait_for ready
 	pid=$(p inspect -f '{{.State.Pid}}' c)
-	# The monitor, and its container with it.
+	# Kill the monitor, which ends its container.
 	kill -9 "$(awk '{ print $4 }' "/proc/$pid/stat")"
 	little_memory ps -a
 	little_memory rm -f c
@@ -171,7 +171,7 @@ killed()
 	as_both killed
 }
 
-# What a remover that was killed leaves, and an older prism could not remove.
+# A killed remover leaves this; an older prism could not remove it.
 left_in_tmp()
 {
 	local root=$PRISM_ROOT
@@ -241,7 +241,7 @@ volumes()
 	must_exit 1 p volume inspect vol
 }
 
-@test "a volume with 10,000 nested directories; with such that nobody may enter" {
+@test "a volume with 10,000 nested directories, readable or not" {
 	need ROOT OVERLAY
 	as_both volumes
 }
@@ -267,7 +267,7 @@ filled()
 	as_both filled
 }
 
-# layer TAR: its only entries are 10,000 directories in one another.
+# layer TAR: a layer of 10,000 nested directories.
 layer()
 {
 	python3 - "$1" $DEEP <<-'END'

@@ -1,13 +1,14 @@
-# Roots that somebody hostile wrote: `load ../lib/hostile` behind common.
+# Roots with hostile content: `load ../lib/hostile` after common.
 # shellcheck shell=bash
 #
-#	each_who FUNCTION         as root and as the ordinary user: p is prism as $who
-#	tree_new                  $T/tree: a root with busybox, for traps
-#	tree_done                 it is what the ways below lead to
-#	each_way FUNCTION         for each $who through each $way: load, import, rootfs
-#	start [RUN-OPTION...] -- CMD...     run --rm of that root
-#	canary_new, canary_same   $T/canary: a directory outside, and whether it is
-#	                          as it was
+#	each_who FUNCTION         call as root and as the ordinary user; p runs prism
+#	                          as $who
+#	tree_new                  make $T/tree, a root with busybox, to add traps to
+#	tree_done                 pack $T/tree for each_way
+#	each_way FUNCTION         call for each $who and $way: load, import, rootfs
+#	start [RUN-OPTION...] -- CMD...     run --rm in that root
+#	canary_new, canary_same   make $T/canary, a directory outside; check that it
+#	                          is unchanged
 #
 # $CONFIG is the image's config, for those that are loaded or imported.
 
@@ -99,8 +100,7 @@ canary_look()
 	cat "$T/canary/file"
 }
 
-# Open for everybody, as a careless host's would be: what an attack reaches, it
-# can change.
+# World-writable, as on a careless host: an attack that reaches it can change it.
 canary_new()
 {
 	mkdir -p "$T/canary/a/b"

@@ -1,5 +1,5 @@
 /*
- * tracer - what a hostile program tries with prism's processes that it sees
+ * tracer - a hostile program attacks the processes of prism's that it can see
  *
  *	tracer refused       all ways into PID 1; 0 if each is refused
  *	tracer drive [CODE]  with CAP_SYS_PTRACE: make PID 1 call what it must
@@ -62,7 +62,7 @@ static int refused(void)
 {
 	static char byte;
 	struct iovec mine = {&byte, 1};
-	/* Permission is looked at before the address is. */
+	/* The kernel checks permission before the address. */
 	struct iovec theirs = {(void *)0x400000, 1};
 	const int pidfd = (int)syscall(SYS_pidfd_open, 1, 0);
 
@@ -84,7 +84,7 @@ static int refused(void)
 	return bad != 0;
 }
 
-/* ---- with PID 1 at the strings ----------------------------------------------- */
+/* ---- PID 1 under a debugger ----------------------------------------------- */
 
 static void must(const char *what, long rc)
 {
@@ -149,7 +149,7 @@ static void regs(int request, struct user_regs_struct *r)
 	     ptrace(request, 1, (void *)NT_PRSTATUS, &io));
 }
 
-/* PID 1 stands behind a system call instruction: it takes that once more. */
+/* PID 1 has just left a system call instruction: execute it again. */
 static long call(long nr, long a, long b, long c, long d)
 {
 	const long arg[4] = {a, b, c, d};
@@ -198,9 +198,9 @@ static int drive(const char *code)
 	must("PTRACE_SEIZE", ptrace(PTRACE_SEIZE, 1, NULL, NULL));
 	must("PTRACE_INTERRUPT", ptrace(PTRACE_INTERRUPT, 1, NULL, NULL));
 	must("wait", waitpid(1, &status, __WALL));
-	/* Out of the call that it waited in. */
+	/* Let it leave the call that it waited in. */
 	regs(PTRACE_GETREGSET, &before);
-	/* With arguments that a kernel without a filter finds fault with. */
+	/* With arguments that are invalid if no filter refuses the call. */
 	must_be_cut_off("io_uring_setup", SYS_io_uring_setup, 0, 0, 0);
 	must_be_cut_off("userfaultfd", SYS_userfaultfd, -1, 0, 0);
 	must_be_cut_off("keyctl", SYS_keyctl, 0, -3, 0);
@@ -233,7 +233,7 @@ static int drive(const char *code)
 
 /* ---- every new process ----------------------------------------------------------- */
 
-/* Of a process that was caught: whose is it? */
+/* Whose is the traced process? */
 static void name_of(pid_t pid, char *ret, size_t size)
 {
 	char path[40];
@@ -266,7 +266,7 @@ static void seize(pid_t pid)
 	}
 }
 
-/* All that happened to those that we have. */
+/* Handle all events of the traced processes. */
 static void let_go_on(void)
 {
 	for (;;) {
@@ -302,7 +302,7 @@ static pid_t newest(void)
 	return last ? number(last + 1) : 0;
 }
 
-/* Numbers are given in order: the next ones are of those that start. */
+/* Pids are assigned in order: try those that come next. */
 static int watch(const char *until)
 {
 	pid_t known = newest();

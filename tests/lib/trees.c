@@ -1,13 +1,13 @@
 /*
- * trees - what no shell can do with a tree of any depth
+ * trees - make and measure trees that are too deep for a shell
  *
- *   trees dig DIR DEPTH [MODE]   DEPTH directories "d" in one another below DIR,
- *                                and a file "end" in the last; MODE: of all of
- *                                them, afterwards, from below
+ *   trees dig DIR DEPTH [MODE]   DEPTH nested directories "d" below DIR, and a file
+ *                                "end" in the last; then set MODE on all of
+ *                                them, deepest first
  *   trees fill DIR N             N empty files
- *   trees depth DIR              how many "d" stand in one another there
- *   trees peak FILE CMD...       run it; the most memory in KiB that it or a
- *                                process it waited for had, goes into FILE
+ *   trees depth DIR              how many nested "d" there are
+ *   trees peak FILE CMD...       run CMD; write to FILE the peak memory in KiB of
+ *                                CMD and of the processes that it waited for
  *
  * Linked statically: it runs in any image.
  */

@@ -148,11 +148,11 @@ as_user_here()
 	RUN_IN=$FT/bin/here as_user "$@"
 }
 
-# ---- a neighbour that would have the host as its router ---------------------------
+# ---- a neighbour that tries to use the host as its router ---------------------------
 
 # world_neighbour: in setup_file, after world_up. "left" is 192.0.2.2 and
-# 2001:db8:2::2 on a link of the host's own, lan0; left and out know each
-# other's route through the host. What goes is up to the host.
+# 2001:db8:2::2 on a separate link of the host, lan0; left and out have routes to
+# each other through the host, which decides what it forwards.
 world_neighbour()
 {
 	export WORLD_LEFT=prism-l$$
@@ -177,7 +177,7 @@ in_left()
 	nsenter --net="/run/netns/$WORLD_LEFT" "$@"
 }
 
-# no_answer FAMILY: out does not answer left, over tcp and udp.
+# no_answer FAMILY: left gets no answer from out, by tcp or udp.
 no_answer()
 {
 	local to=198.51.100.1 udp
@@ -215,7 +215,7 @@ world_left()
 	world_rules
 }
 
-# Chains of prism's table, but for those that stay with forwarding (routing.h).
+# Chains of prism's table, except those that stay with forwarding (routing.h).
 world_rules()
 {
 	in_host nft list table inet prism 2>/dev/null |

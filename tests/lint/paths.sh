@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Who may hand a path to the kernel: base/path, and what tests/lint/raw_paths
-# names with a reason. A path of an image, a container or a volume that is used
-# anywhere else is a way out of it.
+# Only base/path, and the files that tests/lint/raw_paths lists with a reason, may
+# pass a path to the kernel. Any other use of a path from an image, a container
+# or a volume could lead out of it.
 #
-# Only calls that open, make, change or remove something count; looking
-# (fstatat, readlinkat) changes nothing and is left to the reader. A line of
-# raw_paths that no call needs any more is an error too.
+# The check covers calls that open, create, change or remove; calls that only
+# look (fstatat, readlinkat) are left to the reviewer. A line of raw_paths that
+# no call needs any more is an error too.
 set -eu
 cd "$(dirname "$0")/../.."
 export LC_ALL=C.UTF-8
@@ -43,7 +43,7 @@ while read -r pattern why; do
 	patterns+=("$pattern")
 done <"$list"
 
-# allowed FILE: the first pattern counts.
+# allowed FILE: the first matching pattern counts.
 allowed()
 {
 	local p

@@ -1,6 +1,6 @@
 /*
- * What a confined process still reaches. Each test is a child: nothing of it
- * can be undone.
+ * What a confined process can still reach. Each test runs in a child, because
+ * confinement cannot be undone.
  */
 #include "store/confine.h"
 
@@ -45,7 +45,7 @@ static void two_drop(struct two *t)
 	struct two t __attribute__((cleanup(two_drop))); \
 	two_make(&t)
 
-/* Status of a child: 0, or the number of the first line that is not true. */
+/* Exit status of a child: 0, or the number of the first false line. */
 #define TRUE_OR_LINE(cond)               \
 	do {                             \
 		if (!(cond))             \
@@ -66,7 +66,7 @@ static int child_looks(const struct two *t)
 	struct err e = {0};
 
 	TRUE_OR_LINE(confine_trees(&t->look, 1, t->change, &e) == 0);
-	/* Whatever path of the machine: it is not there. */
+	/* No path of the host exists. */
 	TRUE_OR_LINE(!opens(AT_FDCWD, "/tmp", O_PATH));
 	TRUE_OR_LINE(!opens(AT_FDCWD, "/proc", O_PATH));
 	TRUE_OR_LINE(!opens(AT_FDCWD, t->base, O_PATH));
@@ -78,7 +78,7 @@ static int child_looks(const struct two *t)
 	TRUE_OR_LINE(fstat(t->look, &here) == 0 &&
 		     fstatat(t->look, "..", &up, 0) == 0 &&
 		     here.st_ino == up.st_ino);
-	/* One is for reading only. */
+	/* One is read-only. */
 	TRUE_OR_LINE(!opens(t->look, "new", O_WRONLY | O_CREAT) &&
 		     errno == EROFS);
 	TRUE_OR_LINE(fchownat(t->look, "", 1, 1, AT_EMPTY_PATH) < 0);
@@ -104,7 +104,7 @@ static void trees_are_all_that_is_left(void **state)
 		_exit(child_looks(&t) & 0xff);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	/* Nothing of it is seen outside. */
+	/* Its mounts are not visible outside. */
 	assert_int_equal(fstatat(t.base_fd, "change/new", &st, 0), 0);
 	assert_int_equal(fstatat(t.base_fd, "canary", &st, 0), 0);
 	assert_true(opens(AT_FDCWD, "/tmp", O_PATH));

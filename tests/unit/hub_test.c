@@ -494,7 +494,7 @@ static void plain_free(struct rig *r)
 	own_close(&r->out);
 }
 
-/* A file without a name that holds the text, its offset at the beginning. */
+/* An unnamed file with the text, its offset at the start. */
 static int file_of(const char *text)
 {
 	const int fd = memfd_create("hub", MFD_CLOEXEC);

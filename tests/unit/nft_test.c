@@ -110,7 +110,7 @@ static void flush_all(void)
 	assert_int_equal(nft_tx_commit(&tx, &e), 0);
 }
 
-/* A router before prism came: prism leaves nothing behind that restricts it. */
+/* The host forwarded before prism: prism leaves no chain that restricts it. */
 static void be_router(void)
 {
 	const int fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY);
@@ -158,7 +158,7 @@ static void last_one_takes_the_table_with_it(void **state)
 	assert_int_equal(has(ours, "forward"), 0);
 }
 
-/* Forwarding stays on, and so does what restricts it. */
+/* Forwarding stays on, and so do the chains that restrict it. */
 static void forwarding_of_prism_stays_restricted(void **state)
 {
 	const struct nft_endpoint a =

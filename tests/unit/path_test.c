@@ -1,6 +1,6 @@
 /*
  * Every way of base/path against links, "..", magic links, mounts and objects
- * that are not what they are taken for. Beside the root lies a canary.
+ * of an unexpected type. A canary lies beside the root.
  */
 #include "base/path.h"
 
@@ -188,7 +188,7 @@ static void each_way_follows_what_it_says(void **state)
 				 errno_name(in_root), errno_name(beneath),
 				 errno_name(none));
 	}
-	/* A way that is none of the three is the narrowest. */
+	/* An invalid way is the strictest one. */
 	assert_int_equal(opened(w.root, "to_dir", PATH_WAY), ELOOP);
 }
 
@@ -270,7 +270,7 @@ static void the_last_component_is_not_followed(void **state)
 	}
 }
 
-/* No call that makes, changes or removes goes through a link that leads out. */
+/* No call that creates, changes or removes follows a link that leads out. */
 static void nothing_is_changed_through_a_link(void **state)
 {
 	static const char *const out[] = {"up", "abs", "dir/out", "round",
@@ -354,7 +354,7 @@ static void what_names_no_entry_is_refused(void **state)
 	assert_int_equal(path_chmod(w.root, "", PATH_NO_LINKS, 0755), 0);
 }
 
-/* What is there already is EEXIST of any type: callers look. */
+/* An existing entry of any type is EEXIST. */
 static void what_exists_is_told_apart_by_a_look(void **state)
 {
 	struct stat st;
@@ -475,7 +475,7 @@ static void missing_directories_are_made(void **state)
 	assert_true(is_dir(&w, "x/y/z"));
 	assert_int_equal(makes(&w, "to_dir/n", PATH_IN_ROOT), 0);
 	assert_true(is_dir(&w, "dir/n"));
-	/* Links whose end is missing: it is made, inside. */
+	/* Dangling links: their target is made, inside the root. */
 	assert_int_equal(makes(&w, "broken/more", PATH_IN_ROOT), 0);
 	assert_true(is_dir(&w, "not/there/more"));
 	assert_int_equal(makes(&w, "broken_abs/more", PATH_IN_ROOT), 0);
@@ -532,7 +532,7 @@ static void attributes_are_those_of_the_object(void **state)
 				       "user.a", v, sizeof(v)),
 			 -1);
 	assert_int_equal(errno, ELOOP);
-	/* Not those of what a link leads to. */
+	/* Not those of a link's target. */
 	assert_int_equal(
 		path_setxattr(w.root, "file", PATH_NO_LINKS, "user.a", "1", 1),
 		0);
@@ -549,7 +549,7 @@ static void attributes_are_those_of_the_object(void **state)
 
 /* ---- mounts ------------------------------------------------------------------------ */
 
-/* 0, or the number of the line that is not true. */
+/* 0, or the number of the first line that is false. */
 static int mount_and_look(const struct world *w)
 {
 	struct stat st;
@@ -560,7 +560,7 @@ static int mount_and_look(const struct world *w)
 	    mount("tmpfs", "root/dir", "tmpfs", 0, NULL) < 0)
 		return __LINE__;
 	{
-		/* The fd of before is of another namespace. */
+		/* The earlier fd belongs to another namespace. */
 		const int root = open("root", O_PATH | O_CLOEXEC);
 
 		if (mkdir("root/dir/in", 0755) < 0)
@@ -607,7 +607,7 @@ static void a_mount_on_the_way_is_told(void **state)
 
 /* ---- races --------------------------------------------------------------------------- */
 
-/* Exchanges a directory for a link to the canary, again and again. */
+/* Swap a directory and a link to the canary in a loop. */
 static _Noreturn void exchange(const struct world *w)
 {
 	for (;;)
@@ -657,7 +657,7 @@ static void a_race_never_reaches_the_canary(void **state)
 	if (pid == 0)
 		exchange(&w);
 	assert_true(pid > 0);
-	/* Some 12 calls each: more than 100,000. */
+	/* About 12 calls per round: more than 100,000. */
 	for (int i = 0; i < 3000; i++) {
 		one_round(&w, PATH_BENEATH);
 		one_round(&w, PATH_NO_LINKS);

@@ -1,4 +1,4 @@
-/* Where things may be mounted, as far as words say it; what stays open. */
+/* Mount targets, as far as the text decides; which fds stay open. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -420,7 +420,7 @@ static void redirects_are_counted(void **state)
 	assert_int_equal(rig_count(rig, "/manifests/one"), 1);
 }
 
-/* The fake one is on loopback, and so may name what is there. */
+/* The fake registry is on loopback, so it may name hosts there. */
 static void no_registry_sends_us_everywhere(void **state)
 {
 	static const char *const places[] = {

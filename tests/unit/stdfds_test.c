@@ -1,4 +1,4 @@
-/* Which of the caller's files a program gets itself, and pipes for the rest. */
+/* A program gets some of the caller's files directly, and pipes for the rest. */
 #include "runtime/stdfds.h"
 
 #include <setjmp.h>

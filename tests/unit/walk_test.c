@@ -527,7 +527,7 @@ static void removal_does_not_follow(void **state)
 	end(&p);
 }
 
-/* A tree that is moved about while it is removed: nothing outside goes. */
+/* A tree that is moved during its removal: nothing outside is removed. */
 static void removal_survives_moves(void **state)
 {
 	struct place p;
@@ -548,7 +548,7 @@ static void removal_survives_moves(void **state)
 		    faccessat(p.fd, "t", F_OK, 0) < 0)
 			_exit(0);
 	}
-	/* So much strife may end in an error, never elsewhere. */
+	/* The races may end in an error, but never outside the tree. */
 	for (int i = 0; i < 100 && fs_remove_tree_at(p.fd, "t", &e) < 0; i++)
 		err_clear(&e);
 	own_kill(&pid);

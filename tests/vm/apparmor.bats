@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # The AppArmor profile of root's containers, on a kernel that has AppArmor.
 #
-# What the profile refuses is tried with --privileged, where it is the only wall
-# that is left; each attack is tried without the profile as well, so that a test
-# which could never succeed is noticed. What is written is what was there.
+# The attacks run with --privileged, so that the profile is the only protection
+# left. Each attack also runs without the profile, where it must succeed, to show
+# that it can. It writes back the value that was there.
 # vm: bare
 load ../lib/common
 
@@ -12,7 +12,7 @@ setup_file()
 	[ "${PRISM_VM:-}" = bare ] || return 0
 	file_setup
 	file_stores busybox
-	# strace from the machine's own files, for --rootfs.
+	# strace from the host's own files, for --rootfs.
 	mkdir -p "$FT/tools/usr" "$FT/tools/proc" "$FT/tools/sys" \
 		"$FT/tools/dev" "$FT/tools/etc" "$FT/tools/tmp" "$FT/tools/mnt"
 	for d in bin sbin lib lib64; do
@@ -46,7 +46,7 @@ policy()
 		cd /sys/kernel/security/apparmor && '"$1"
 }
 
-# The number in the name is another one each time that it is loaded.
+# The number in the name changes with every load.
 loaded()
 {
 	policy 'ls policy/profiles' | grep '^prism-default'
@@ -57,8 +57,8 @@ unload()
 	policy 'printf prism-default >.remove' 2>/dev/null || true
 }
 
-# walls COMMAND... [-- RUN-OPTION...]: each is done without the profile and
-# refused under it.
+# walls COMMAND... [-- RUN-OPTION...]: each COMMAND succeeds without the profile
+# and is refused under it.
 walls()
 {
 	local script='' all='' n=0
@@ -102,7 +102,7 @@ tools()
 	prints "$confined"
 }
 
-@test "containers that are the first at once all run" {
+@test "several first containers at once all run" {
 	local i
 
 	unload
@@ -129,19 +129,19 @@ write_back()
 		"$(write_back /sys/kernel/mm/ksm/run)" \
 		'mount -t tmpfs t /tmp' 'mount -o bind /etc /tmp' \
 		'mount -o remount,rw /proc' -- busybox
-	# The masks and the capabilities may be gone: this is another wall.
+	# Masks and capabilities are gone: only the profile is left.
 	must_work prism run --rm --cap-add ALL --security-opt seccomp=unconfined \
 		--security-opt systempaths=unconfined busybox sh -c \
 		"($(write_back /proc/sys/kernel/core_pattern)) 2>/dev/null ||
 			mount -t tmpfs t /tmp 2>/dev/null || echo both refused"
 	prints 'both refused'
-	# What a container needs is left.
+	# What a container needs still works.
 	must_work prism run --rm busybox sh -c 'echo 500 >/proc/self/oom_score_adj &&
 		cat /proc/self/oom_score_adj /proc/sys/kernel/ostype'
 	prints $'500\nLinux'
 }
 
-# A process of the machine that sends a SIGTERM to whatever traces it.
+# A host process that sends SIGTERM to its tracer.
 ends_its_tracer()
 {
 	exec sh -c 'while :; do
@@ -223,7 +223,7 @@ ends_its_tracer()
 	has '^  apparmor$'
 }
 
-@test "an ordinary user's containers have the profile that is asked for" {
+@test "an ordinary user's containers get the profile that they ask for" {
 	must_work as_user "$PRISM_BIN" run --rm busybox cat /proc/self/attr/current
 	prints unconfined
 	must_work as_user "$PRISM_BIN" run -d --name c --security-opt \
