@@ -37,9 +37,8 @@ static int belongs(const char *what, const char *cure, uid_t uid, struct err *e)
 		      *what ? " " : "", (unsigned)uid, (unsigned)geteuid());
 	return whoami()->root
 		       ? err_hint(e,
-				  "if no other user wrote there, run chown "
-				  "root: %.120s; else name another "
-				  "directory",
+				  "chown root: %.120s if no other user wrote "
+				  "there; else name another directory",
 				  cure)
 		       : err_hint(e, "name a directory of your own, such as "
 				     "a new one below it");

@@ -42,7 +42,7 @@ void cmd_print_error(const char *command, const struct err *e)
 {
 	const char *const hint = e->hint[0] ? e->hint : limit_hint(e);
 
-	(void)fflush(stdout);
+	(void)out_flush();
 	out_error("%s: %s%s%s", PROGRAM, command ? command : "",
 		  command ? ": " : "", e->text);
 	if (e->step[0])
@@ -61,7 +61,7 @@ int cmd_each_operand(const char *command, int argc, char **argv, cmd_fn fn,
 
 		if (fn(ctx, argv[i], &e) == 0) {
 			out_line("%s", argv[i]);
-			(void)fflush(stdout);
+			(void)out_flush();
 			continue;
 		}
 		cmd_print_error(command, &e);
@@ -82,7 +82,7 @@ bool cmd_is_sure(bool force, const char *fmt, ...)
 	out_vprint(fmt, ap);
 	va_end(ap);
 	out_print(".\nAre you sure you want to continue? [y/N] ");
-	(void)fflush(stdout);
+	(void)out_flush();
 	if (!fgets(answer, sizeof(answer), stdin))
 		return false;
 	answer[strcspn(answer, "\n")] = '\0';
@@ -139,7 +139,7 @@ static int help_group(const struct command *const *table, const char *group)
 		  words_group_summary(group));
 	words_list(stdout, table, group);
 	out_print("\n'%s %s COMMAND --help' says more.\n", PROGRAM, group);
-	return fflush(stdout) != 0;
+	return out_flush() < 0;
 }
 
 static int exec_image(char **argv, struct err *e)
@@ -205,7 +205,7 @@ static int run_command(const struct command *c, const struct globals *g,
 		rc = c->run(g, fields, n, argv, e);
 	opts_free(c, fields);
 	/* Results that could not be written are a failure. */
-	if (fflush(stdout) != 0 && rc == 0 && errno != EPIPE)
+	if (out_flush() < 0 && rc == 0 && errno != EPIPE)
 		return err_sys(e, "write", "standard output");
 	return rc;
 }
@@ -293,7 +293,7 @@ static int help_for(const struct command *const *table, int argc, char **argv)
 
 	if (argc < 3) {
 		(void)help_all(stdout, table);
-		return fflush(stdout) != 0;
+		return out_flush() < 0;
 	}
 	v[0] = argv[0];
 	for (int i = 2; i < argc; i++)
@@ -362,7 +362,7 @@ static int complete(const struct command *const *table, int argc, char **argv)
 	complete_print(table, &global_command, argc - 2, argv + 2, &elsewhere);
 	if (elsewhere)
 		(void)exec_image(argv, &e);
-	return fflush(stdout) != 0;
+	return out_flush() < 0;
 }
 
 int cmd_main(const struct command *const *table, int argc, char **argv)
@@ -390,7 +390,7 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 	apply_globals(&g);
 	if (g.version) {
 		out_line("%s version %s", PROGRAM, PRISM_VERSION);
-		return fflush(stdout) != 0;
+		return out_flush() < 0;
 	}
 	if (help || n == 0) {
 		(void)help_all(help ? stdout : stderr, table);

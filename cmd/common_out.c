@@ -1,5 +1,6 @@
 #include "cmd/common_out.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,26 @@
 #include "base/own.h"
 #include "base/term.h"
 
+static int lost; /* errno of the first write to stdout that failed */
+
 bool out_escapes(void)
 {
 	return isatty(STDOUT_FILENO);
+}
+
+static void write_out(const char *p, size_t n)
+{
+	if (fwrite(p, 1, n, stdout) < n && !lost)
+		lost = errno;
+}
+
+/* A failed write drops the buffer, so a later fflush may succeed. */
+int out_flush(void)
+{
+	if (fflush(stdout) != 0 && !lost)
+		lost = errno;
+	errno = lost;
+	return lost ? -1 : 0;
 }
 
 /* Most text is plain: then nothing needs to know where it goes. */
@@ -21,12 +39,12 @@ static void put(const char *p, size_t n, enum term_how how)
 	struct buf b;
 
 	if (term_is_plain(p, n, how) || !out_escapes()) {
-		(void)fwrite(p, 1, n, stdout);
+		write_out(p, n);
 		return;
 	}
 	b = buf_make(SIZE_MAX / 2);
 	term_escape(p, n, how, &b);
-	(void)fwrite(buf_str(&b), 1, b.len, stdout);
+	write_out(buf_str(&b), b.len);
 	buf_free(&b);
 }
 
@@ -39,7 +57,7 @@ void out_line(const char *fmt, ...)
 	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	put(text, strlen(text), TERM_LINE);
-	(void)fputc('\n', stdout);
+	write_out("\n", 1);
 }
 
 void out_vprint(const char *fmt, va_list ap)
@@ -74,7 +92,7 @@ void out_json(const json_t *doc, size_t flags)
 
 	if (text)
 		put(text, strlen(text), TERM_JSON);
-	(void)fputc('\n', stdout);
+	write_out("\n", 1);
 }
 
 void out_clear(void)

@@ -9,7 +9,8 @@
  * terminal they are escaped (base/term.h). Standard error is for people, so it
  * is always escaped.
  *
- * These functions do not fail: cmd_main reports a failed write at the end.
+ * These functions do not fail: cmd_main reports the first failed write at the
+ * end, through out_flush.
  */
 #ifndef CMD_COMMON_OUT_H
 #define CMD_COMMON_OUT_H
@@ -32,6 +33,12 @@ void out_text(const char *p, size_t n);
 void out_json_text(const char *p, size_t n);
 /* A document and a newline; flags as for json_dumps. */
 void out_json(const json_t *doc, size_t flags);
+
+/*
+ * Write what is buffered for standard output. -1 and errno if this, or any
+ * earlier write, failed.
+ */
+int out_flush(void);
 
 /* Is standard output a terminal, so that results are escaped? */
 bool out_escapes(void);

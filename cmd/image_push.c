@@ -237,7 +237,7 @@ static void say_done(void *ctx, const struct registry_upload *u)
 	progress_wipe(&it->push->progress);
 	out_line("%s: %s%s", DIGEST_SHORT(&u->desc.digest), words[u->how],
 		 u->how == REGISTRY_MOUNTED ? u->from : "");
-	(void)fflush(stdout);
+	(void)out_flush();
 }
 
 static int draw(void *ctx, struct err *e)

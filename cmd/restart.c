@@ -28,7 +28,7 @@ static int restart_run(const struct globals *g, void *fields, int argc,
 		if (!err_is(&errs[i]) &&
 		    ctr_start(&r, &how, &l.v[i], &code, &errs[i]) == 0) {
 			out_line("%s", l.text[i]);
-			(void)fflush(stdout);
+			(void)out_flush();
 			continue;
 		}
 		cmd_print_error("restart", &errs[i]);

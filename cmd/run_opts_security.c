@@ -144,7 +144,7 @@ static int security_opt(const char *text, struct run_spec *s, struct err *e)
 		return set_label(value, e);
 	(void)err_set(e, ERR_USAGE, "unknown option '%s'", key);
 	return err_hint(e,
-			"there are seccomp=FILE|unconfined, "
+			"valid options: seccomp=FILE|unconfined, "
 			"no-new-privileges[=true|false], "
 			"apparmor=NAME|unconfined, label=disable, "
 			"systempaths=unconfined, mask=PATH, unmask=ALL|PATH");

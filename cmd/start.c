@@ -76,7 +76,7 @@ static int start_due(void *ctx, struct container *c, struct err *e)
 	if (shall_start(a->ctr, c, e) &&
 	    ctr_start(a->ctr, a->how, c, &code, e) == 0) {
 		out_line("%s", name);
-		(void)fflush(stdout);
+		(void)out_flush();
 	}
 	/* One that cannot start must not keep the others down. */
 	if (err_is(e)) {

@@ -202,7 +202,7 @@ static int show(const struct samples *s, struct err *e)
 	if (rc == 0)
 		rc = listing_print(&l, e);
 	listing_free(&l);
-	(void)fflush(stdout);
+	(void)out_flush();
 	return rc;
 }
 

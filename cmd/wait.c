@@ -103,7 +103,7 @@ static int wait_run(const struct globals *g, void *fields, int argc,
 
 		if (wait_one(&r, argv[i], &n, e) == 0) {
 			out_line("%d", n);
-			(void)fflush(stdout);
+			(void)out_flush();
 			continue;
 		}
 		cmd_print_error("wait", e);

@@ -206,6 +206,15 @@ static int refuse_found(const char *target, struct err *e)
 			   "target");
 }
 
+static int refuse_type(const char *target, bool is_dir, struct err *e)
+{
+	(void)err_set(e, ERR_USAGE,
+		      "%s is %sa directory in the image, but the source is %s",
+		      target, is_dir ? "not " : "", is_dir ? "one" : "a file");
+	return err_hint(e, "choose another target, or a %s as the source",
+			is_dir ? "file" : "directory");
+}
+
 /* ---- /proc, /sys, /dev ---------------------------------------------------------- */
 
 /* Word the reason, in errno, why the directory cannot be opened. */
@@ -400,11 +409,6 @@ int place_attach(int root, int tree, const char *target, unsigned int way,
 	if (move_to(tree, to) == 0)
 		return 0;
 	if (fstat(to, &st) == 0 && S_ISDIR(st.st_mode) != is_dir)
-		return err_set(
-			e, ERR_USAGE,
-			"%s is %sa directory in the image, but the source "
-			"is %s",
-			target, is_dir ? "not " : "",
-			is_dir ? "one" : "a file");
+		return refuse_type(target, is_dir, e);
 	return err_sys(e, "move_mount", "on %s", target);
 }

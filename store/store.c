@@ -205,11 +205,10 @@ static int take_lock(struct store *s, bool exclusive, struct err *e)
 
 static int no_home(struct err *e)
 {
-	(void)err_set(
-		e, ERR_INVALID,
-		"there is no place for a store: HOME is not set, and user "
-		"%u has no home directory in /etc/passwd",
-		(unsigned)getauxval(AT_UID));
+	(void)err_set(e, ERR_INVALID,
+		      "cannot choose a store: HOME is not set, and user "
+		      "%u has no home directory in /etc/passwd",
+		      (unsigned)getauxval(AT_UID));
 	return err_hint(e, "set HOME, or name a directory with --root or "
 			   "PRISM_ROOT");
 }

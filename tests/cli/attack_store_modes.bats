@@ -150,7 +150,7 @@ make_setuid()
 		[ "$(stat -c %a /dev/shm)" = 1777 ] || exit 8
 		[ -z "$(ls -A /dev/shm)" ] || exit 7
 		exit $code' - "$PRISM_BIN"
-	says 'a directory for all \(mode 1777\)'
+	says 'a shared directory \(mode 1777\)'
 	# A file system made for a store has that mode too.
 	must_work unshare -m sh -c '
 		mount -t tmpfs tmpfs "$1" && "$2" --root "$1" images &&
@@ -173,7 +173,7 @@ make_setuid()
 	chmod 0777 "$T/shared/root"
 	plain mv "$T/shared/root/layers" "$T/shared/root/old"
 	plain ln -s "$T/shared" "$T/shared/root/layers"
-	refused "'layers' in it may be theirs" prism --root "$T/shared/root" images
+	refused "may have left 'layers' there" prism --root "$T/shared/root" images
 	rm "$T/shared/root/layers"
 	mv "$T/shared/root/old" "$T/shared/root/layers"
 	must_work prism --root "$T/shared/root" images
@@ -208,10 +208,10 @@ make_setuid()
 	install -d -m 0700 -o "$TEST_USER" "$T/shared/his/user"
 	refused "is in a world-writable directory of user $PLAIN_ID" \
 		prism --root "$T/shared/his/root" images
-	refused "lies in a directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
+	refused "lies in a world-writable directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
 		--root "$T/shared/his/user" images
 	chmod 1777 "$T/shared/his"
-	refused "lies in a directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
+	refused "lies in a world-writable directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
 		--root "$T/shared/his/user" images
 	# /tmp is root's.
 	chown 0 "$T/shared/his"

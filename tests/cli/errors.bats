@@ -230,6 +230,16 @@ layer_of()
 }
 
 # Layers of the machine's root say in trusted.* xattrs what they hide.
+@test "a result that cannot be written is an error" {
+	local words
+
+	for words in --version ps version images; do
+		# shellcheck disable=SC2086 # words
+		must_exit 1 sh -c '"$@" >/dev/full' sh "$PRISM_BIN" $words
+	done
+	says 'write standard output: ENOSPC'
+}
+
 @test "an opaque directory in the store of the machine's root, without CAP_SYS_ADMIN" {
 	need ROOT OVERLAY
 	local lesser="setpriv --bounding-set=-sys_admin $PRISM_BIN"
