@@ -180,7 +180,7 @@ make_setuid()
 	[ "$(mode_of "$T/shared/root")" = 700 ]
 	mkdir -m 0777 "$T/shared/new"
 	plain sh -c 'echo 1 >"$1"' sh "$T/shared/new/version"
-	refused "'version' in it may be theirs" prism --root "$T/shared/new" ps
+	refused "may have left 'version' there" prism --root "$T/shared/new" ps
 }
 
 @test "symlinks of another user" {
@@ -208,10 +208,10 @@ make_setuid()
 	install -d -m 0700 -o "$TEST_USER" "$T/shared/his/user"
 	refused "is in a world-writable directory of user $PLAIN_ID" \
 		prism --root "$T/shared/his/root" images
-	refused "lies in a world-writable directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
+	refused "is in a world-writable directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
 		--root "$T/shared/his/user" images
 	chmod 1777 "$T/shared/his"
-	refused "lies in a world-writable directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
+	refused "is in a world-writable directory of user $PLAIN_ID" as_user "$PRISM_BIN" \
 		--root "$T/shared/his/user" images
 	# /tmp is root's.
 	chown 0 "$T/shared/his"
