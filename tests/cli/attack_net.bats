@@ -168,7 +168,7 @@ chains()
 		echo 1 >/proc/sys/net/ipv4/conf/up0/forwarding'
 	forwarded4
 	up one
-	says 'for all but some interfaces'
+	says 'on for all interfaces; it was on for some'
 	forwarded4
 }
 
