@@ -3,9 +3,8 @@
  *
  * The file: `path`, else $PRISM_CONFIG, else for an ordinary user
  * $XDG_CONFIG_HOME/prism/config.json (~/.config) if it is there, else
- * /etc/prism/config.json. Only the first two have to exist. Who wants
- * something of it takes the keys that are his; unknown ones are somebody
- * else's.
+ * /etc/prism/config.json. Only the first two have to exist. Each
+ * module reads its own keys and ignores the others.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H

@@ -60,16 +60,18 @@ void proc_keep_only(const int *keep, size_t n);
 
 /*
  * fn(arg) in a process that goes on when we end, in a session of its own, with
- * /dev/null as its stdio and of our fds only keep[]: for what nobody needs to
- * wait for and anybody can do again. Nobody hears how it ended. arg and keep
- * must stay until then. One only: false when there is one already.
+ * /dev/null as its stdio and only keep[] of our fds: for work that needs no
+ * waiting and that any later command can repeat. Its result is not reported.
+ * arg and keep must stay valid until then. Only one: false if there is one
+ * already.
  */
 bool proc_leave(worker_fn fn, void *arg, const int *keep, size_t n_keep);
 
 /*
- * A file of ours of which close(2) takes long, also by our end: the process
- * that goes on has it until we are gone, and is made for that alone if need be.
- * One only; -1: none. Who was detached has nobody who waits for its end.
+ * Hold an fd whose close(2) takes long, also at exit: the process of proc_leave
+ * keeps it until we are gone, and is started just for that if need be. Only
+ * one; -1: none. A detached process does not need this, since no process waits
+ * for its end.
  */
 void proc_hold(int fd);
 

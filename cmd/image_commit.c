@@ -4,7 +4,7 @@
  * The upper directory is read as it lies on the disk, while the container
  * stands still (unless -p=false), by a worker that is root of the user
  * namespace that owns the files and sees nothing else; what it reads comes as a
- * tar through a pipe. From there it goes the way of a pulled image: blob,
+ * tar through a pipe. Then it is stored like a pulled image: blob,
  * unpacked layer, config and manifest in one transaction, the name last.
  */
 #include <errno.h>
@@ -207,7 +207,10 @@ static int take_tar(int fd, struct newlayer *l, struct err *e)
 	return (int)n;
 }
 
-/* The changes as a tar into l; the cause of a tar that is cut is there. */
+/*
+ * Read the changes as a tar into l. If the tar is cut, the worker has the
+ * cause.
+ */
 static int read_layer(struct commit *c, struct newlayer *l, struct err *e)
 {
 	autoworker struct worker w = WORKER_NONE;

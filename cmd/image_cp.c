@@ -5,9 +5,9 @@
  * to where its files can be reached as it sees them (view.h), on the other side
  * we are who called us. So a container of other ids than ours needs no second
  * way, and neither side ever uses a path of the other. The worker in the
- * container keeps its tree and the pipe (store/confine_tree.h); what it says is
- * a tar that a container can have written, so the one that unpacks it on the
- * host keeps the directory that it goes to and the pipe.
+ * container keeps only its tree and the pipe (store/confine_tree.h). A
+ * container may have written the tar that it sends, so the worker that unpacks
+ * it on the host keeps only the target directory and the pipe.
  *
  * What goes where is Docker's table (place): it depends on whether the
  * destination exists, is a directory, and on "/." at the end of the source.
@@ -250,7 +250,7 @@ static int look_in(struct cp *cp, const char *path, struct look *ret,
 		return err_sys(e, "mmap", "for the worker");
 	rc = proc_start(&w, "look", look_there, &j, e) || proc_wait(&w, e);
 	*ret = *shared;
-	/* A worker among a container's files may have been talked into it. */
+	/* The worker is not trusted: a hostile container may control it. */
 	ret->link[PATH_MAX - 1] = '\0';
 	(void)munmap(shared, sizeof(*shared));
 	return rc ? -1 : 0;

@@ -114,7 +114,7 @@ static const struct opt isolation_options[] = {
 	 "private, shareable, none, host or container:NAME"},
 	{0, "pid", OPT_STR, F(pid), "host|container:NAME", "PID namespace"},
 	{0, "privileged", OPT_BOOL, F(privileged), NULL,
-	 "All capabilities, all devices, no filter and no masks"},
+	 "All capabilities and devices; no filter, masks or profile"},
 	{0, "runtime", OPT_STR, F(runtime), "NAME",
 	 "runc and crun are accepted: prism is its own runtime"},
 	{0, "security-opt", OPT_LIST, F(security), "OPT",

@@ -3,9 +3,9 @@
  *
  * An exchange is one request and its answer: no redirect is followed, nothing
  * is retried, no status is judged; transfer.h does that. All exchanges of a
- * struct http run in one loop, http_turn, whose turns anybody may take: an
- * exchange that ends while somebody else turns keeps its result until its owner
- * looks.
+ * struct http run in one loop, http_turn, and any owner may call it: an
+ * exchange that ends during another owner's call keeps its result until its own
+ * owner looks.
  *
  * Bounds: header block 64 KiB, error bodies kept to 8 KiB, and an exchange
  * without a byte for stall_ms is given up. Time spent in sinks (a slow disk)

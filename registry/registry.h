@@ -1,13 +1,15 @@
 /*
- * registry - bytes from and to an OCI registry (distribution-spec), over libcurl
+ * registry - bytes from and to an OCI registry (distribution-spec), over
+ * libcurl
  *
  * The public face: manifests whole and verified, blobs into sinks; blobs out of
  * files, manifests as they are. Knows nothing of layers or stores.
  *
  * Endpoints of a reference: the configured mirrors of its registry in order,
- * then the registry itself; who logs in or pushes asks the registry alone. TLS is always verified; plain HTTP is used only
- * for loopback addresses and for registries configured insecure. Credentials
- * never follow a redirect to another host, port or scheme.
+ * then the registry itself; login and push use the registry only. TLS is always
+ * verified; plain HTTP is used only for loopback addresses and for registries
+ * configured insecure. Credentials never follow a redirect to another host,
+ * port or scheme.
  *
  * Errors: ERR_NOTFOUND (404), ERR_AUTH (401/403 after the token dance),
  * ERR_NET (no usable answer), ERR_MISMATCH (wrong digest or size), ERR_TOOBIG,

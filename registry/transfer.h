@@ -4,13 +4,13 @@
  * Repeats exchanges until the consumer has what it wants: follows redirects
  * (at most 10, never from https to http, never to an address that reach.h
  * refuses, Authorization only to the origin that it is meant for), answers one
- * 401 per exchange through `auth`, retries what is worth it (408 429 500 502 503 504, cuts, resets, silence) with
- * exponential backoff, jitter and Retry-After, and tells the user before each
- * wait. PRISM_RETRY_MS in the environment replaces the first wait of 1000 ms;
- * it is there for tests.
+ * 401 per exchange through `auth`, retries what may succeed later (408 429 500
+ * 502 503 504, cuts, resets, silence) with exponential backoff, jitter and
+ * Retry-After, and tells the user before each wait. For tests, PRISM_RETRY_MS
+ * in the environment replaces the first wait of 1000 ms.
  *
- * Several transfers run side by side: whoever owns them calls transfer_step on
- * each and http_turn in between.
+ * Several transfers run side by side: their owner calls transfer_step on each
+ * and http_turn in between.
  *
  * Life: transfer_begin -> transfer_step ... until finished -> transfer_end.
  */
@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define REDIRECTS_MAX    10
-#define RETRY_AFTER_MAX  60 /* seconds; who asks for more gets an error */
+#define RETRY_AFTER_MAX  60 /* seconds; a longer Retry-After is an error */
 #define TRANSFER_TRIES   5
 #define TRANSFER_STALL_S 30
 
@@ -49,7 +49,7 @@ enum verdict {
 	VERDICT_OURS,   /* e is set; the fault is on our side (a full disk) */
 };
 
-/* Who takes the bytes, or gives them. */
+/* The consumer or producer of the bytes. */
 struct transfer_ops {
 	/*
 	 * What is asked: method and body; NULL: a GET. follows: VERDICT_FOLLOW

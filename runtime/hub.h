@@ -2,13 +2,14 @@
  * hub - the bytes of one container: from its program to log, caller and
  * clients, and from caller and clients to its program
  *
- * Sources are the read ends of stdout and stderr, or the pty's master. A piece
- * that was read is given to every sink: the log at once, the caller's own fds
- * and the clients as they can take it. Only when all have it is the source
- * read again, so a slow sink makes the program wait, as a pipe would; one that
- * is gone is left out. Nothing is kept beyond that one piece per source.
+ * Sources are the read ends of stdout and stderr, or the pty's master. Each
+ * piece read goes to every sink: to the log at once, to the caller's own fds
+ * and the clients when they can take it. The source is read again only when all
+ * sinks have the piece, so a slow sink makes the program wait, as a pipe would.
+ * A sink that is gone is dropped. The hub holds one piece per source, no more.
  *
- * In the other direction there is one buffer, filled by whoever types first.
+ * Input goes through one buffer; it takes bytes in the order in which the
+ * caller and the clients send them.
  *
  * No call blocks. The log never fails (logfile.h), so a full disk cannot stop
  * the loop.
@@ -46,7 +47,7 @@ struct hub_conf {
 /* What clients ask for that the hub cannot do. */
 struct hub_wish {
 	uint64_t signals; /* bit n: signal n */
-	bool poked;       /* somebody connected: look at the directory again */
+	bool poked;       /* a client connected: look at the directory again */
 };
 
 struct hub *hub_make(const struct hub_conf *c);
@@ -96,7 +97,7 @@ void hub_handle(struct hub *h, const struct pollfd *fds, int n,
 void hub_ended(struct hub *h);
 bool hub_done(struct hub *h);
 int hub_timeout_ms(const struct hub *h); /* of poll; -1: none */
-/* Do not wait any longer, for nobody. */
+/* Stop waiting for any reader. */
 void hub_give_up(struct hub *h);
 
 /*

@@ -19,7 +19,7 @@
 #include <sys/types.h>
 
 struct ownfd {
-	int fd; /* borrowed; -1: nobody looks */
+	int fd; /* borrowed; -1: no reader */
 	bool is_file;
 	bool no_nowait;
 	bool no_splice;
@@ -29,7 +29,7 @@ struct ownfd {
 void ownfd_init(struct ownfd *o, int fd);
 
 /*
- * Bytes written, 0: not now, -1: nobody will read it (fd is -1 then). polled:
+ * Bytes written, 0: not now, -1: the reader is gone (fd is -1 then). polled:
  * poll said POLLOUT since the last write.
  */
 ssize_t ownfd_write(struct ownfd *o, const void *p, size_t n, bool polled);

@@ -66,10 +66,10 @@ void tty_raw_restore(struct tty_raw *t);
 #define TTY_RELAY_FDS 3
 
 /*
- * in -> master and master -> out, with bounded buffers: who does not read
- * makes the other side wait, nothing is dropped. Fds are borrowed; the master
- * is made non-blocking, the caller's own fds are not (they are shared with the
- * shell): reads and writes on them follow poll, in small pieces.
+ * in -> master and master -> out, with bounded buffers: a reader that does not
+ * read makes the other side wait, nothing is dropped. Fds are borrowed; the
+ * master is made non-blocking, the caller's own fds are not (they are shared
+ * with the shell): reads and writes on them follow poll, in small pieces.
  *
  * End of input reaches the program as the terminal's end-of-file character, as
  * if typed (script(1) does so too). Docker never sends it, and a program that
@@ -80,7 +80,7 @@ void tty_raw_restore(struct tty_raw *t);
  */
 struct tty_relay {
 	int in;  /* -1: no input, or at its end */
-	int out; /* -1: nobody looks */
+	int out; /* -1: no reader */
 	int master;
 	bool eof_wanted; /* the end of input is still to be told */
 	bool line_start; /* the last byte sent to the program was a newline */
@@ -107,8 +107,8 @@ int tty_relay_handle(struct tty_relay *r, const struct pollfd *fds,
 
 /*
  * After the program's end: bring all its output out, until the master says
- * that it is closed. Gives up after timeout_ms without progress (somebody
- * outside holds the slave, or nobody reads our output). Input is not read.
+ * that it is closed. Gives up after timeout_ms without progress (another
+ * process holds the slave, or our output has no reader). Input is not read.
  */
 int tty_relay_drain(struct tty_relay *r, int timeout_ms, struct err *e);
 

@@ -22,8 +22,8 @@ static const int WRITE_CALLS[] = {
 };
 
 /*
- * SYS_ADMIN is for xattrs of trusted.*, which a layer may have; what else it
- * would allow needs calls that are refused.
+ * CAP_SYS_ADMIN is for trusted.* xattrs, which a layer may have. The filter
+ * refuses the system calls for which it would allow anything else.
  */
 #define READ_CAPS                                                           \
 	(CONFINE_CAP(CAP_DAC_READ_SEARCH) | CONFINE_CAP(CAP_DAC_OVERRIDE) | \

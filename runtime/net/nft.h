@@ -3,26 +3,27 @@
  *
  * One chain per network (named after its bridge) says what may go into it:
  * what comes from the same bridge, answers, and what came by a published port.
- * Of an isolated one nothing comes from the same bridge: what the bridge itself
- * does not take from one to the other (bridge.c), the host does not either. An
- * internal network has nothing else in either direction. What leaves a
- * subnet by another link is masqueraded; what went to a published port and came
- * from the same bridge as well, because its answer would not come back through
- * the host (hairpin). Published ports are elements of maps, so that adding and
- * removing one needs to know nothing of the others.
+ * An isolated network gets nothing from its own bridge either: neither the
+ * bridge (bridge.c) nor the host forwards between its members. An internal
+ * network has no other traffic in either direction. Packets that leave a subnet
+ * by another link are masqueraded; so are packets from a bridge to a port
+ * published on the same bridge, because the answer would otherwise bypass the
+ * host (hairpin). Published ports are elements of maps, so a port can be added
+ * or removed without knowing the others.
  *
- * Nobody counts who is left. Each endpoint is an element of the map "members"
- * that leads to its network's chain, and each network one of "networks" that
- * leads to chain "inuse": the kernel refuses to delete a chain to which
- * something leads. So a network goes with its last endpoint and the table with
- * the last network, in one transaction each, whoever else comes and goes
- * meanwhile, of this store or another. If prism switched forwarding on, the chains
- * of nftroute.h stay (routing.h).
+ * No reference counts are kept. Each endpoint is an element of the map
+ * "members" that leads to its network's chain, and each network an element of
+ * "networks" that leads to the chain "inuse". The kernel refuses to delete a
+ * chain that an element leads to. So a network is removed with its last
+ * endpoint and the table with the last network, in one transaction each, even
+ * if other processes, of this store or another, add or remove endpoints
+ * meanwhile. If prism switched forwarding on, the chains of nftroute.h stay
+ * (routing.h).
  *
- * nft_up is idempotent: it says all of this endpoint, and of its network if the
- * kernel does not have that. So a reload is nft_up of everybody.
+ * nft_up is idempotent: it sets everything of this endpoint, and of its network
+ * if the kernel lacks that. So a reload calls nft_up for every endpoint.
  *
- * All calls are for the network namespace of the caller.
+ * All calls act on the network namespace of the caller.
  */
 #ifndef RUNTIME_NET_NFT_H
 #define RUNTIME_NET_NFT_H

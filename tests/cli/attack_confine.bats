@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# Whatever reads or writes the files of a container or an image stands in an
-# empty root with the tree in it, has few capabilities and few system calls:
-# what can be seen of it from outside.
+# A process that reads or writes the files of a container or an image has an empty
+# root with the tree in it, few capabilities and few system calls. These tests
+# check what shows from outside.
 load ../lib/common
 
 setup_file()
@@ -12,9 +12,9 @@ setup_file()
 	fi
 }
 
-# confined N CMD...: it works, and N of its processes at least gave up the root,
-# then capabilities, then system calls, and opened nothing by a path of the
-# machine after that.
+# confined N CMD...: succeeds, and at least N of its processes give up the root,
+# then capabilities, then system calls, and afterwards open nothing by a path of
+# the host.
 confined()
 {
 	local want=$1 n=0 calls
@@ -38,7 +38,7 @@ confined()
 	[ "$n" -ge "$want" ] || explain "$n confined processes: $*"
 }
 
-@test "export, diff, commit, cp and fsck look at a tree confined" {
+@test "export, diff, commit, cp and fsck read a tree in confined workers" {
 	need ROOT OVERLAY TOOL_strace
 	must_work prism run --name c busybox sh -c 'echo x >/new; rm /etc/passwd'
 	confined 1 "$PRISM_BIN" export -o "$T/c.tar" c
@@ -48,7 +48,7 @@ confined()
 	has '^D /etc/passwd$'
 	# The reader, and the unpack worker.
 	confined 2 "$PRISM_BIN" commit c confined
-	# Two that look, a reader and a writer on the host.
+	# Two workers look, one reads, and one writes on the host.
 	confined 3 "$PRISM_BIN" cp c:/new "$T/new"
 	[ "$(cat "$T/new")" = x ]
 	confined 2 "$PRISM_BIN" cp "$T/new" c:/newer
@@ -58,7 +58,7 @@ confined()
 	must_work prism rm c
 }
 
-@test "cp looks at a container that runs from its mount namespace" {
+@test "cp reads a running container from its mount namespace" {
 	need ROOT OVERLAY TOOL_strace
 	must_work prism run -d --name c --tmpfs /mem busybox \
 		sh -c 'echo x >/mem/f; ln -s /mem /link; mkfifo /made; sleep 1000'
@@ -71,7 +71,7 @@ confined()
 	must_work prism rm -f c
 }
 
-@test "a container's links lead nowhere on the machine" {
+@test "a container's links lead nowhere on the host" {
 	need ROOT OVERLAY
 	mkdir "$T/canary"
 	printf 'untouched\n' >"$T/canary/keep"
@@ -99,7 +99,7 @@ confined()
 	must_work prism rm c
 }
 
-@test "a tar for the host that names what is outside of it" {
+@test "a hostile tar for the host names files outside its target" {
 	need ROOT OVERLAY
 	mkdir "$T/canary" "$T/to"
 	printf 'untouched\n' >"$T/canary/keep"
@@ -115,7 +115,7 @@ confined()
 	must_work prism rm c
 }
 
-@test "by an ordinary user" {
+@test "the same for an ordinary user" {
 	need ROOT USER USERNS OVERLAY
 	must_work as_user "$PRISM_BIN" run --name c busybox sh -c \
 		'echo x >/new; ln -s /etc/hostname /link; rm /etc/group'

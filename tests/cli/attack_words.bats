@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
-# What images, containers, archives, registries and arguments say must not reach
-# a terminal as it is: it could set the title, wipe lines, forge new ones.
+# Text from images, containers, archives, registries and arguments must not reach
+# a terminal unescaped: it could set the title, erase lines or forge new ones.
 load ../lib/common
 
-# A title, a wiped screen, a colour by C1 in UTF-8, DEL, text that turns, text
-# without width, a line of its own, a column of its own.
+# A title, an erased screen, a colour by C1 in UTF-8, DEL, bidirectional text,
+# zero-width text, a newline and a tab.
 EVIL=$'\e]0;owned\a\e[2J\u009b31m\x7f\u202eq\u200b\r\nFORGED\tx'
-# Every command that shows it must show this of it.
+# A command that shows the text must show this part of it.
 SHOWN='\x1b]0;owned\x07\x1b[2J\u009b31m\x7f\u202eq\u200b\x0d'
-# In what need not be UTF-8, this too.
+# Added where text need not be UTF-8.
 BYTES=$'\x9b1m\xff'
 
 setup_file()
@@ -24,8 +24,8 @@ setup_file()
 	fi
 }
 
-# evil_image CMD...: busybox with words of an attacker, as "evil", into the
-# store that this prism uses.
+# evil_image CMD...: store busybox with an attacker's words as image "evil"; CMD is
+# the prism to use.
 evil_image()
 {
 	mkdir "$FT/save"
@@ -75,8 +75,8 @@ setup()
 	AS=
 }
 
-# Bytes that a terminal obeys, and characters that hide or turn text. U+FFFD:
-# what was no UTF-8.
+# Bytes that a terminal obeys, and characters that hide or reorder text. U+FFFD
+# stands for invalid UTF-8.
 obeyed='[\x{0}-\x{8}\x{b}-\x{1f}\x{7f}\x{80}-\x{9f}\x{200b}\x{200e}\x{200f}'
 obeyed+='\x{202a}-\x{202e}\x{2066}-\x{2069}\x{fffd}]'
 
@@ -100,14 +100,14 @@ explain_tty()
 	return 1
 }
 
-# shows CMD...: it does show the words, harmlessly.
+# shows CMD...: the output contains the words, escaped.
 shows()
 {
 	on_terminal "$@"
 	[[ $output == *"$SHOWN"* ]] || explain_tty "$@"
 }
 
-# one_line: nothing that the attacker wrote stands at the beginning of a line.
+# one_line: no line starts with text of the attacker.
 one_line()
 {
 	must_not grep -n '^FORGED' "$T/tty"
@@ -133,7 +133,7 @@ one_line()
 	on_terminal "$PRISM_BIN" images --format json
 }
 
-@test "JSON on a terminal is JSON of the same value" {
+@test "JSON on a terminal keeps its value" {
 	for how in "" json '{{json .}}'; do
 		prism inspect ${how:+-f "$how"} evil | jq -c . >"$T/piped"
 		on_terminal "$PRISM_BIN" inspect ${how:+-f "$how"} evil
@@ -142,7 +142,7 @@ one_line()
 	done
 }
 
-@test "a pipe gets the bytes themselves" {
+@test "a pipe gets the unchanged bytes" {
 	prism inspect -f '{{index .Config.Labels "k"}}' evil >"$T/got"
 	printf '%s\n' "$EVIL" | cmp - "$T/got"
 	prism history --no-trunc --format '{{.Comment}}' evil | head -n 1 >"$T/got"
@@ -207,7 +207,7 @@ one_line()
 	prism rm -f c
 }
 
-@test "the program's own output goes through as it is" {
+@test "the program's own output is unchanged" {
 	prism run --rm busybox printf '\033]0;mine\007' >"$T/got"
 	printf '\033]0;mine\007' | cmp - "$T/got"
 	python3 "$LIB/terminal.py" size 24 80 -- "$PRISM_BIN" run --rm -t busybox \
@@ -239,7 +239,7 @@ one_line()
 	prism network rm n
 }
 
-@test "what was typed, or came from a script's variables" {
+@test "arguments, typed or from a script's variables" {
 	local words=$EVIL$BYTES
 
 	for cmd in "$words" "images $words" "run" "rm" "start" "stop" "logs" \

@@ -78,7 +78,7 @@ accepts()
 	prints ''
 }
 
-@test "docs/security.md names tests and files that are there, and all attacks" {
+@test "docs/security.md names existing tests and files, and all attack tests" {
 	local repo=$BATS_TEST_DIRNAME/../.. name bad=0
 
 	cd "$repo" || return 1

@@ -266,7 +266,7 @@ prism_ignores_none()
 	END
 	chmod +x "$FT/bin/with-var"
 	export VAR=$T/var RUN_IN=$FT/bin/with-var
-	# The home in the passwd does not exist; /var/tmp is no substitute.
+	# The home in /etc/passwd does not exist; /var/tmp must not replace it.
 	must_fail 125 as_user env -u HOME "$PRISM_BIN" run --rm busybox true
 	says 'store .*/none/.local/share/prism: mkdirat'
 	[ -z "$(ls -A "$VAR")" ]

@@ -427,8 +427,8 @@ live()
 	must_fail 1 prism diff none
 }
 
-# odd_tar: entries of a directory long after its own, which closes it; a hard
-# link into another one; a way through a link of the container.
+# odd_tar: entries of a directory long after the directory's own entry; a hard
+# link into another directory; a path through a link of the container.
 odd_tar()
 {
 	python3 - "$1" <<-'END'
@@ -467,7 +467,7 @@ odd_order()
 	must_work "$@" rm c
 }
 
-@test "a tar whose entries come in an odd order" {
+@test "a tar with entries in an unusual order" {
 	need ROOT OVERLAY
 	odd_tar "$T/odd.tar"
 	chmod 0777 "$T"

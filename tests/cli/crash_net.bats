@@ -230,8 +230,8 @@ leads_to()
 	[ "$n" -ge 3 ] || explain "died at $n points"
 }
 
-# The host is one for its neighbours from the moment on when it forwards.
-@test "prism killed on the way leaves no router" {
+# The host would route for neighbours as soon as it forwards.
+@test "a prism killed in between leaves no router" {
 	need ROOT OVERLAY
 	local point
 

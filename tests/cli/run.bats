@@ -68,7 +68,7 @@ run()
 	[ -z "$stderr" ] || explain "the program's own 125 is no error of prism's"
 }
 
-# Output that is copied has an end of its own.
+# Copied output ends separately.
 quiet()
 {
 	"$@" >/dev/null 2>&1
@@ -84,7 +84,7 @@ reaped()
 	grep -q 'waitid(P_PIDFD.*, WEXITED, ' "$T/calls"
 }
 
-@test "the end of a container is the wait status of its PID 1, and nothing earlier" {
+@test "a container ends with the wait status of its PID 1, not earlier" {
 	local code
 
 	need ROOT OVERLAY TOOL_strace

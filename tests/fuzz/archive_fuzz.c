@@ -51,7 +51,7 @@ static int tar_of(struct tarfiles *t, const uint8_t *data, size_t size,
 	if (rc == 0)
 		rc = take_list(t, &w, &list, e);
 	own_close(&w.list);
-	/* A tar that is read where it lies is borrowed; here it is ours. */
+	/* The reader borrows the tar; here we own it. */
 	if (t->data == w.in) {
 		own_close(&t->copy);
 		t->copy = w.in;

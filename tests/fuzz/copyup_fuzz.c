@@ -1,7 +1,7 @@
 /*
- * A small tree, made as the bytes say, is copied into a volume. What was copied
- * must be the same, and what lies beside the volume must be as it was, wherever
- * the links of the tree lead.
+ * Copy a small tree, made from the input bytes, into a volume. The copy must be
+ * equal, and files beside the volume must be unchanged, wherever the links of
+ * the tree lead.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ struct maker {
 	size_t n;
 	int dir[DEPTH_MAX];
 	size_t depth;
-	int made; /* what could not be made is no fault */
+	int made; /* entries that cannot be made are no fault */
 };
 
 static uint8_t byte(struct maker *m)
@@ -173,15 +173,15 @@ static void same_entry(const struct walk_at *at, bool marked)
 }
 
 /*
- * The marker of a copy that is not done is no part of an image: it is left out,
- * and what has it as another name has one name less.
+ * The marker of an unfinished copy is not part of an image: it is left out, so
+ * a hardlink to it has one name less.
  */
 static bool is_marker(const struct walk_at *at)
 {
 	return at->depth == 1 && !strcmp(at->name, ".prism-copy-up");
 }
 
-/* Everything in dir is in other as well. */
+/* Check that other contains everything in dir. */
 static int count(int dir, int other, bool marked)
 {
 	struct err e = {0};
@@ -250,7 +250,7 @@ static void copy_and_judge(int top, const uint8_t *data, size_t size)
 	look_at(top, before);
 	if (copyup(from, to, &e) < 0) {
 		MUST(err_is(&e));
-		/* What was begun is begun anew. */
+		/* An interrupted copy starts again. */
 		err_clear(&e);
 		MUST(copyup(from, to, &e) < 0);
 	} else {

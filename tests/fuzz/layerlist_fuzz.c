@@ -1,5 +1,5 @@
 /*
- * The list of a layer. What is read is written again, and read back the same.
+ * The list of a layer: read it, write it, and read back the same.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -23,7 +23,7 @@ static void check_record(const struct list_rec *r)
 	MUST(r->mtime_ns < 1000000000);
 }
 
-/* Copy all records; how many, or -1. */
+/* Copy all records; returns their number, or -1. */
 static int copy(int from, struct list_writer *to)
 {
 	struct list_reader *r = NULL;

@@ -1,6 +1,6 @@
 /*
- * The log of a container: whatever stands in its files, packed ones too, is
- * read to its end, and each record is one.
+ * The log of a container: any content of its files, packed ones too, is read to
+ * its end, and each record is valid.
  *
  * The input: a byte of flags (bits 0 and 1: how the first and second of the
  * older files is packed; 2: only the last three; 3: since; 4: until), and then
@@ -56,12 +56,12 @@ static void read_all(struct log_reader *r, size_t size)
 
 	while ((rc = log_reader_next(r, &x, &e)) == 1) {
 		MUST(x.stream < LOG_STREAMS && x.text);
-		/* Each byte is there to be read. */
+		/* Each byte must be readable. */
 		MUST(!x.len || memchr(x.text, x.text[x.len - 1], x.len));
 		if (x.attrs)
 			MUST(x.attrs_len >= 2 && x.attrs[0] == '{' &&
 			     x.attrs[x.attrs_len - 1] == '}');
-		/* None is read twice; deflate makes at most 1032 of a byte. */
+		/* No record is read twice; deflate expands a byte to at most 1032. */
 		MUST(++n <= 1032 * (size + 1));
 	}
 	if (rc < 0)

@@ -1,11 +1,10 @@
 /*
  * Layers of entries in, a skeleton out, with a canary beside it.
  *
- * Each three bytes are an entry: what it is, its name of up to three
- * components, where a link of it leads. There are few names, so that links are
- * met again and again, by other names too; links lead into the tree, to the
- * canary and to everything around. "A lie" is a record in a layer's list that
- * the layer does not have.
+ * Every three bytes are an entry: its type, its name of up to three components,
+ * and the target of a link. There are few names, so paths often go through
+ * links; links lead into the tree, to the canary and to everything around. A
+ * "lie" is a record in a layer's list without an entry in the layer.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -124,7 +123,7 @@ static int64_t read_bytes(void *ctx, void *to, size_t n, struct err *e)
 	return (int64_t)n;
 }
 
-/* The list again, and the lies behind it. */
+/* Write the list again, with the lies at its end. */
 static int with_lies(int list, const uint8_t *p, size_t n)
 {
 	const int fd = memfd_create("list", MFD_CLOEXEC);
@@ -157,7 +156,7 @@ static int with_lies(int list, const uint8_t *p, size_t n)
 	return fd;
 }
 
-/* false: no layer can be made of it. */
+/* false: the input makes no layer. */
 static bool add_layer(struct run *r, const uint8_t *p, size_t n)
 {
 	const struct untar_opts o = {
@@ -214,7 +213,7 @@ static void begin(struct run *r)
 	MUST(utimensat(r->top_fd, "out", OLD, 0) == 0);
 }
 
-/* Its directory would have a new time, had anything been made or removed. */
+/* The mtime of its directory changes if anything is made or removed. */
 static void check_canary(const struct run *r, const struct stat *before)
 {
 	struct stat st;
