@@ -350,10 +350,15 @@ static int transfer(struct round *r, struct err *e)
 					 blob, n, 0, on_tick, r, e))
 		return -1;
 
-	while (r->running > 0)
-		if (on_tick(r, e) || reap_workers(r, 100, e))
+	/* All workers may end at once, while others have no place yet. */
+	for (;;) {
+		if (on_tick(r, e))
 			return -1;
-	return 0;
+		if (r->running == 0)
+			return 0;
+		if (reap_workers(r, 100, e))
+			return -1;
+	}
 }
 
 /* ---- the end of a round -------------------------------------------------- */

@@ -375,6 +375,25 @@ of_platform()
 	must_work other fsck
 }
 
+# Held up in each poll, prism finds all its workers at their end at once.
+@test "layers that are unpacked faster than they are looked at" {
+	local i list=()
+	need ROOT TOOL_strace
+
+	for i in {1..40}; do
+		printf '{"path": "d/%s"}\n' "$i" >"$T/$i"
+		list+=("list:$T/$i")
+	done
+	"$LIB/mkimage" "$T/layout" many:latest "${list[@]}" >/dev/null
+	tar -C "$T/layout" -cf "$T/many.tar" .
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 must_work strace -qq -o "$T/calls" \
+		-e trace='?poll,?ppoll' \
+		-e inject='?poll,?ppoll:delay_enter=100000' \
+		"$PRISM_BIN" --root "$T/many" load -i "$T/many.tar"
+	prints 'Loaded image: many:latest'
+	must_work prism --root "$T/many" fsck
+}
+
 @test "an ordinary user" {
 	need USER USERNS
 	must_work as_user "$PRISM_BIN" save -o "$FT/user/a.tar" busybox
