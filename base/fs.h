@@ -13,7 +13,7 @@
 /* Read a small file whole. ERR_NOTFOUND if absent, ERR_TOOBIG past b->max. */
 int fs_read_at(int dirfd, const char *name, struct buf *b, struct err *e);
 
-/* A file that is not there yet; what was written of it stays on failure. */
+/* Write a new file. After an error a partly written file stays. */
 int fs_write_new_at(int dirfd, const char *name, const void *p, size_t n,
 		    mode_t mode, bool sync, struct err *e);
 
@@ -31,7 +31,7 @@ int fs_mkdirs_at(int dirfd, const char *path, mode_t mode, struct err *e);
 int fs_mkdir_open_at(int dirfd, const char *name, mode_t mode, struct err *e);
 int fs_opendir_at(int dirfd, const char *name, struct err *e);
 
-/* The names in a directory, sorted, added to ret; what names it in errors. */
+/* Add the names in a directory, sorted, to ret; what: its name in errors. */
 struct strv;
 int fs_names(int fd, const char *what, struct strv *ret, struct err *e);
 

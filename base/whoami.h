@@ -4,7 +4,7 @@
  * uid 0 alone says little: root of another user namespace than the machine's
  * first, or root of a container without CAP_SYS_ADMIN, may neither make device
  * nodes nor read trusted.* xattrs, and owns no cgroup and no network of the
- * host. It goes the ways of an ordinary user, with the ids that it has.
+ * host. For it prism behaves as for an ordinary user, with the ids that it has.
  */
 #ifndef BASE_WHOAMI_H
 #define BASE_WHOAMI_H
@@ -21,14 +21,14 @@ struct whoami {
 };
 
 /*
- * Asked of the kernel once, by the first caller: what it was started as, a
- * process stays, as with AT_EUID. So ask before entering a user namespace.
+ * The first call asks the kernel, and the answer stays, as with AT_EUID. So
+ * call it before entering a user namespace.
  */
 const struct whoami *whoami(void);
 
 /*
- * What is refused although we seem to be allowed: if a seccomp filter is in
- * force, which an outer container has put on us, it may be that.
+ * Explain a refusal of something that we seem to be allowed: a seccomp filter
+ * of an outer container, if one is in force, may be the cause.
  */
 void whoami_explain(struct err *e);
 

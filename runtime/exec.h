@@ -1,5 +1,5 @@
 /*
- * exec - one more program in a container that runs
+ * exec - one more program in a running container
  *
  *   caller                    joiner                        program
  *   ------                    ------                        -------
@@ -11,16 +11,17 @@
  *   end of file: it runs
  *   waits for the joiner      waits, forwards signals       runs
  *
- * The joiner stays outside of the container's PID namespace and is what PID 1
- * is in a start: it has one child, hands signals on, and ends with its code.
- * So nobody in the container sees a process whose /proc/PID/exe, root or fds
- * belong to the host (CVE-2019-5736), and a caller that is stopped by ^Z can't
- * keep the container from ending, as an unreaped program of its own would.
+ * The joiner stays outside of the container's PID namespace and does what PID 1
+ * does in a start: it has one child, forwards signals, and ends with the
+ * child's code. So the container sees no process whose /proc/PID/exe, root or
+ * fds belong to the host (CVE-2019-5736). And a caller that is stopped by ^Z
+ * cannot keep the container from ending, as an unreaped program of its own
+ * would.
  *
- * The container may be hostile while all this happens: its paths are opened
- * inside its root, its pty is checked to be one, and what the joiner says is
- * bounded. It can make the joiner hang (a FUSE mount on /etc); whoever must
- * not hang forks before (exec_probe_start).
+ * The container may be hostile during all this: its paths are opened inside its
+ * root, its pty is checked to be one, and messages of the joiner are bounded.
+ * It can make the joiner hang (a FUSE mount on /etc); a caller that must not
+ * hang forks first (exec_probe_start).
  *
  * Life: fill a request -> exec_start -> exec_wait; or exec_foreground, or
  * exec_probe_start -> poll -> exec_probe_end.
@@ -81,12 +82,11 @@ void exec_kill(struct exec_child *c);
 
 /*
  * Start and stay: the caller's stdio, as the request names it, and signals are
- * the program's. It gets pipes and sockets directly. prism copies everything else
- * (stdfds.h); with a terminal a process of its own (exec_held.h) copies and
- * keeps the other end. Output that processes left by the program write after
- * its end is not copied.
- * With detach keys the user may leave a program that has a terminal: it goes
- * on, *ret_detached is set.
+ * the program's. It gets pipes and sockets directly. prism copies everything
+ * else (stdfds.h); with a terminal a process of its own (exec_held.h) copies
+ * and keeps the other end. Output that processes left by the program write
+ * after its end is not copied. With detach keys the user may leave a program
+ * that has a terminal: it goes on, *ret_detached is set.
  */
 int exec_foreground(const struct exec_request *r,
 		    const struct detach_keys *keys, bool *ret_detached,

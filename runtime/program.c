@@ -190,8 +190,7 @@ int program_workdir(const struct run_spec *s, bool make, struct err *e)
 	if (fd < 0 && errno == ENOENT) {
 		if (!make)
 			return err_set(e, ERR_NOTFOUND,
-				       "%s: no such directory in the container",
-				       cwd);
+				       "no such directory in the container");
 		fd = path_make_dirs(AT_FDCWD, cwd, PATH_IN_ROOT, 0755);
 	}
 	if (fd < 0 && errno == ENOTDIR) {

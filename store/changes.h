@@ -1,10 +1,11 @@
 /*
- * changes - what an upper directory of an overlay changes in the tree below it
+ * changes - find what an upper directory of an overlay changes in the tree
+ * below
  *
- * A for what is new, C for what was there, D for what is gone, parents before
- * children, names sorted, as `docker diff` prints them. A directory above a
- * change is a change too. Whatever was opened for writing and left as it was
- * (same mode, owner, size, times, xattrs) is none.
+ * A: a new entry, C: a changed one, D: a deleted one; parents before children,
+ * names sorted, as `docker diff` prints them. The directories above a change
+ * are changes too. A file that was opened for writing but not changed (same
+ * mode, owner, size, times, xattrs) is no change.
  *
  * Changes are reported one by one, because the paths of a deep tree could
  * exceed the memory.
@@ -28,15 +29,15 @@ int changes_find(const struct changes_of *of, change_fn each, void *ctx,
 		 struct err *e);
 
 /*
- * 1: the extended attributes of what is called name in both directories
- * differ, overlay's own left out; 0: they do not; -1.
+ * 1 if the extended attributes of the entry `name` differ between the two
+ * directories, without overlay's own; 0 if not; -1 on an error.
  */
 int change_of_xattrs(int upper_dir, int image_dir, const char *name,
 		     bool userxattr, struct err *e);
 
 /*
- * Did prism itself put it there, as a place to mount something on, and the
- * image has nothing of that name? path as in a tar: "etc/hosts".
+ * Did prism itself make this entry, as a mount point, and the image has none of
+ * that name? path as in a tar: "etc/hosts".
  */
 bool change_is_stub(const char *path, int upper_dir, const char *leaf,
 		    int image);

@@ -34,7 +34,7 @@ static void tell(void *ctx, const char *text)
 	autofree char *record = xasprintf("f%s", text);
 	struct err ignored = {0};
 
-	/* Without the parent there is nobody to tell. */
+	/* Without the parent no process reads the result. */
 	(void)io_write_all(j->to, record, strlen(record) + 1, "findings",
 			   &ignored);
 }

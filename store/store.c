@@ -104,7 +104,7 @@ static int check_new(int root_fd, struct err *e)
 			continue;
 		(void)err_set(e, ERR_INVALID,
 			      "not a prism store: it has no file 'version', "
-			      "but other things ('%s')",
+			      "but other files ('%s')",
 			      ent->d_name);
 		return err_hint(e, "name an empty or a new directory");
 	}

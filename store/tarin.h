@@ -1,20 +1,20 @@
 /*
- * tarin - a tar stream into a directory that is there already (cp)
+ * tarin - unpack a tar stream into an existing directory (cp)
  *
- * Unlike untar, which makes a layer, this one replaces what is in the way, as
+ * Unlike untar, which makes a layer, tarin replaces existing entries, as
  * Docker's cp does: a file or link is removed and made anew, a directory stays
- * and gets the attributes of the entry; neither takes the place of the other.
- * The entry of the directory itself ("./") changes nothing.
+ * and gets the attributes of the entry. A directory never replaces a file, nor
+ * a file a directory. The entry of the directory itself ("./") changes nothing.
  *
  * Where entries go: with `root_fd` every path is resolved inside that root,
  * symlinks included (openat2 RESOLVE_IN_ROOT, no magic links), so a container
- * that swaps links meanwhile only ever hits itself. Without it no symlink is
+ * that swaps links meanwhile only affects itself. Without it no symlink is
  * followed at all. The last component is never followed.
  *
  * gzip, bzip2, xz and zstd are unpacked on the way.
  *
- * Errors: ERR_INVALID for what is no tar; ERR_EXISTS for a file in the place of
- * a directory or the other way round; errors of the disk.
+ * Errors: ERR_INVALID if the stream is no tar; ERR_EXISTS if a file would
+ * replace a directory or a directory a file; errors of the disk.
  */
 #ifndef STORE_TARIN_H
 #define STORE_TARIN_H
