@@ -375,22 +375,33 @@ of_platform()
 	must_work other fsck
 }
 
-# Held up in each poll, prism finds all its workers at their end at once.
-@test "layers that are unpacked faster than they are looked at" {
+# many NAME [LIST]: an archive $T/NAME.tar of 40 layers, and LIST on top.
+many()
+{
 	local i list=()
-	need ROOT TOOL_strace
 
 	for i in {1..40}; do
 		printf '{"path": "d/%s"}\n' "$i" >"$T/$i"
 		list+=("list:$T/$i")
 	done
-	"$LIB/mkimage" "$T/layout" many:latest "${list[@]}" >/dev/null
-	tar -C "$T/layout" -cf "$T/many.tar" .
+	"$LIB/mkimage" "$T/$1" "$1:latest" "${list[@]}" "${@:2}" >/dev/null
+	tar -C "$T/$1" -cf "$T/$1.tar" .
+}
+
+# All that is to be fetched was left by a load that failed. Held up in each poll,
+# prism then finds all its workers at their end at once.
+@test "layers that are unpacked faster than they are looked at" {
+	need ROOT TOOL_strace
+	printf '{"path": "../out"}\n' >"$T/bad"
+	many broken "list:$T/bad"
+	many whole
+	must_fail 1 prism --root "$T/many" load -i "$T/broken.tar"
+	says "'../out': a name with '..'"
 	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 must_work strace -qq -o "$T/calls" \
 		-e trace='?poll,?ppoll' \
 		-e inject='?poll,?ppoll:delay_enter=100000' \
-		"$PRISM_BIN" --root "$T/many" load -i "$T/many.tar"
-	prints 'Loaded image: many:latest'
+		"$PRISM_BIN" --root "$T/many" load -i "$T/whole.tar"
+	prints 'Loaded image: whole:latest'
 	must_work prism --root "$T/many" fsck
 }
 
