@@ -297,6 +297,23 @@ int place_own(int tree, const char *name, long magic, const char *where,
 
 /* ---- targets ------------------------------------------------------------------------ */
 
+/* The error, in errno, of a directory that could not be made. */
+static int not_made(int root, const char *path, unsigned int way, struct err *e)
+{
+	const int why = errno;
+	autofree char *up = xstrdup(path);
+	autoclose int fd = -1;
+	char *slash;
+
+	while (fd < 0 && (slash = strrchr(up, '/')) && slash != up) {
+		*slash = '\0';
+		fd = path_open(root, up, way, O_PATH, 0);
+	}
+	if (fd >= 0 && is_kernel_magic(magic_of(fd)))
+		return refuse_found(path, e);
+	return err_sysno(e, why, "mkdirat", "%s", path);
+}
+
 int place_parent(int root, const char *target, unsigned int way,
 		 const char **ret_name, struct err *e)
 {
@@ -307,7 +324,7 @@ int place_parent(int root, const char *target, unsigned int way,
 	autoclose int fd = path_make_dirs(root, dir, way, 0755);
 
 	if (fd < 0)
-		return err_sys(e, "mkdirat", "%s", dir);
+		return not_made(root, dir, way, e);
 	if (is_kernel_magic(magic_of(fd)))
 		return refuse_found(target, e);
 	*ret_name = slash ? slash + 1 : target;
@@ -360,7 +377,7 @@ static int open_target(int root, const char *target, unsigned int way,
 		return fd;
 	if (is_dir) {
 		fd = path_make_dirs(root, target, way, 0755);
-		return fd < 0 ? err_sys(e, "mkdirat", "%s", target) : fd;
+		return fd < 0 ? not_made(root, target, way, e) : fd;
 	}
 	at = xstrdup(target);
 	if (make_file(root, &at, way, e) < 0)

@@ -202,8 +202,10 @@ refuses_found()
 	# A masked file is on another file system.
 	ln -s ../../../sys/firmware "$T/tree/up"
 	each_way refuses_found
-	must_fail 125 start --tmpfs /x -- /bin/busybox true
-	says 'leads into /proc or /sys'
+	for t in x x/new/dir; do
+		must_fail 125 start --tmpfs "/$t" -- /bin/busybox true
+		says 'leads into /proc or /sys'
+	done
 }
 
 refuses_volume_link()
