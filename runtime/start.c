@@ -20,6 +20,7 @@
 #include "base/whoami.h"
 #include "runtime/apparmor.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/hide.h"
 #include "runtime/init.h"
 #include "runtime/lend.h"
 #include "runtime/monitor.h"
@@ -124,6 +125,7 @@ static int make_init(struct monitor *m, struct err *e)
 				   .stdio = m->stdio.theirs}};
 	autoclose int theirs = -1;
 	int pair[2];
+	bool hidden;
 	pid_t pid;
 	STEP(e, "clone", "make the namespaces%s",
 	     m->spec->userns ? ", user namespace included" : "");
@@ -134,7 +136,9 @@ static int make_init(struct monitor *m, struct err *e)
 	theirs = pair[1];
 	b.ours = pair[0];
 	b.init.sync = pair[1];
+	hidden = m->spec->userns && hide_begin();
 	pid = clone_init(m, &join, &b, e);
+	hide_end(hidden);
 	nsjoin_close(&join);
 	if (pid < 0)
 		return -1;

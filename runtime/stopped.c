@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "base/userns.h"
+#include "runtime/hide.h"
 #include "runtime/lend.h"
 #include "runtime/mnt.h"
 #include "runtime/mounts.h"
@@ -101,6 +102,7 @@ static int enter_range(const struct container *c, const struct run_spec *s,
 		return -1;
 	l.sync = pair[1];
 	l.not_ours = pair[0];
+	(void)hide_begin();
 	if (proc_start(&w, "lend", lend, &l, e) == 0) {
 		(void)close(pair[1]);
 		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)

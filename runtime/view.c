@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "runtime/hide.h"
 #include "runtime/mnt.h"
 #include "runtime/stopped.h"
 #include "runtime/user.h"
@@ -20,6 +21,7 @@
 
 static int enter_userns_of(int pidfd, struct err *e)
 {
+	(void)hide_begin();
 	if (setns(pidfd, CLONE_NEWUSER) < 0)
 		return err_sys(e, "setns", "the container's user namespace");
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)

@@ -1,0 +1,28 @@
+/*
+ * hide - keep a process out of the sight of containers
+ *
+ * The user that makes a user namespace has all capabilities over it: for what
+ * root starts with --userns that is root, also in a container that has no
+ * capability but Docker's. If it sees the processes of the host (--pid host), or
+ * those of another container, it may then look into each process in that user
+ * namespace. One that still has the host as its root would be a way out:
+ * /proc/PID/root. What is not dumpable belongs to the user namespace in which
+ * its program was executed, here the host's, and nobody there has more.
+ */
+#ifndef RUNTIME_HIDE_H
+#define RUNTIME_HIDE_H
+
+#include <stdbool.h>
+
+/*
+ * Before a process enters a user namespace, or makes a child that is born in
+ * one. Children are hidden like their parent; an execve ends it. Nothing is done
+ * without CAP_SYS_PTRACE: then prism itself could not look at the process, and
+ * nobody else has more. True: it was not hidden before, so hide_end() is due if
+ * this process goes on outside.
+ */
+bool hide_begin(void);
+
+void hide_end(bool begun);
+
+#endif
