@@ -220,20 +220,33 @@ int cmd_run_part(const struct command *c, const struct globals *g,
 	return run_command(c, g, (int)args->n, moved, e);
 }
 
-static void apply_globals(struct globals *g)
+/* An empty variable is as good as none. */
+static const char *global_of(const char *variable)
 {
+	const char *const value = getenv(variable);
+
+	return str_empty(value) ? NULL : value;
+}
+
+static int apply_globals(struct globals *g, struct err *e)
+{
+	if ((g->root && !*g->root) || (g->run_dir && !*g->run_dir))
+		return err_set(e, ERR_USAGE,
+			       "--%s: the name of the directory is empty",
+			       g->root && !*g->root ? "root" : "run-dir");
 	if (!g->root)
-		g->root = getenv("PRISM_ROOT");
+		g->root = global_of("PRISM_ROOT");
 	if (!g->run_dir)
-		g->run_dir = getenv("PRISM_RUN");
+		g->run_dir = global_of("PRISM_RUN");
 	if (!g->config)
-		g->config = getenv("PRISM_CONFIG");
+		g->config = global_of("PRISM_CONFIG");
 	if (g->quiet)
 		log_set_level(LOG_QUIET);
 	if (g->debug) {
 		log_set_level(LOG_DEBUG);
 		trace_live(true);
 	}
+	return 0;
 }
 
 static int fail(const char *name, int code, const struct err *e)
@@ -387,7 +400,8 @@ int cmd_main(const struct command *const *table, int argc, char **argv)
 	if (opts_parse(&global_command, &g, argc - 1, args + 1, &n, &help, &e) <
 	    0)
 		return fail(NULL, 125, &e);
-	apply_globals(&g);
+	if (apply_globals(&g, &e) < 0)
+		return fail(NULL, 125, &e);
 	if (g.version) {
 		out_line("%s version %s", PROGRAM, PRISM_VERSION);
 		return out_flush() < 0;

@@ -311,3 +311,14 @@ homeless()
 		prism --run-dir "$T/shared/run" run --rm --userns auto busybox true
 	must_work prism run --rm --userns auto busybox true
 }
+
+@test "an empty name is no directory: nothing is made in /" {
+	need ROOT
+	before=$(ls -A /)
+	must_fail 125 prism --root '' images
+	says "--root: the name of the directory is empty"
+	must_fail 125 prism --run-dir '' ps
+	says "--run-dir: the name of the directory is empty"
+	must_work env HOME="$T" PRISM_ROOT="$T/store" PRISM_RUN= "$PRISM_BIN" ps -a
+	[ "$(ls -A /)" = "$before" ]
+}
