@@ -1,6 +1,7 @@
 #include "autorange.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,13 +40,25 @@ static int space_of(const char *file, struct idrange *ret, struct err *e)
 	return 0;
 }
 
-/* The owner of these locks decides which ids a container gets. */
+/*
+ * Whoever holds these locks says which ids a container gets. So the directory
+ * is not reached through a link of another user, who could lead it elsewhere.
+ */
 static int open_locks(const char *run_dir, struct err *e)
 {
 	autofree char *dir = xasprintf("%s/userns", run_dir);
-	const int fd = fs_mkdir_open_at(AT_FDCWD, dir, 0700, e);
+	bool shared = false;
+	int fd;
+	ERR_IN(e, "%s", dir);
 
-	if (fd < 0 || privdir_is_ours(fd, dir, e) == 0)
+	fd = privdir_open(dir, &shared, e);
+	if (fd < 0 && e->kind == ERR_NOTFOUND) {
+		err_clear(e);
+		if (privdir_make(dir, e) < 0)
+			return -1;
+		fd = privdir_open(dir, &shared, e);
+	}
+	if (fd < 0 || !shared || privdir_shut(fd, dir, false, e) == 0)
 		return fd;
 	(void)close(fd);
 	return -1;

@@ -307,8 +307,16 @@ homeless()
 
 @test "another user's run directory" {
 	install -d -m 0755 -o "$TEST_USER_PLAIN" "$T/shared/run" "$T/shared/run/userns"
-	CODE=125 refused "userns belongs to user $PLAIN_ID" \
+	CODE=125 refused "userns: belongs to user $PLAIN_ID" \
 		prism --run-dir "$T/shared/run" run --rm --userns auto busybox true
+	# A link of that user's leads to a directory of ours.
+	mkdir -m 0700 "$T/ours"
+	rmdir "$T/shared/run/userns"
+	ln -s "$T/ours" "$T/shared/run/userns"
+	chown -h "$TEST_USER_PLAIN" "$T/shared/run/userns"
+	CODE=125 refused "userns: is a symlink of user $PLAIN_ID" \
+		prism --run-dir "$T/shared/run" run --rm --userns auto busybox true
+	[ "$(ls -A "$T/ours")" = "" ]
 	must_work prism run --rm --userns auto busybox true
 }
 
