@@ -15,6 +15,7 @@
 
 #include "base/crash.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "base/trace.h"
 #include "base/vclone.h"
 #include "base/whoami.h"
@@ -223,6 +224,25 @@ static int take_tty(struct monitor *m, struct err *e)
 	return tty_raw_enter(STDIN_FILENO, &m->raw, e);
 }
 
+/*
+ * PID 1 is not dead until the kernel has taken down its mount namespace, which
+ * takes about a third of a millisecond. The process that outlives this one
+ * holds the namespace, so that nobody waits for that. Exceptions: a mount of
+ * the host must not stay busy, and a kept container may be started again.
+ */
+static void outlive_mounts(const struct monitor *m)
+{
+	const struct run_spec *const s = m->spec;
+	char path[40];
+
+	if (m->detached || s->keep || s->rootfs || s->n_mounts > 0 ||
+	    net_is_wanted(s))
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)m->init);
+	/* It is our child: no other process can have its number. */
+	proc_hold(open(path, O_RDONLY | O_CLOEXEC));
+}
+
 /* Send GO, then wait for end of file: the program was executed. */
 static int let_go(struct monitor *m, struct err *e)
 {
@@ -241,6 +261,8 @@ static int let_go(struct monitor *m, struct err *e)
 			*e = why;
 		return -1;
 	}
+	/* PID 1 is busy for as long as this takes. */
+	outlive_mounts(m);
 	return sync_wait_exec(m->sync, e);
 }
 
