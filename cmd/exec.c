@@ -147,6 +147,7 @@ static int exec_in(const struct container_home *h, const struct exec_opts *o,
 	if (pidfd < 0 || container_load(h, &c, &spec, NULL, e) < 0)
 		return -1;
 	r.init_pidfd = pidfd;
+	r.id = c.id;
 	rc = fit_spec(o, &spec, argv + 1, argc - 1, e);
 	if (rc == 0)
 		rc = run_it(o, &r, ret_code, e);

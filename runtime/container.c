@@ -367,7 +367,8 @@ static int64_t birth_ns(pid_t pid)
 	return (int64_t)ticks * (1000000000 / sysconf(_SC_CLK_TCK));
 }
 
-int container_pidfd(const struct container *c, pid_t *ret_pid, struct err *e)
+static int pidfd_of(const struct container *c, bool starting, pid_t *ret_pid,
+		    struct err *e)
 {
 	struct container_head h = {0};
 	autoclose int fd = -1;
@@ -375,6 +376,10 @@ int container_pidfd(const struct container *c, pid_t *ret_pid, struct err *e)
 
 	if (head_read(c->lock_fd, &h, e) < 0)
 		return -1;
+	if (!starting && head_settle(c->lock_fd, &h, e) < 0)
+		return -1;
+	if (starting && h.pid < 0)
+		h.pid = -h.pid;
 	if (h.pid > 1 && lock_is_held(c->lock_fd))
 		fd = (int)syscall(SYS_pidfd_open, h.pid, 0);
 	birth = fd < 0 ? -1 : birth_ns(h.pid);
@@ -385,6 +390,17 @@ int container_pidfd(const struct container *c, pid_t *ret_pid, struct err *e)
 	if (ret_pid)
 		*ret_pid = h.pid;
 	return take_fd(&fd);
+}
+
+int container_pidfd(const struct container *c, pid_t *ret_pid, struct err *e)
+{
+	return pidfd_of(c, false, ret_pid, e);
+}
+
+int container_init_pidfd(const struct container *c, pid_t *ret_pid,
+			 struct err *e)
+{
+	return pidfd_of(c, true, ret_pid, e);
 }
 
 /* ---- living --------------------------------------------------------------- */
@@ -418,11 +434,17 @@ int container_lock_dead(struct container *c, struct err *e)
 
 int container_started(struct container *c, pid_t init, struct err *e)
 {
-	c->head.pid = init;
+	c->head.pid = -init;
 	c->head.run++;
 	c->head.exit_code = -1;
 	c->head.started_ns = clock_now();
 	c->head.boot_ns = clock_boottime();
+	return head_write(c->lock_fd, &c->head, e);
+}
+
+int container_runs(struct container *c, struct err *e)
+{
+	c->head.pid = -c->head.pid;
 	return head_write(c->lock_fd, &c->head, e);
 }
 

@@ -144,6 +144,13 @@ int container_state_get(const struct container *c, struct container_state *ret,
  */
 int container_pidfd(const struct container *c, pid_t *ret_pid, struct err *e);
 
+/*
+ * The same of one that runs or is being started: to end it or to limit it. Its
+ * init may have all capabilities still, so nothing may join it.
+ */
+int container_init_pidfd(const struct container *c, pid_t *ret_pid,
+			 struct err *e);
+
 /* ---- living: for the one that holds the lock ------------------------------- */
 
 /* For a start: ERR_BUSY when it lives. The head is read again. */
@@ -151,8 +158,12 @@ int container_lock(struct container *c, struct err *e);
 /* For the work of a dead monitor: it looks as dead as it is meanwhile. */
 int container_lock_dead(struct container *c, struct err *e);
 
-/* A new run: pid and time go into the head; state.json is that of the past. */
+/*
+ * A new run: pid and time go into the head; state.json is that of the past. It
+ * is running when container_runs says that init has executed the program.
+ */
 int container_started(struct container *c, pid_t init, struct err *e);
+int container_runs(struct container *c, struct err *e);
 
 /* Replace state.json; s->run and s->started_ns are set here. */
 int container_state_put(const struct container *c, struct container_state *s,

@@ -487,7 +487,7 @@ static int kill_and_wait(const struct container *c, struct err *e)
 	if (container_mark_stopping(c, true, e) < 0)
 		return -1;
 	crash_point("remove-marked");
-	init = container_pidfd(c, NULL, e);
+	init = container_init_pidfd(c, NULL, e);
 	err_clear(e);
 	if (init >= 0)
 		(void)syscall(SYS_pidfd_send_signal, init, SIGKILL, NULL, 0);

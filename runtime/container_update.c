@@ -50,7 +50,7 @@ int container_update(const struct container *c, const struct run_spec *spec,
 		     struct err *e)
 {
 	pid_t init = 0;
-	autoclose int fd = container_pidfd(c, &init, e);
+	autoclose int fd = container_init_pidfd(c, &init, e);
 	STEP(e, "update", "other limits");
 
 	if (fd < 0 && e->kind != ERR_NOTFOUND)

@@ -42,7 +42,8 @@ struct exec_request {
 	 * this program. exec_spec() fits a loaded one.
 	 */
 	const struct run_spec *spec;
-	pid_t init; /* of the container, and a pidfd of it; borrowed */
+	const char *id; /* of the container */
+	pid_t init;     /* of the container, and a pidfd of it; borrowed */
 	int init_pidfd;
 	int stdio[3]; /* without a tty: fds, borrowed, or STDFDS_NULL */
 	int size_of;  /* a terminal whose size the pty gets, or -1 */

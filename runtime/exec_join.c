@@ -26,6 +26,7 @@
 #include "runtime/apparmor.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/scope.h"
+#include "runtime/keyring.h"
 #include "runtime/pid1.h"
 #include "runtime/program.h"
 #include "runtime/signals.h"
@@ -418,7 +419,8 @@ static int join_steps(const struct join_args *a, struct err *e)
 	(void)umask(s->umask ? s->umask & 0777 : 022);
 	if ((s->tty ? make_terminal(a, e) : take_null(r, e)) < 0)
 		return -1;
-	if (program_prepare(s, flags, &program, e) < 0 ||
+	if (keyring_join(s, r->id, e) < 0 ||
+	    program_prepare(s, flags, &program, e) < 0 ||
 	    program_workdir(s, false, e) < 0)
 		return -1;
 	memfd = program_memfd(program, e);

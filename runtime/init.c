@@ -40,6 +40,7 @@
 #include "runtime/apparmor.h"
 #include "runtime/caps_apply.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/keyring.h"
 #include "runtime/lend.h"
 #include "runtime/mnt.h"
 #include "runtime/netns.h"
@@ -241,6 +242,8 @@ static int init_steps(const struct init_args *a, struct err *e)
 	    program_workdir(s, true, e) < 0)
 		return -1;
 	if (s->readonly_root && mnt_readonly("/", false, e) < 0)
+		return -1;
+	if (keyring_join(s, a->container->id, e) < 0)
 		return -1;
 	return run_program(a, program, e);
 }

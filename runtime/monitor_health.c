@@ -62,6 +62,7 @@ static void start_probe(struct monitor *m)
 	struct run_spec spec = *m->spec;
 	const struct exec_request r = {
 		.spec = &spec,
+		.id = m->container->id,
 		.init = m->init,
 		.init_pidfd = m->pidfd,
 		.stdio = {-1, -1, -1},

@@ -263,7 +263,10 @@ static int let_go(struct monitor *m, struct err *e)
 	}
 	/* PID 1 is busy for as long as this takes. */
 	outlive_mounts(m);
-	return sync_wait_exec(m->sync, e);
+	if (sync_wait_exec(m->sync, e) < 0)
+		return -1;
+	crash_point("run-executed");
+	return container_runs(m->container, e);
 }
 
 static int start_steps(struct monitor *m, struct err *e)

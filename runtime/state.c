@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -197,6 +200,41 @@ int lock_wait(int spec_fd, const char *what, struct err *e)
 	return 0;
 }
 
+/* ---- a start under way ---------------------------------------------------- */
+
+#define SETTLE_MS 1000
+#define LOOK_MS   50 /* a monitor that is killed writes nothing */
+
+static int64_t now_ms(void)
+{
+	return clock_monotonic() / (CLOCK_SECOND / 1000);
+}
+
+int head_settle(int spec_fd, struct container_head *head, struct err *e)
+{
+	const int64_t end = now_ms() + SETTLE_MS;
+	autoclose int watch = -1;
+	char path[40];
+
+	if (head->pid >= 0)
+		return 0;
+	watch = inotify_init1(IN_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", spec_fd);
+	/* Without one it is looked at now and then. */
+	if (watch >= 0)
+		(void)inotify_add_watch(watch, path, IN_MODIFY | IN_ONESHOT);
+	for (;;) {
+		struct pollfd p = {.fd = watch, .events = POLLIN};
+
+		if (head_read(spec_fd, head, e) < 0)
+			return -1;
+		if (head->pid >= 0 || !lock_is_held(spec_fd) || now_ms() >= end)
+			return 0;
+		if (poll(&p, 1, LOOK_MS) > 0)
+			own_close(&watch);
+	}
+}
+
 /* ---- state.json ----------------------------------------------------------- */
 
 static const struct record_field result_fields[] = {
@@ -291,17 +329,24 @@ static bool is_end(enum container_status s)
 static void judge(struct container_state *s, const struct container_head *h,
 		  bool has_file, bool alive)
 {
+	const bool starting = alive && h->pid < 0;
 	const bool fresh = has_file && s->run == h->run;
 
+	if (starting && has_file && s->run + 1 == h->run &&
+	    (is_end(s->status) || s->status == CONTAINER_RESTARTING)) {
+		s->run = h->run;
+		s->alive = true;
+		return;
+	}
 	if (!fresh) {
 		/* What an earlier run said is kept for the counters only. */
 		const int restarts = has_file ? s->restart_count : 0;
 
 		state_free(s);
 		s->restart_count = restarts;
-		s->status = h->run == 0 ? CONTAINER_CREATED
-			    : alive     ? CONTAINER_RUNNING
-					: CONTAINER_EXITED;
+		s->status = h->run == 0 || starting ? CONTAINER_CREATED
+			    : alive                 ? CONTAINER_RUNNING
+						    : CONTAINER_EXITED;
 		s->run = h->run;
 		if (s->status == CONTAINER_EXITED)
 			s->exit_code = h->exit_code < 0 ? 137 : h->exit_code;
@@ -366,11 +411,19 @@ static int look(int dir_fd, int spec_fd, struct container_state *ret,
 	 * The lock before the files: one that ends between the two is found
 	 * ended, not alive with nothing said of its end.
 	 */
-	const bool alive = lock_is_held(spec_fd);
+	bool alive = lock_is_held(spec_fd);
 	int rc;
 
 	if (head_read(spec_fd, &h, e) < 0)
 		return -1;
+	if (alive && h.pid < 0) {
+		if (head_settle(spec_fd, &h, e) < 0)
+			return -1;
+		/* It may have ended meanwhile. */
+		alive = lock_is_held(spec_fd);
+		if (head_read(spec_fd, &h, e) < 0)
+			return -1;
+	}
 	rc = read_file(dir_fd, ret, e);
 	if (rc < 0)
 		return -1;

@@ -11,6 +11,8 @@
  *                 that it speaks of; one of an earlier run counts for nothing
  *
  *   locked     run 0                          created (about to start)
+ *   locked     pid < 0: it is being started   what it was before: created,
+ *                                             exited, restarting
  *   locked     state.json of this run         what it says: restarting
  *   locked     link "paused" of this run      paused (freeze.h)
  *   locked     else                           running
@@ -46,7 +48,11 @@ const char *state_word(enum container_status s);
 bool state_parse_word(const char *word, enum container_status *ret);
 
 struct container_head {
-	pid_t pid; /* of init; 0: none yet, or ended */
+	/*
+	 * Of init; 0: none yet, or ended. Negative until init has executed
+	 * the program.
+	 */
+	pid_t pid;
 	uint32_t run;
 	int exit_code;      /* -1: not ended */
 	bool keep;          /* outlives its end: not --rm; never changes */
@@ -92,6 +98,13 @@ void state_free(struct container_state *s);
 size_t head_format(const struct container_head *h, char buf[HEAD_MAX]);
 int head_read(int spec_fd, struct container_head *ret, struct err *e);
 int head_write(int spec_fd, const struct container_head *h, struct err *e);
+
+/*
+ * A program can be heard of before its monitor has written that it runs. So
+ * while a head says that a start is under way, wait until it says something
+ * else: at most a second, for an execve can hang. head: the one that was read.
+ */
+int head_settle(int spec_fd, struct container_head *head, struct err *e);
 
 /* ---- the lock ------------------------------------------------------------- */
 

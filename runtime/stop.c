@@ -26,7 +26,7 @@ static int send_to(int pidfd, int sig)
 
 int stop_signal(const struct container *c, int sig, struct err *e)
 {
-	autoclose int fd = container_pidfd(c, NULL, e);
+	autoclose int fd = container_init_pidfd(c, NULL, e);
 
 	if (fd < 0)
 		return -1;
@@ -83,7 +83,7 @@ static void begin(struct stop_job *j)
 	    container_mark_stopping(j->c, true, &j->err) < 0)
 		return;
 	crash_point("stop-marked");
-	j->pidfd = container_pidfd(j->c, &init, &j->err);
+	j->pidfd = container_init_pidfd(j->c, &init, &j->err);
 	if (j->pidfd < 0) {
 		/* Between two runs, or right before its end. */
 		err_clear(&j->err);

@@ -5,10 +5,11 @@
  *	tracer drive [CODE]  with CAP_SYS_PTRACE: make PID 1 call what it must
  *	                     not; 0 if each is refused. With CODE it then forges
  *	                     the message of its end, and a last call ends PID 1
- *	tracer watch FILE    attach to every new process until there is FILE; says
- *	                     ready, then how often it got a program, and each time
- *	                     that it got a process before its execve or one of
- *	                     prism's; 1 if it did
+ *	tracer watch FILE    attach to every new process until FILE exists; prints
+ *	                     ready, then a line for each process of prism's that it
+ *	                     caught (a program counts as one until its execve),
+ *	                     then the number of programs; 1 if it caught prism
+ *	tracer keys          name and number of its session keyring
  */
 #include <elf.h>
 #include <errno.h>
@@ -233,7 +234,7 @@ static int drive(const char *code)
 
 /* ---- every new process ----------------------------------------------------------- */
 
-/* Whose is the traced process? */
+/* A program has the name of its PID 1 until its execve. */
 static void name_of(pid_t pid, char *ret, size_t size)
 {
 	char path[40];
@@ -255,11 +256,11 @@ static void seize(pid_t pid)
 {
 	char name[64];
 
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_TRACEEXEC) < 0)
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
 		return;
 	name_of(pid, name, sizeof(name));
 	if (!strncmp(name, "prism", 5)) {
-		(void)printf("got %s, %d\n", name, (int)pid);
+		(void)printf("caught %s, %d\n", name, (int)pid);
 		bad++;
 	} else {
 		programs++;
@@ -277,10 +278,6 @@ static void let_go_on(void)
 			return;
 		if (!WIFSTOPPED(status))
 			continue;
-		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
-			(void)printf("got %d before its execve\n", (int)pid);
-			bad++;
-		}
 		(void)ptrace(
 			PTRACE_CONT, pid, NULL,
 			(void *)(long)(status >> 16 ? 0 : WSTOPSIG(status)));
@@ -323,6 +320,18 @@ static int watch(const char *until)
 	return bad != 0;
 }
 
+static int keys(void)
+{
+	char name[256] = "";
+	/* -3 is the session keyring; 6 describes a key. */
+	const long id = syscall(SYS_keyctl, 0, -3, 0);
+
+	must("session keyring", id);
+	must("its name", syscall(SYS_keyctl, 6, id, name, sizeof(name) - 1));
+	(void)printf("%s %ld\n", strrchr(name, ';') + 1, id);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
@@ -330,6 +339,8 @@ int main(int argc, char **argv)
 		return refused();
 	if ((argc == 2 || argc == 3) && !strcmp(argv[1], "drive"))
 		return drive(argv[2]);
+	if (argc == 2 && !strcmp(argv[1], "keys"))
+		return keys();
 	if (argc == 3 && !strcmp(argv[1], "watch"))
 		return watch(argv[2]);
 	return 2;

@@ -320,11 +320,15 @@ static void status_follows_lock_and_files(void **state)
 
 	assert_int_equal(status_of(f, "x"), CONTAINER_CREATED);
 	works(container_started(&c, getpid(), &e), &e);
+	assert_int_equal(status_of(f, "x"), CONTAINER_CREATED);
+	works(container_runs(&c, &e), &e);
 	assert_int_equal(status_of(f, "x"), CONTAINER_RUNNING);
 	works(container_state_put(&c, &s, &e), &e);
 	assert_int_equal(status_of(f, "x"), CONTAINER_PAUSED);
 	/* The next run: what was said of the one before counts no more. */
 	works(container_started(&c, getpid(), &e), &e);
+	assert_int_equal(status_of(f, "x"), CONTAINER_CREATED);
+	works(container_runs(&c, &e), &e);
 	assert_int_equal(status_of(f, "x"), CONTAINER_RUNNING);
 	works(container_finish(&f->home, &c, 7, -1, &e), &e);
 	assert_int_equal(status_of(f, "x"), CONTAINER_EXITED);
@@ -350,6 +354,48 @@ static void status_follows_lock_and_files(void **state)
 	assert_int_equal(s.exit_code, 137);
 	assert_true(s.finished_ns != 0);
 	state_free(&s);
+	container_close(&c);
+}
+
+/* It runs when its program was executed, and not when its init is there. */
+static void one_that_is_being_started_is_what_it_was(void **state)
+{
+	struct fix *const f = *state;
+	struct container c = make(f, "x", true);
+	struct container_state s = {.status = CONTAINER_EXITED, .exit_code = 4};
+	struct container other = CONTAINER_NONE;
+	struct err e = {0};
+	pid_t pid = 0;
+	int fd;
+
+	works(container_open(&f->home, "x", &other, &e), &e);
+	works(container_started(&c, getpid(), &e), &e);
+	assert_int_equal(container_pidfd(&other, NULL, &e), -1);
+	assert_int_equal(e.kind, ERR_NOTFOUND);
+	err_clear(&e);
+	fd = container_init_pidfd(&other, &pid, &e);
+	works(fd, &e);
+	assert_int_equal(pid, getpid());
+	(void)close(fd);
+	works(container_runs(&c, &e), &e);
+	fd = container_pidfd(&other, &pid, &e);
+	works(fd, &e);
+	assert_int_equal(pid, getpid());
+	(void)close(fd);
+	works(container_state_put(&c, &s, &e), &e);
+	works(container_started(&c, getpid(), &e), &e);
+	works(container_state_get(&other, &s, &e), &e);
+	assert_int_equal(s.status, CONTAINER_EXITED);
+	assert_int_equal(s.exit_code, 4);
+	assert_int_equal(s.run, 2);
+	assert_int_equal(s.pid, 0);
+	assert_true(s.alive);
+	state_free(&s);
+	s = (struct container_state){.status = CONTAINER_RESTARTING};
+	works(container_state_put(&c, &s, &e), &e);
+	works(container_started(&c, getpid(), &e), &e);
+	assert_int_equal(status_of(f, "x"), CONTAINER_RESTARTING);
+	container_close(&other);
 	container_close(&c);
 }
 
@@ -451,6 +497,7 @@ static void a_reused_pid_is_nobody(void **state)
 	int fd;
 
 	works(container_started(&c, getpid(), &e), &e);
+	works(container_runs(&c, &e), &e);
 	works(container_open(&f->home, "x", &other, &e), &e);
 	fd = container_pidfd(&other, NULL, &e);
 	works(fd, &e);
@@ -520,6 +567,7 @@ int main(void)
 		T(renames_are_true_at_once),
 		T(links_of_the_gone_are_swept),
 		T(status_follows_lock_and_files),
+		T(one_that_is_being_started_is_what_it_was),
 		T(created_and_dead),
 		T(the_fleeting_are_swept),
 		T(who_waits_reads_the_exit_code_of_the_gone),
