@@ -82,8 +82,8 @@ accepts()
 	local repo=$BATS_TEST_DIRNAME/../.. name bad=0
 
 	cd "$repo" || return 1
-	grep -oE '(tests/vm/)?[a-z_*]+\.bats|(base|store|runtime|registry|cmd)/[a-z_]+\.h' \
-		docs/security.md | sed -E 's|^[a-z_*]+\.bats|tests/cli/&|' |
+	grep -oE '(tests/vm/)?[a-z0-9_*]+\.bats|(base|store|runtime|registry|cmd)/[a-z_]+\.h' \
+		docs/security.md | sed -E 's|^[a-z0-9_*]+\.bats|tests/cli/&|' |
 		sort -u >"$T/names"
 	[ "$(wc -l <"$T/names")" -gt 10 ]
 	while IFS= read -r name; do
