@@ -4,7 +4,9 @@
  * Keys are in no namespace. A container that kept its caller's session keyring
  * could use and change the caller's keys: tokens of Kerberos or of an encrypted
  * file system. Each container gets one of its own, named by its id; an exec
- * joins it by that name. The id is not told to other containers.
+ * joins it by that name. prism's own seccomp filter refuses all key calls; a
+ * program under another profile can join the keyring of any container of the
+ * same uid whose id it knows.
  */
 #ifndef RUNTIME_KEYRING_H
 #define RUNTIME_KEYRING_H
