@@ -338,7 +338,7 @@ int place_parent(int root, const char *target, unsigned int way,
 static int make_file(int root, char **at, unsigned int way, struct err *e)
 {
 	for (int links = 0; links <= LINKS_MAX; links++) {
-		const char *name;
+		const char *name = "";
 		autoclose int dir = place_parent(root, *at, way, &name, e);
 		autoclose int fd = -1;
 		char to[4096];
