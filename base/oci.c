@@ -353,7 +353,7 @@ void oci_manifest_free(struct oci_manifest *m)
 
 /* ---- image config -------------------------------------------------------- */
 
-/* A set or list that nobody would write: callers search it for each word. */
+/* Refuse an absurdly long set or list: callers search it for each word. */
 static int check_words(const struct jval *v, size_t n, struct err *e)
 {
 	return n <= WORDS_MAX ? 0

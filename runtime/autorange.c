@@ -41,8 +41,9 @@ static int space_of(const char *file, struct idrange *ret, struct err *e)
 }
 
 /*
- * Whoever holds these locks says which ids a container gets. So the directory
- * is not reached through a link of another user, who could lead it elsewhere.
+ * The process that holds these locks decides which ids a container gets. So
+ * the directory is not reached through a link of another user, who could point
+ * it elsewhere.
  */
 static int open_locks(const char *run_dir, struct err *e)
 {

@@ -278,7 +278,7 @@ static int keep_only(const struct run_spec *s, const struct host_trees *t,
 
 /* ---- proc, sys, dev ------------------------------------------------------- */
 
-/* What errors call the root. */
+/* The name of the root in errors. */
 static const char *root_name(const struct run_spec *s)
 {
 	return s->rootfs ? s->rootfs : "this image";
